@@ -1,0 +1,172 @@
+-- What HAProxy needs to know of PostgreSQL's role, and how it waits for one.
+--
+-- One session to the local instance stays open and is asked pg_is_in_recovery(). There is always a
+-- question under way, so the end of the session tells a stop at once; and a full max_connections or
+-- a slow fork cannot be taken for a dead PostgreSQL.
+
+local NODE = os.getenv("PAF_NODE")
+local ADDRESS = os.getenv("PAF_PGSOCKET")
+local HOLD = tonumber(os.getenv("PAF_HOLD_MS")) / 1000
+
+local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
+local ROUND = 10 -- ms between two looks of whoever waits for a primary
+local IDLE_ROUND = 100 -- ms, where none is expected
+local RETRY_INTERVAL = 50 -- ms between two attempts to reach PostgreSQL
+local ANSWER_WITHIN = 5 -- s, then PostgreSQL counts as down
+
+local SSL_NEVER_PROTOCOL_3 = 196608
+local TOO_MANY_CONNECTIONS = "53300"
+local STARTUP = "user\0" .. os.getenv("PAF_PGUSER")
+    .. "\0database\0" .. os.getenv("PAF_PGDATABASE")
+    .. "\0application_name\0paf-haproxy\0\0"
+local QUESTION = "SELECT pg_catalog.pg_is_in_recovery()\0"
+-- The same, answered a moment later: PostgreSQL does the waiting.
+local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.2)\0"
+
+local TELL_WITHIN = 400 -- ms that an answer on the role port may wait for a change
+local SETTLED = 2 -- s after a change in which everyone is answered at once
+
+local postgres = "down" -- the local instance's own word: production, standby or down
+local published = "down" -- the same, if Pacemaker agrees
+local changed = 0 -- s, when the first of them last changed
+local armed = false -- whether a promotion of the local instance is expected
+
+-- Messages of PostgreSQL's protocol 3.0 (PostgreSQL documentation, "Message Formats").
+
+local function send(session, kind, body)
+    session:send(kind .. string.pack(">I4", #body + 4) .. body)
+end
+
+-- Reads up to ReadyForQuery; returns the messages by their type, or nil and the SQLSTATE or reason.
+local function read(session)
+    local messages = {}
+    while true do
+        local header = session:receive(5)
+        if not header or #header < 5 then
+            return nil, "closed"
+        end
+        local kind, length = string.unpack(">c1I4", header)
+        local body = ""
+        if length > 4 then
+            body = session:receive(length - 4)
+        end
+        if not body then
+            return nil, "closed"
+        end
+        if kind == "E" then
+            return nil, body:match("C(%w%w%w%w%w)\0") or "error"
+        end
+        messages[kind] = body
+        if kind == "Z" then
+            return messages
+        end
+    end
+end
+
+local function open()
+    local session = core.tcp()
+    session:settimeout(ANSWER_WITHIN)
+    if not session:connect(ADDRESS) then
+        session:close()
+        return nil, "closed"
+    end
+    send(session, "", string.pack(">I4", SSL_NEVER_PROTOCOL_3) .. STARTUP)
+    local ready, why = read(session)
+    if not ready then
+        session:close()
+        return nil, why
+    end
+    return session
+end
+
+local function ask(session, question)
+    send(session, "Q", question)
+    local answer, why = read(session)
+    if not answer or not answer["D"] then
+        return nil, why
+    end
+    return answer["D"]:sub(-1) == "t" and "standby" or "production"
+end
+
+-- Whether Pacemaker's word, as the agent wrote it into this HAProxy, lets the local server into prod.
+local function admitted()
+    local server = core.proxies["prod"].servers[NODE]
+    return server ~= nil and not server:get_stats()["status"]:find("MAINT", 1, true)
+end
+
+-- A primary that Pacemaker did not announce is nobody's production.
+local function learn(role, is_admitted)
+    if role ~= postgres then
+        core.log(core.notice, "PostgreSQL on " .. NODE .. " is " .. role .. ", was " .. postgres)
+        postgres = role
+        changed = core.now().sec
+    end
+    published = (role == "production" and not is_admitted) and "down" or role
+end
+
+core.register_task(function()
+    local session
+    -- A process that was told to finish must not be kept alive by this session.
+    while core.get_info()["Stopping"] == 0 do
+        local is_admitted = admitted()
+        armed = is_admitted and postgres == "standby"
+        local role, why
+        if session then
+            role, why = ask(session, armed and QUESTION or LATER)
+        end
+        if not role then
+            -- No session yet, or it alone was ended: try anew before PostgreSQL is called down.
+            if session then
+                session:close()
+            end
+            session, why = open()
+            if session then
+                role, why = ask(session, QUESTION)
+            end
+        end
+        if role then
+            learn(role, is_admitted)
+        elseif why ~= TOO_MANY_CONNECTIONS then
+            learn("down", is_admitted)
+        end
+        if armed or not role then
+            core.msleep(role and ARMED_INTERVAL or RETRY_INTERVAL)
+        end
+    end
+    if session then
+        session:close()
+    end
+end)
+
+core.register_service("state", "tcp", function(applet)
+    applet:send(published .. "\n")
+end)
+
+local FITS = { prod = "production", stdby = "standby" }
+
+-- HAProxy's agent-check protocol. An answer that would be no news waits for some: the others hear of
+-- a change at once, and ask seldom otherwise.
+core.register_service("role", "tcp", function(applet)
+    local pool = applet:getline():match("^%a+")
+    local known = postgres
+    local patience = core.now().sec - changed > SETTLED and TELL_WITHIN or 0
+    while patience > 0 and postgres == known do
+        local round = armed and ROUND or IDLE_ROUND
+        core.msleep(round)
+        patience = patience - round
+    end
+    applet:send(FITS[pool] == postgres and "up\n" or "down\n")
+end)
+
+-- Holds a new connection until its pool has a server, HOLD seconds at most. The more wait, the less
+-- often each looks.
+local waiting = 0
+
+core.register_action("hold", { "tcp-req" }, function(txn)
+    local deadline = core.now().sec + HOLD
+    waiting = waiting + 1
+    while txn.f:nbsrv() == 0 and core.now().sec < deadline do
+        core.msleep(ROUND + waiting // 20)
+    end
+    waiting = waiting - 1
+end)

@@ -1,0 +1,228 @@
+"""All actions but notify. They may take their time."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+
+from . import log, pacemaker, process, render, rolefile, runtime
+from .cluster import ClusterView
+from .metadata import metadata
+from .notify import describe, project
+from .ocf import (
+    ERR_CONFIGURED,
+    ERR_INSTALLED,
+    ERR_PERM,
+    NOT_RUNNING,
+    RUNNING_PROMOTED,
+    SUCCESS,
+    AgentError,
+)
+from .params import Params, parse
+from .rolefile import Role
+from .routing import PROD, commands, wanted
+from .run import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+
+RESERVE = 2.0  # s of an action's timeout that are left to end it properly
+
+
+def perform(context: Context) -> int:
+    """Runs the action and returns its exit code. Raises AgentError."""
+    if context.action == "meta-data":
+        sys.stdout.write(metadata())
+        sys.stdout.flush()
+        return SUCCESS
+    if context.action == "stop":
+        return stop(context)
+    if context.action == "monitor":
+        return monitor(context)
+    params = parse(context.parameters)
+    if context.action == "validate-all":
+        return validate_all(context, params)
+    if context.action == "start":
+        return start(context, params)
+    if context.action == "promote":
+        return promote(context, params)
+    if context.action == "demote":
+        return demote(context)
+    return reload(context, params)
+
+
+def validate_all(context: Context, params: Params) -> int:
+    """Checks what a start needs, without touching what runs."""
+    if not os.access(params.haproxy, os.X_OK):
+        raise AgentError(f"parameter haproxy: no program {params.haproxy}", ERR_INSTALLED)
+    for name in ("user", "system_user"):
+        try:
+            pwd.getpwnam(getattr(params, name))
+        except KeyError as error:
+            user = getattr(params, name)
+            raise AgentError(f"parameter {name}: no user {user}", ERR_CONFIGURED) from error
+    prepare(params)
+    os.unlink(render.check(params, render.render(params, context.node)))
+    return SUCCESS
+
+
+def prepare(params: Params) -> None:
+    """Makes the state directory, or sees that root alone can write to it."""
+    try:
+        os.makedirs(params.statedir, mode=0o755, exist_ok=True)
+        status = os.lstat(params.statedir)
+    except OSError as error:
+        text = f"parameter statedir: {params.statedir}: {error.strerror}"
+        raise AgentError(text, ERR_PERM) from error
+    if status.st_uid != 0 or status.st_mode & 0o022 or not os.path.isdir(params.statedir):
+        text = f"parameter statedir: {params.statedir} must be a directory that only root writes to"
+        raise AgentError(text, ERR_PERM)
+
+
+def start(context: Context, params: Params) -> int:
+    """Returns once HAProxy serves and follows what Pacemaker knows."""
+    validate_all(context, params)
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    try:
+        process.pid(haproxy)
+        log.info("start: HAProxy runs already")
+    except AgentError:
+        if process.find(params):
+            process.stop(params, context.timeout / 2)
+        render.install(params, context.node)
+        process.launch(params, context.timeout - RESERVE)
+        quiet(haproxy)
+    # A restart of Pacemaker's own makes no difference to HAProxy; who is primary may have changed.
+    view = learn(params) or remembered(params).view
+    rolefile.save(params.statedir, Role(view, False, "start"))
+    log.info(f"start: {view}; {describe(project(params.statedir, view))}")
+    pacemaker.set_promotable(context.instance, context.node)
+    return SUCCESS
+
+
+def quiet(haproxy: runtime.Runtime) -> None:
+    """Stops the questions for the role of servers that are not in use (all, after a start)."""
+    states, _ = haproxy.servers()
+    haproxy.run([f"disable agent {pool}/{node}" for pool, node in sorted(states)])
+
+
+def learn(params: Params) -> ClusterView | None:
+    """Returns who is primary as Pacemaker knows it, or None if it does not answer."""
+    try:
+        found = pacemaker.promoted(params.pgsql_clone)
+    except CommandError as error:
+        log.warning(f"Pacemaker does not tell where {params.pgsql_clone} is promoted: {error}")
+        return None
+    return ClusterView(found[0] if len(found) == 1 else None)
+
+
+def remembered(params: Params) -> Role:
+    """Returns the role file's content; what cannot be believed is said and forgotten."""
+    try:
+        return rolefile.load(params.statedir) or Role(ClusterView())
+    except AgentError as error:
+        log.warning(error.reason)
+        return Role(ClusterView())
+
+
+def stop(context: Context) -> int:
+    """Ends HAProxy, also where the parameters have become wrong: a failed stop means fencing."""
+    params = lenient(context)
+    process.stop(params, context.timeout - RESERVE)
+    for leftover in (rolefile.path(params.statedir), runtime.admin_socket(params.statedir)):
+        try:
+            os.unlink(leftover)
+        except FileNotFoundError:
+            pass
+    try:
+        pacemaker.unset_promotable(context.instance, context.node)
+    except AgentError as error:
+        log.warning(f"stop: {error.reason}")
+    return SUCCESS
+
+
+def lenient(context: Context) -> Params:
+    """Returns the parameters, defaults where they cannot be read; for probes and stops."""
+    try:
+        return parse(context.parameters)
+    except AgentError as error:
+        log.warning(error.reason)
+        return parse({})
+
+
+def monitor(context: Context) -> int:
+    """Sees that HAProxy answers, and that it holds what it should hold; mends what it does not."""
+    params = lenient(context)
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    try:
+        have, up = haproxy.servers()
+    except runtime.NotServing as error:
+        if process.find(params):
+            raise AgentError(f"{error.reason}, but its process is there") from error
+        return NOT_RUNNING
+    role = remembered(params)
+    view = role.view
+    if not view.settled or (PROD, view.primary or "") not in up:
+        view = reconsider(params, role)
+    want = wanted(view, sorted({node for _, node in have}))
+    lines = commands(have, want)
+    if lines:
+        log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
+        for objection in haproxy.run(lines):
+            log.warning(f"monitor: HAProxy objects: {objection}")
+    return RUNNING_PROMOTED if role.promoted else SUCCESS
+
+
+def reconsider(params: Params, role: Role) -> ClusterView:
+    """Returns the view to follow where the remembered one serves nobody: Pacemaker's, unless a
+    transition is under way whose notifications are still to come.
+    """
+    if not pacemaker.idle():
+        return role.view
+    view = learn(params)
+    if view is None or view == role.view:
+        return role.view
+    log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
+    rolefile.save(params.statedir, Role(view, role.promoted, "monitor"))
+    return view
+
+
+def promote(context: Context, params: Params) -> int:
+    """Confirms that the local PostgreSQL is the primary. The servers follow by notification."""
+    from . import postgres
+
+    role = running(params)
+    postgres.await_primary(params, context.timeout - RESERVE)
+    rolefile.save(params.statedir, Role(role.view, True, "promote"))
+    log.info("promote: PostgreSQL on this node is the primary")
+    return SUCCESS
+
+
+def demote(context: Context) -> int:
+    """Forgets the promoted role. HAProxy serves on: the last WAL passes through it."""
+    params = lenient(context)
+    try:
+        role = running(params)
+    except runtime.NotServing:
+        return NOT_RUNNING
+    rolefile.save(params.statedir, Role(role.view, False, "demote"))
+    return SUCCESS
+
+
+def running(params: Params) -> Role:
+    """Returns the role file's content. Raises NotServing if HAProxy is not there."""
+    process.pid(runtime.Runtime(runtime.admin_socket(params.statedir)))
+    return remembered(params)
+
+
+def reload(context: Context, params: Params) -> int:
+    """Puts a new configuration into use; open sessions go on in the old process."""
+    role = running(params)
+    validate_all(context, params)
+    render.install(params, context.node)
+    process.launch(params, context.timeout - RESERVE)
+    quiet(runtime.Runtime(runtime.admin_socket(params.statedir)))
+    log.info(f"{context.action}: {describe(project(params.statedir, role.view))}")
+    return SUCCESS

@@ -1,0 +1,66 @@
+"""From the command line and the environment to an exit code; the one place that catches errors."""
+
+from __future__ import annotations
+
+import os
+
+from . import log
+from .context import Context
+from .ocf import ERR_ARGS, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
+
+ACTIONS = [
+    "start",
+    "stop",
+    "monitor",
+    "promote",
+    "demote",
+    "notify",
+    "validate-all",
+    "meta-data",
+    "reload",
+    "reload-agent",
+]
+
+
+def main(argv: list[str]) -> None:
+    """Runs the action that argv names and exits with its code, never with a traceback."""
+    if len(argv) != 2:
+        log.exit_reason(f"usage: {argv[0]} {'|'.join(ACTIONS)}")
+        os._exit(ERR_ARGS)
+    os._exit(run(argv[1]))
+
+
+def run(action: str) -> int:
+    """Returns the exit code of an action."""
+    if action not in ACTIONS:
+        log.exit_reason(f"unknown action {action}: expected one of {' '.join(ACTIONS)}")
+        return ERR_UNIMPLEMENTED
+    try:
+        context = Context.from_environ(action, os.environ, os.uname().nodename)
+        if action == "notify":
+            from .notify import notify
+
+            return notify(context)
+        # The other actions use the distribution's packages, which -S left out.
+        import site
+
+        site.main()
+        from . import actions
+
+        return actions.perform(context)
+    except AgentError as error:
+        log.exit_reason(error.reason)
+        return error.code
+    except Exception as error:
+        log.exit_reason(f"{action} failed: {type(error).__name__}: {error}{_where(error)}")
+        return ERR_GENERIC
+
+
+def _where(error: BaseException) -> str:
+    """Returns the innermost place of an unforeseen error, for the bug report."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if not trace:
+        return ""
+    return f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"

@@ -1,0 +1,54 @@
+"""The notify action: Pacemaker's word becomes HAProxy's state. The hot path."""
+
+from __future__ import annotations
+
+from . import log, rolefile, runtime
+from .cluster import ClusterView, announce
+from .ocf import SUCCESS, AgentError
+from .rolefile import Role
+from .routing import commands, wanted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+
+
+def notify(context: Context) -> int:
+    """Follows one notification. Its exit code is ignored by Pacemaker; what fails here is said,
+    and mended by the next monitor.
+    """
+    notice = context.notice
+    try:
+        role = rolefile.load(context.statedir) or Role(ClusterView())
+    except AgentError as error:
+        log.warning(f"{error.reason}; starting from nothing")
+        role = Role(ClusterView())
+    view = announce(role.view, notice)
+    if view == role.view:
+        log.info(f"{notice.event}: nothing changes, {view}")
+        return SUCCESS
+    # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
+    rolefile.save(context.statedir, Role(view, role.promoted, notice.event))
+    changed = project(context.statedir, view)
+    log.info(f"{notice.event}: {view}; {describe(changed)}")
+    return SUCCESS
+
+
+def project(statedir: str, view: ClusterView) -> list[str]:
+    """Makes HAProxy's servers what the view wants. Returns the commands that it took.
+
+    Raises AgentError if HAProxy cannot be reached or objects.
+    """
+    haproxy = runtime.Runtime(runtime.admin_socket(statedir))
+    have, _ = haproxy.servers()
+    lines = commands(have, wanted(view, sorted({node for _, node in have})))
+    objections = haproxy.run(lines)
+    if objections:
+        raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
+    return lines
+
+
+def describe(lines: list[str]) -> str:
+    """Returns the changes of state in a few words, e.g. 'prod/srv1 drain, stdby/srv2 ready'."""
+    changes = [line.split() for line in lines if " state " in line]
+    return ", ".join(f"{words[2]} {words[4]}" for words in changes) or "no server changes"

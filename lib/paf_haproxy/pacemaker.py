@@ -1,0 +1,61 @@
+"""What the agent asks Pacemaker, and what it tells it. Not for the hot path."""
+
+from __future__ import annotations
+
+from .ocf import AgentError
+from .run import CommandError, run
+
+PROMOTION_SCORE = "1"
+
+
+def nodes() -> tuple[str, ...]:
+    """Returns the names of the cluster's nodes, sorted. Raises CommandError without a cluster."""
+    # "1 srv1 member"; a node that left stays listed as lost, which is what a backend needs.
+    lines = (line.split() for line in run(["crm_node", "--list"]).splitlines())
+    return tuple(sorted(words[1] for words in lines if len(words) >= 2))
+
+
+def promoted(clone: str) -> tuple[str, ...]:
+    """Returns the nodes on which the clone is promoted, as Pacemaker sees it now.
+
+    Raises CommandError if Pacemaker does not answer or does not know the clone.
+    """
+    answer = run(["crm_resource", "--resource", clone, "--locate"])
+    # "resource pgsqld-clone is running on: srv1 Promoted"; "Master" before Pacemaker 2.1.
+    found = []
+    for line in answer.splitlines():
+        words = line.rpartition(": ")[2].split()
+        if len(words) == 2 and words[1] in ("Promoted", "Master"):
+            found.append(words[0])
+    return tuple(found)
+
+
+def idle() -> bool:
+    """Returns whether no transition is under way: the DC's controller is in S_IDLE."""
+    try:
+        answer = run(["crmadmin", "--dc_lookup"], timeout=5)
+        dc = answer.rpartition(": ")[2].strip()
+        return bool(dc) and "S_IDLE" in run(["crmadmin", "--status", dc], timeout=5)
+    except AgentError:
+        return False
+
+
+def set_promotable(instance: str, node: str) -> None:
+    """Lets Pacemaker promote the instance on this node, until it is stopped."""
+    _promotion(instance, node, "--update", PROMOTION_SCORE)
+
+
+def unset_promotable(instance: str, node: str) -> None:
+    """Takes the node's promotion score away."""
+    _promotion(instance, node, "--delete")
+
+
+def _promotion(instance: str, node: str, *change: str) -> None:
+    scope = ["--node", node, "--lifetime", "reboot"]
+    try:
+        run(["crm_attribute", f"--promotion={instance}", *scope, *change])
+    except CommandError as error:
+        if "unrecognized" not in error.output and "Unknown option" not in error.output:
+            raise
+        name = f"master-{instance}"  # crm_attribute before Pacemaker 2.1
+        run(["crm_attribute", "--name", name, *scope, *change])

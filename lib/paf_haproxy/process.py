@@ -1,0 +1,98 @@
+"""The HAProxy process: found by its configuration, not by a pidfile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from . import runtime
+from .ocf import AgentError
+from .render import config_path
+from .run import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
+
+PAUSE = 0.05  # s between two looks
+
+
+def find(params: Params) -> list[int]:
+    """Returns the pids of every HAProxy that runs our configuration, old ones of a reload too."""
+    wanted = [b"-f", config_path(params).encode()]
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal():
+            continue
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            if words[1:2] == [b"-D"] and words[2:4] == wanted and _alive(entry):
+                found.append(int(entry))
+        except OSError:
+            continue  # gone meanwhile
+    return found
+
+
+def _alive(pid: str) -> bool:
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def launch(params: Params, timeout: float) -> None:
+    """Starts HAProxy, or replaces the running one without closing its ports or sessions.
+
+    It leaves this process's group and session (-D), so that Pacemaker cannot kill it with an action
+    that timed out. Returns once the new one answers. Raises AgentError if it does not in timeout s.
+    """
+    command = [params.haproxy, "-D", "-f", config_path(params)]
+    old = find(params)
+    if old:
+        command += ["-x", runtime.admin_socket(params.statedir), "-sf", *map(str, old)]
+    run(command, timeout)
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            if pid(haproxy) not in old:
+                return
+        except AgentError:
+            pass
+        if time.monotonic() > end:
+            raise AgentError(f"HAProxy does not serve {timeout:g} s after its start")
+        time.sleep(PAUSE)
+
+
+def pid(haproxy: runtime.Runtime) -> int:
+    """Returns the pid of the process that answers on the socket."""
+    for line in haproxy.ask("show info").splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pid":
+            return int(value)
+    raise AgentError("HAProxy does not tell its pid")
+
+
+def stop(params: Params, timeout: float) -> None:
+    """Ends every HAProxy of ours: lets sessions finish for stop_grace, then TERM, then KILL.
+
+    Raises AgentError if one is left after timeout s (a process that not even KILL ends).
+    """
+    end = time.monotonic() + timeout
+    grace = min(params.stop_grace / 1000, timeout / 3)
+    steps = ((signal.SIGUSR1, grace), (signal.SIGTERM, timeout / 3), (signal.SIGKILL, None))
+    for number, wait in steps:
+        pids = find(params)
+        for each in pids:
+            try:
+                os.kill(each, number)
+            except ProcessLookupError:
+                pass
+        until = end if wait is None else min(end, time.monotonic() + wait)
+        while find(params):
+            if time.monotonic() > until:
+                break
+            time.sleep(PAUSE)
+        else:
+            return
+    raise AgentError(f"HAProxy does not end: pids {find(params)}")

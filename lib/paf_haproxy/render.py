@@ -1,0 +1,98 @@
+"""haproxy.cfg: rendered, checked by HAProxy itself, and only then swapped in."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+from . import pacemaker
+from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
+from .run import CommandError, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
+
+TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")
+PROTOCOL_3 = 196608
+
+
+def config_path(params: Params) -> str:
+    return str(params.statedir) + "/haproxy.cfg"
+
+
+def startup_packet(user: str, database: str) -> str:
+    """Returns PostgreSQL's StartupMessage in hexadecimal ("Message Formats", protocol 3.0)."""
+    body = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database)) + b"\0"
+    return (struct.pack(">II", len(body) + 8, PROTOCOL_3) + body).hex()
+
+
+def backends(params: Params) -> tuple[tuple[str, str], ...]:
+    """Returns (node, address) of every backend.
+
+    Raises AgentError if an address does not resolve: ERR_CONFIGURED if it never will.
+    """
+    pairs = params.nodes or tuple((name, name) for name in pacemaker.nodes())
+    if not pairs:
+        raise AgentError("parameter nodes: the cluster names no node, and neither does it")
+    for name, address in pairs:
+        try:
+            socket.getaddrinfo(address, None)
+        except socket.gaierror as error:
+            permanent = params.nodes and error.errno == socket.EAI_NONAME
+            raise AgentError(
+                f"parameter nodes: host {address} of {name} is unknown: {error.strerror}",
+                ERR_CONFIGURED if permanent else 1,
+            ) from error
+    return tuple(pairs)
+
+
+def render(params: Params, node: str) -> str:
+    """Returns the text of haproxy.cfg. Raises AgentError (ERR_CONFIGURED) on a broken template."""
+    import jinja2
+
+    source = params.template or os.path.join(TEMPLATES, "haproxy.cfg.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(source)),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML; every value is a validated word
+    )
+    values = dict(params.values)
+    values["nodes"] = backends(params)
+    values["lua"] = os.path.join(TEMPLATES, "role.lua")
+    values["node"] = node
+    values["startup_packet"] = startup_packet(params.pguser, params.pgdatabase)
+    try:
+        return environment.get_template(os.path.basename(source)).render(values)
+    except jinja2.TemplateNotFound as error:
+        code = ERR_CONFIGURED if params.template else ERR_INSTALLED
+        raise AgentError(f"template {source} is not there or not readable", code) from error
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f"{source}:{line}" if line else source
+        raise AgentError(f"template {where}: {error}", ERR_CONFIGURED) from error
+
+
+def check(params: Params, text: str) -> str:
+    """Writes the text beside the configuration and lets HAProxy check it. Returns the new path.
+
+    Raises AgentError (ERR_CONFIGURED) with HAProxy's own words.
+    """
+    new = f"{config_path(params)}.new"
+    with open(new, "w", encoding="utf-8") as file:
+        file.write(text)
+    try:
+        run([params.haproxy, "-c", "-q", "-f", new], timeout=20)
+    except CommandError as error:
+        os.unlink(new)
+        alerts = [line for line in error.output.splitlines() if "[ALERT]" in line]
+        words = (alerts or error.output.splitlines() or ["no reason given"])[0]
+        raise AgentError(f"HAProxy refuses the configuration: {words}", ERR_CONFIGURED) from error
+    return new
+
+
+def install(params: Params, node: str) -> None:
+    """Renders, checks and swaps in haproxy.cfg, atomically."""
+    os.replace(check(params, render(params, node)), config_path(params))

@@ -1,0 +1,100 @@
+"""The role file: the agent's memory of what Pacemaker said last.
+
+Plain text, so that it can be read at 3 in the morning and sourced by a shell:
+
+    version=1
+    primary=srv1
+    candidate=
+    leaving=no
+    instance=promoted
+    event=post-promote
+    time=1795390052
+
+It lives in a directory that only root can write to, is replaced atomically, and is believed only if
+root wrote it. `monitor` starts from it; HAProxy is a projection of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from .cluster import ClusterView
+from .ocf import AgentError
+
+VERSION = "1"
+LARGEST = 4096
+
+
+class Role:
+    """view: who is primary. promoted: whether the local instance of the clone is the promoted one.
+    event: what wrote the file last, e.g. 'post-promote'.
+    """
+
+    __slots__ = ("event", "promoted", "view")
+
+    def __init__(self, view: ClusterView, promoted: bool = False, event: str = "") -> None:
+        self.view = view
+        self.promoted = promoted
+        self.event = event
+
+
+def path(statedir: str) -> str:
+    return statedir + "/role"
+
+
+def save(statedir: str, role: Role) -> None:
+    """Replaces the file. Raises AgentError if it cannot be written."""
+    view = role.view
+    text = (
+        f"version={VERSION}\n"
+        f"primary={view.primary or ''}\n"
+        f"candidate={view.candidate or ''}\n"
+        f"leaving={'yes' if view.leaving else 'no'}\n"
+        f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
+        f"event={role.event}\n"
+        f"time={int(time.time())}\n"
+    )
+    target = path(statedir)
+    new = f"{target}.{os.getpid()}"
+    try:
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+        os.replace(new, target)
+    except OSError as error:
+        raise AgentError(f"cannot write the role file {target}: {error.strerror}") from error
+
+
+def load(statedir: str) -> Role | None:
+    """Returns the role, or None if there is no file. Raises AgentError if it cannot be believed."""
+    target = path(statedir)
+    try:
+        fd = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AgentError(f"cannot read the role file {target}: {error.strerror}") from error
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise AgentError(f"the role file {target} is not ours: remove it")
+        text = os.read(fd, LARGEST).decode("utf-8", "replace")
+    finally:
+        os.close(fd)
+    return _parse(target, text)
+
+
+def _parse(target: str, text: str) -> Role:
+    fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    if fields.get("version") != VERSION or "primary" not in fields or "time" not in fields:
+        raise AgentError(f"the role file {target} is no role file of version {VERSION}")
+    view = ClusterView(
+        fields["primary"] or None,
+        fields.get("candidate") or None,
+        fields.get("leaving") == "yes",
+    )
+    return Role(view, fields.get("instance") == "promoted", fields.get("event", ""))

@@ -1,0 +1,74 @@
+"""From the view of the cluster to the state of every server in HAProxy. Pure: no I/O, no clock.
+
+Invariant, after every command and not only after the last: at most one server of `prod` is ready,
+and what leaves `prod` leaves before anything enters it. Stopped anywhere, a node has no primary
+rather than two.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .cluster import ClusterView
+
+    Server = tuple[str, str]
+    """A server in HAProxy: pool and node, e.g. ('prod', 'srv1')."""
+
+# The administrative states of a server (HAProxy Management Guide, "set server").
+READY = "ready"
+DRAIN = "drain"
+MAINT = "maint"
+
+PROD = "prod"
+STDBY = "stdby"
+
+
+def wanted(view: ClusterView, nodes: Iterable[str]) -> dict[Server, str]:
+    """Returns the state that each server of both pools should have.
+
+    - prod: the primary is ready; drained while it leaves, so that its sessions and the last of its
+      WAL still pass. The candidate is armed: ready, but down until PostgreSQL itself says that it
+      is the primary.
+    - stdby: all but the primary; the candidate takes no new sessions.
+    """
+    states: dict[Server, str] = {}
+    for node in nodes:
+        prod, stdby = MAINT, READY
+        if node == view.primary:
+            prod, stdby = (READY if view.settled else DRAIN), MAINT
+        elif node == view.candidate:
+            prod, stdby = READY, DRAIN
+        states[PROD, node] = prod
+        states[STDBY, node] = stdby
+    return states
+
+
+def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str]:
+    """Returns the runtime commands that turn `have` into `want`; servers unknown to HAProxy are
+    left out.
+
+    Order: out of prod, out of stdby, into stdby, into prod. A server that enters is marked down
+    first, and comes up with its first check that passes: from maintenance, HAProxy would take it
+    for up at once if it was up before.
+    """
+    changes = [(server, have[server], state) for server, state in want.items() if server in have]
+    changes = [change for change in changes if change[1] != change[2]]
+
+    def turn(change: tuple[Server, str, str]) -> tuple[bool, bool, Server]:
+        (pool, node), _, state = change
+        entering = state == READY
+        return entering, (pool == PROD) == entering, (pool, node)
+
+    lines: list[str] = []
+    for (pool, node), old, new in sorted(changes, key=turn):
+        server = f"{pool}/{node}"
+        if old == MAINT:
+            lines += [f"enable agent {server}", f"set server {server} agent down"]
+        lines.append(f"set server {server} state {new}")
+        if new == MAINT:
+            # Nobody asks for the role of a server that may not serve; and its sessions would wait
+            # for a node that is gone, or go on writing where they must not.
+            lines += [f"disable agent {server}", f"shutdown sessions server {server}"]
+    return lines

@@ -1,0 +1,46 @@
+"""Other programs: one typed way to run them."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .ocf import ERR_INSTALLED, AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class CommandError(AgentError):
+    """A program failed. command, status and output tell how."""
+
+    def __init__(self, command: Sequence[str], status: int, output: str) -> None:
+        self.command = tuple(command)
+        self.status = status
+        self.output = output
+        super().__init__(f"{' '.join(command)} ended with {status}: {output.strip()[-300:]}")
+
+
+def run(command: Sequence[str], timeout: float = 10.0) -> str:
+    """Runs a program and returns its standard output.
+
+    Raises CommandError if it fails or takes longer than timeout s, AgentError (ERR_INSTALLED) if it
+    is not there.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise AgentError(f"{command[0]} is not installed", ERR_INSTALLED) from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(command, -1, f"no end within {timeout:g} s") from error
+    if done.returncode:
+        raise CommandError(command, done.returncode, done.stdout + done.stderr)
+    return done.stdout

@@ -1,0 +1,104 @@
+"""HAProxy's runtime socket (HAProxy Management Guide, "Unix Socket commands")."""
+
+from __future__ import annotations
+
+# The C module under `socket`, which would cost a notify 8 ms for its enums.
+import _socket
+import time
+
+from .ocf import AgentError
+from .routing import DRAIN, MAINT, READY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .routing import Server
+
+LARGEST = 4 << 20
+# Bits of srv_admin_state (Management Guide, "show servers state").
+_MAINT_BITS = 0x01 | 0x02 | 0x20
+_DRAIN_BITS = 0x08 | 0x10
+_COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")
+_UP = "2"
+
+
+class NotServing(AgentError):
+    """Nobody listens on the runtime socket: HAProxy does not run."""
+
+
+class Runtime:
+    """One HAProxy. path: its admin socket. timeout: s for one exchange, connection included."""
+
+    def __init__(self, path: str, timeout: float = 3.0) -> None:
+        self.path = path
+        self.timeout = timeout
+
+    def ask(self, command: str) -> str:
+        """Sends one line of commands (joined by ';') and returns the whole answer.
+
+        Raises NotServing if no process listens, AgentError if it does not answer in time.
+        """
+        end = time.monotonic() + self.timeout
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.timeout)
+            try:
+                sock.connect(self.path)
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                raise NotServing(f"HAProxy does not listen on {self.path}") from error
+            line = command.encode() + b"\n"
+            while line:
+                line = line[sock.send(line) :]
+            chunks: list[bytes] = []
+            size = 0
+            while size < LARGEST:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise _socket.timeout
+                sock.settimeout(left)
+                chunk = sock.recv(65536)
+                if not chunk:
+                    return b"".join(chunks).decode("utf-8", "replace")
+                chunks.append(chunk)
+                size += len(chunk)
+            raise AgentError(f"HAProxy's answer on {self.path} is longer than {LARGEST} bytes")
+        except _socket.timeout as error:  # TimeoutError from Python 3.10 on
+            raise AgentError(
+                f"HAProxy does not answer on {self.path} within {self.timeout:g} s: it hangs"
+            ) from error
+        except OSError as error:
+            raise AgentError(f"HAProxy on {self.path}: {error.strerror}") from error
+        finally:
+            sock.close()
+
+    def run(self, lines: Sequence[str]) -> list[str]:
+        """Runs commands that change a state, in one exchange. Returns what HAProxy objected to."""
+        if not lines:
+            return []
+        return [line for line in self.ask(";".join(lines)).splitlines() if line.strip()]
+
+    def servers(self) -> tuple[dict[Server, str], set[Server]]:
+        """Returns the administrative state of every server, and the set of those that are up."""
+        states: dict[Server, str] = {}
+        up: set[Server] = set()
+        columns: list[str] = []
+        for line in self.ask("show servers state").splitlines():
+            if line.startswith("# "):
+                columns = line[2:].split()
+                continue
+            fields = dict(zip(columns, line.split()))
+            if not all(name in fields for name in _COLUMNS):
+                continue
+            server = fields["be_name"], fields["srv_name"]
+            bits = int(fields["srv_admin_state"])
+            states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
+            if fields["srv_op_state"] == _UP:
+                up.add(server)
+        if not states:
+            raise AgentError(f"HAProxy on {self.path} tells of no servers")
+        return states, up
+
+
+def admin_socket(statedir: str) -> str:
+    return statedir + "/admin.sock"
