@@ -8,7 +8,6 @@ import sys
 
 from . import log, pacemaker, process, render, rolefile, runtime
 from .cluster import ClusterView
-from .metadata import metadata
 from .notify import describe, project
 from .ocf import (
     ERR_CONFIGURED,
@@ -34,6 +33,8 @@ RESERVE = 2.0  # s of an action's timeout that are left to end it properly
 def perform(context: Context) -> int:
     """Runs the action and returns its exit code. Raises AgentError."""
     if context.action == "meta-data":
+        from .metadata import metadata
+
         sys.stdout.write(metadata())
         sys.stdout.flush()
         return SUCCESS

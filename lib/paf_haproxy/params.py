@@ -6,8 +6,6 @@ configuration, its runtime socket or a shell could take for more than a word get
 
 from __future__ import annotations
 
-import string
-
 from .context import DEFAULT_STATEDIR
 from .ocf import ERR_CONFIGURED, AgentError
 
@@ -16,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-_WORD = frozenset(string.ascii_letters + string.digits + "_-.")
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = "0123456789"
+_WORD = frozenset(_LETTERS + _DIGITS + "_-.")
 _PATH = _WORD | frozenset("/@+,")
-_ADDRESS = frozenset(string.ascii_letters + string.digits + "-.:")
+_ADDRESS = frozenset(_LETTERS + _DIGITS + "-.:")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1000}
 LONGEST = 24 * _UNITS["d"]  # HAProxy keeps times in 31 bits of milliseconds
 
@@ -64,7 +64,7 @@ def duration(least: int, most: int = LONGEST) -> Callable[[str], int]:
     """Returns a reader of times such as 50ms, 30s, 30 (seconds) or 2h, in milliseconds."""
 
     def read(text: str) -> int:
-        digits = text.rstrip(string.ascii_letters)
+        digits = text.rstrip(_LETTERS)
         unit = _UNITS.get(text[len(digits) :])
         if unit and digits.isascii() and digits.isdecimal() and len(digits) < 12:
             value = int(digits) * unit

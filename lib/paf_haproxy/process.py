@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from . import runtime
@@ -78,6 +77,8 @@ def stop(params: Params, timeout: float) -> None:
 
     Raises AgentError if one is left after timeout s (a process that not even KILL ends).
     """
+    import signal
+
     end = time.monotonic() + timeout
     grace = min(params.stop_grace / 1000, timeout / 3)
     steps = ((signal.SIGUSR1, grace), (signal.SIGTERM, timeout / 3), (signal.SIGKILL, None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import struct
 
 from . import pacemaker
@@ -33,6 +32,8 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
 
     Raises AgentError if an address does not resolve: ERR_CONFIGURED if it never will.
     """
+    import socket
+
     pairs = params.nodes or tuple((name, name) for name in pacemaker.nodes())
     if not pairs:
         raise AgentError("parameter nodes: the cluster names no node, and neither does it")

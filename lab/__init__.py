@@ -1,0 +1,1 @@
+"""The lab: three PostgreSQL nodes and a log sink on one machine, for drills."""

@@ -1,0 +1,83 @@
+"""Every process of a node is in one control group: that is how it is found, and how it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from .errors import LabError
+
+PARENT = "paf-lab"
+
+
+def hierarchies() -> list[Path]:
+    """Returns the mount points in which systemd in a container lives: cgroup2 and name=systemd."""
+    found = []
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, options, *_ = line.split()
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
+            found.append(Path(where))
+    return found
+
+
+def groups(name: str) -> list[Path]:
+    """Returns the node's group in each hierarchy, made or not."""
+    return [top / PARENT / name for top in hierarchies()]
+
+
+def members(name: str) -> set[int]:
+    """Returns the pids of everything in the node's groups."""
+    found: set[int] = set()
+    for group in groups(name):
+        for file in group.rglob("cgroup.procs"):
+            try:
+                found.update(int(word) for word in file.read_text().split())
+            except OSError:
+                continue  # the group has gone meanwhile
+    return found - {0}
+
+
+def wrap(name: str, command: list[str]) -> list[str]:
+    """Returns a command that enters the node's groups and then becomes the given one."""
+    files = []
+    for group in groups(name):
+        group.mkdir(parents=True, exist_ok=True)
+        files.append(str(group / "cgroup.procs"))
+    enter = "".join(f'echo $$ > "{file}"; ' for file in files)
+    return ["sh", "-c", f'{enter}exec "$@"', "sh", *command]
+
+
+def kill(name: str, within: float = 20) -> None:
+    """Kills everything in the node's groups and removes them. Raises LabError if some is left."""
+    end = time.monotonic() + within
+    while pids := members(name):
+        if time.monotonic() > end:
+            raise LabError(f"processes of {name} do not end: {sorted(pids)}")
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.02)
+    for group in groups(name):
+        remove(group)
+
+
+def remove(group: Path) -> None:
+    """Removes an empty group and all below it."""
+    below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+    for path in [*below, group]:
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise LabError(f"control group {path} is still in use") from error
+
+
+def remove_parent() -> None:
+    """Removes what held the nodes' groups."""
+    for top in hierarchies():
+        remove(top / PARENT)

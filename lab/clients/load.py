@@ -1,0 +1,147 @@
+"""Three clients of the cluster, through the HAProxy of the node that they run in.
+
+connecting  opens a connection for every write
+session     keeps its session, and reconnects when it is lost
+reader      opens a connection to the standbys' pool for every read
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import psycopg2
+
+READ_ONLY = "25006"  # read_only_sql_transaction, PostgreSQL documentation, "Error Codes"
+WRITE = """INSERT INTO drill.writes (client, sequence) VALUES (%s, %s)
+    RETURNING host(inet_server_addr()), pg_is_in_recovery(),
+              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"""
+READ = "SELECT host(inet_server_addr()), pg_is_in_recovery(), NULL"
+
+ending = threading.Event()
+_writing = threading.Lock()
+
+
+def put(record):
+    line = json.dumps(record) + "\n"
+    with _writing:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+class Client(threading.Thread):
+    """kind: its name. port: of the pool. every: s from one start to the next. keeps: its session."""
+
+    def __init__(self, kind, settings, keeps=False):
+        super().__init__(daemon=True)
+        self.kind = kind
+        self.node = settings["node"]
+        self.writes = kind != "reader"
+        self.keeps = keeps
+        self.every = settings["every"][kind]
+        self.most = settings["most"]
+        self.target = dict(settings["connect"], application_name="drill-" + kind)
+        self.target["port"] = settings["prod_port" if self.writes else "stdby_port"]
+        self.connection = None
+        self.current = None
+
+    def run(self):
+        due = time.monotonic()
+        for sequence in range(1, self.most + 1):
+            # What was late is not made up for: after a hold there is no burst.
+            due = max(due + self.every, time.monotonic())
+            self.attempt(sequence)
+            if ending.wait(max(0, due - time.monotonic())):
+                break
+        self.drop()
+
+    def attempt(self, sequence):
+        record = {
+            "kind": self.kind,
+            "node": self.node,
+            "sequence": sequence,
+            "new": self.connection is None,
+            "start": time.time(),
+            "session": None,
+        }
+        self.current = record
+        try:
+            if self.connection is None:
+                self.connection = psycopg2.connect(**self.target)
+                self.connection.autocommit = True
+            record["session"] = time.time()
+            with self.connection.cursor() as cursor:
+                cursor.execute(WRITE if self.writes else READ, self.arguments(sequence))
+                server, in_recovery, timeline = cursor.fetchone()
+            record.update(server=server, in_recovery=in_recovery, timeline=timeline)
+            record["outcome"] = "ack" if in_recovery != self.writes else "misrouted"
+        except psycopg2.Error as error:
+            record["outcome"] = self.outcome(record, error)
+            record["sqlstate"] = error.pgcode
+            record["error"] = " ".join(str(error).split())[:200]
+            self.drop()
+        record["end"] = time.time()
+        if not self.keeps:
+            self.drop()
+        self.current = None
+        put(record)
+
+    def arguments(self, sequence):
+        return (self.node + "/" + self.kind, sequence) if self.writes else None
+
+    def outcome(self, record, error):
+        if record["session"] is None:
+            return "refused"
+        if error.pgcode == READ_ONLY:
+            return "misrouted"
+        return "unknown" if self.connection.closed else "failed"
+
+    def drop(self):
+        if self.connection is not None:
+            try:
+                self.connection.close()
+            except psycopg2.Error:
+                pass
+            self.connection = None
+
+    def cut_off(self):
+        """Records the attempt that is still under way at the end."""
+        record = self.current
+        if record is not None:
+            record["outcome"] = "unknown" if record["session"] else "refused"
+            record["error"] = "no answer when the drill ended"
+            put(dict(record, end=time.time()))
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+
+    def watch_input():
+        sys.stdin.read()
+        ending.set()
+
+    threading.Thread(target=watch_input, daemon=True).start()
+    clients = [
+        Client("connecting", settings),
+        Client("session", settings, keeps=True),
+        Client("reader", settings),
+    ]
+    began = time.monotonic()
+    for client in clients:
+        client.start()
+    ending.wait(settings["seconds"])
+    ending.set()
+    patience = time.monotonic() + settings["patience"]
+    for client in clients:
+        client.join(max(0, patience - time.monotonic()))
+        client.cut_off()
+    used = time.process_time()
+    elapsed = time.monotonic() - began
+    put({"kind": "usage", "node": settings["node"], "cpu": used, "elapsed": elapsed})
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,29 @@
+"""Drills: a fault or a planned change, clients that write all the while, and a verdict.
+
+    programs in the nodes -> records -> figures and audits (pure) -> verdict -> report, JSON
+
+The terms of a verdict:
+
+attempt       one write or read of a client, with the connection that it needed, if it needed one.
+new           an attempt that opened a connection of its own: every attempt of the clients
+              `connecting` and `reader`; of the client `session` only its reconnects.
+ack           answered; a write is committed.
+refused       no session came about: the connection was refused, reset or closed, PostgreSQL ended
+              it with a FATAL, or it was still held when the client's patience (40 s) was over.
+failed        the session came about, and the statement ended with an error: nothing was written.
+unknown       the statement was sent, and the session ended before the answer: the row may be
+              there or not. On a session that stood before, a planned switchover does this once to
+              each session; on a new one it counts as a connection that was lost.
+misrouted     a write that reached a server in recovery (SQLSTATE 25006), or a read that a primary
+              answered.
+held          an attempt that was acknowledged, but only after a quarter of a second or more.
+lost row      a write that was acknowledged and is not in the table afterwards.
+write outage  of one client: from the end of its last write acknowledged by the old primary to
+              the end of its first one acknowledged by the new.
+absence       of PostgreSQL itself: from the last commit on the old primary (the end of the last
+              acknowledged write of any client) to the first moment at which the new one said, asked
+              over its own Unix socket, that it is not in recovery.
+route delay   of one node: from that first moment to the one at which the HAProxy of that node had
+              the new primary ready and up in prod.
+stall         of one client: the longest time between the ends of two consecutive acks.
+"""

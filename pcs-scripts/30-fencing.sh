@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Fencing. Without it a lost node is never given up, and PostgreSQL never promoted.
+# FENCE_AGENT and FENCE_OPTIONS: what fences your machines (fence_gce, fence_ipmilan, ...).
+set -euo pipefail
+. "$(dirname "$0")/settings.sh"
+
+read -ra options <<<"$FENCE_OPTIONS"
+if ! have_resource fence; then
+    cib stonith create fence "$FENCE_AGENT" "pcmk_host_list=$NODES" "${options[@]}" \
+        op monitor interval=60s timeout=30s
+fi
+cib property set stonith-enabled=true
+cib property set no-quorum-policy=stop

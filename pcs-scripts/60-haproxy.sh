@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# HAProxy on every node. HAPROXY_OPTIONS: parameters of ocf:paf:haproxy, none is needed.
+set -euo pipefail
+. "$(dirname "$0")/settings.sh"
+
+read -ra options <<<"${HAPROXY_OPTIONS:-}"
+if ! have_resource haproxy; then
+    cib resource create haproxy ocf:paf:haproxy "${options[@]}" \
+        op start timeout=30s op stop timeout=30s \
+        op promote timeout=30s op demote timeout=30s \
+        op monitor interval=4s timeout=20s role=Promoted \
+        op monitor interval=5s timeout=20s role=Unpromoted \
+        op notify timeout=10s \
+        promotable
+fi
+cib resource meta haproxy-clone notify=true interleave=true
+# A HAProxy that failed is tried again without end; it must never be given up for good.
+cib resource meta haproxy migration-threshold=INFINITY

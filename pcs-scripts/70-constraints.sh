@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# HAProxy's promoted instance is where PostgreSQL's is, and never the other way round.
+set -euo pipefail
+. "$(dirname "$0")/settings.sh"
+
+# influence=false: a HAProxy that cannot run on the primary's node must not move the primary.
+if ! cib constraint colocation config | grep -q 'haproxy-clone'; then
+    cib constraint colocation add Promoted haproxy-clone with Promoted pgsqld-clone INFINITY \
+        influence=false
+fi
+# Not symmetrical: PAF's demote must never wait for HAProxy, through which the last WAL flows.
+if ! cib constraint order config | grep -q 'haproxy-clone'; then
+    cib constraint order promote pgsqld-clone "then" promote haproxy-clone symmetrical=false
+fi

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# What the numbered scripts share. Every value can be given in the environment.
+
+: "${NODES:=srv1 srv2 srv3}"                 # the cluster's nodes, as they resolve on all of them
+: "${CLUSTER:=paf}"                          # the cluster's name
+: "${PGBIN:=/usr/lib/postgresql/15/bin}"
+: "${PGDATA:=/var/lib/postgresql/15/main}"
+: "${PGPORT:=5434}"
+: "${PROD_PORT:=5432}"
+: "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
+: "${FENCE_AGENT:=fence_paf_lab}"
+: "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
+: "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
+# shellcheck disable=SC2034
+read -ra NODE_LIST <<<"$NODES"
+
+# pcs, on the file $CIB if there is one.
+cib() {
+    if [ -n "$CIB" ]; then pcs -f "$CIB" "$@"; else pcs "$@"; fi
+}
+
+have_resource() {
+    cib resource config "$1" >/dev/null 2>&1 || cib stonith config "$1" >/dev/null 2>&1
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# What a node of the cluster needs beyond its packages. Run as root on the node, by the lab inside
+# the image and by Vagrant on the virtual machine.
+set -euo pipefail
+
+# Pacemaker starts HAProxy and PostgreSQL; the distribution's units must not.
+for unit in haproxy.service postgresql.service; do
+    systemctl disable "$unit" 2>/dev/null || true
+done
+systemctl mask haproxy.service
+if command -v pg_dropcluster >/dev/null && [ -d /etc/postgresql/15/main ]; then
+    pg_dropcluster --stop 15 main
+fi
+sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf
+
+# The socket directory belongs to PostgreSQL and is gone after a boot.
+cat >/etc/tmpfiles.d/postgresql-paf.conf <<'CONF'
+d /run/postgresql 2775 postgres postgres -
+CONF
+
+systemctl enable pcsd.service rsyslog.service
+systemctl disable corosync.service pacemaker.service 2>/dev/null || true
+# The default configuration would start a cluster of one.
+rm -f /etc/corosync/corosync.conf
