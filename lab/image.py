@@ -33,7 +33,9 @@ def sources() -> list[str]:
     files += sorted(Path("/etc/apt/sources.list.d").glob("*.list"))
     found = [str(file) for file in files if SUITE in file.read_text(errors="replace")]
     if not found:
-        raise LabError(f"no apt source of the host offers {SUITE}: add one in /etc/apt/sources.list.d")
+        raise LabError(
+            f"no apt source of the host offers {SUITE}: add one in /etc/apt/sources.list.d"
+        )
     return found
 
 

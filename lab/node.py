@@ -113,7 +113,7 @@ class Node:
         environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
         environment.append(f"TERM={os.environ.get('TERM', 'dumb')}")
         who = ["runuser", "-u", user, "--"] if user else []
-        space = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "--wd=/"]
+        space = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
         return [*space, "--", "/usr/bin/env", "-i", *environment, *who, *argv]
 
     def run(

@@ -36,6 +36,7 @@ port = $PGPORT
 unix_socket_directories = '/run/postgresql'
 wal_level = replica
 wal_log_hints = on
+wal_keep_size = 512MB
 hot_standby = on
 max_wal_senders = 10
 synchronous_standby_names = 'ANY 1 (*)'
@@ -82,7 +83,7 @@ primary)
         as_postgres "$PGBIN/initdb" -D "$PGDATA" --data-checksums >/dev/null
     fi
     configure
-    pg_ctl status >/dev/null || pg_ctl start
+    pg_ctl status >/dev/null || pg_ctl -l /dev/null start
     roles
     ;;
 standby)

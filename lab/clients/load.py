@@ -5,12 +5,15 @@ session     keeps its session, and reconnects when it is lost
 reader      opens a connection to the standbys' pool for every read
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import psycopg2
 
@@ -24,7 +27,7 @@ ending = threading.Event()
 _writing = threading.Lock()
 
 
-def put(record):
+def put(record: dict[str, Any]) -> None:
     line = json.dumps(record) + "\n"
     with _writing:
         sys.stdout.write(line)
@@ -32,9 +35,9 @@ def put(record):
 
 
 class Client(threading.Thread):
-    """kind: its name. port: of the pool. every: s from one start to the next. keeps: its session."""
+    """kind: connecting, session or reader. keeps: whether it keeps its session."""
 
-    def __init__(self, kind, settings, keeps=False):
+    def __init__(self, kind: str, settings: dict[str, Any], keeps: bool = False) -> None:
         super().__init__(daemon=True)
         self.kind = kind
         self.node = settings["node"]
@@ -44,10 +47,10 @@ class Client(threading.Thread):
         self.most = settings["most"]
         self.target = dict(settings["connect"], application_name="drill-" + kind)
         self.target["port"] = settings["prod_port" if self.writes else "stdby_port"]
-        self.connection = None
-        self.current = None
+        self.connection: Any = None
+        self.current: dict[str, Any] | None = None
 
-    def run(self):
+    def run(self) -> None:
         due = time.monotonic()
         for sequence in range(1, self.most + 1):
             # What was late is not made up for: after a hold there is no burst.
@@ -57,8 +60,8 @@ class Client(threading.Thread):
                 break
         self.drop()
 
-    def attempt(self, sequence):
-        record = {
+    def attempt(self, sequence: int) -> None:
+        record: dict[str, Any] = {
             "kind": self.kind,
             "node": self.node,
             "sequence": sequence,
@@ -88,17 +91,17 @@ class Client(threading.Thread):
         self.current = None
         put(record)
 
-    def arguments(self, sequence):
+    def arguments(self, sequence: int) -> tuple[str, int] | None:
         return (self.node + "/" + self.kind, sequence) if self.writes else None
 
-    def outcome(self, record, error):
+    def outcome(self, record: dict[str, Any], error: psycopg2.Error) -> str:
         if record["session"] is None:
             return "refused"
         if error.pgcode == READ_ONLY:
             return "misrouted"
         return "unknown" if self.connection.closed else "failed"
 
-    def drop(self):
+    def drop(self) -> None:
         if self.connection is not None:
             try:
                 self.connection.close()
@@ -106,7 +109,7 @@ class Client(threading.Thread):
                 pass
             self.connection = None
 
-    def cut_off(self):
+    def cut_off(self) -> None:
         """Records the attempt that is still under way at the end."""
         record = self.current
         if record is not None:
@@ -115,11 +118,11 @@ class Client(threading.Thread):
             put(dict(record, end=time.time()))
 
 
-def main():
+def main() -> None:
     settings = json.loads(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
 
-    def watch_input():
+    def watch_input() -> None:
         sys.stdin.read()
         ending.set()
 

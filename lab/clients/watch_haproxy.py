@@ -4,6 +4,8 @@ Prints each change: `at` is when the answer that differed was there, `before` wh
 it was. Without an answer `states` is null.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -18,8 +20,8 @@ DRAIN_BITS = 0x08 | 0x10
 UP = "2"
 
 
-def ask(path):
-    chunks = []
+def ask(path: str) -> str:
+    chunks: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as haproxy:
         haproxy.settimeout(1)
         haproxy.connect(path)
@@ -31,8 +33,9 @@ def ask(path):
             chunks.append(chunk)
 
 
-def states(answer):
-    found, columns = {}, []
+def states(answer: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    columns: list[str] = []
     for line in answer.splitlines():
         if line.startswith("# "):
             columns = line[2:].split()
@@ -47,13 +50,19 @@ def states(answer):
     return found
 
 
-def main():
+def main() -> None:
     settings = json.loads(sys.argv[1])
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    threading.Thread(target=lambda: (sys.stdin.read(), ending.set()), daemon=True).start()
+
+    def watch_input() -> None:
+        sys.stdin.read()
+        ending.set()
+
+    threading.Thread(target=watch_input, daemon=True).start()
     until = time.monotonic() + settings["seconds"]
-    last, before = {}, None
+    last: dict[str, str] | None = {}
+    before = None
     while not ending.wait(settings["every"]) and time.monotonic() < until:
         try:
             now = states(ask(settings["socket"])) or None

@@ -4,25 +4,34 @@ Prints each change: `at` is when the question was put that was answered differen
 the one before it was.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import psycopg2
 
 QUESTION = """SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"""
 
 
-def main():
+def main() -> None:
     settings = json.loads(sys.argv[1])
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    threading.Thread(target=lambda: (sys.stdin.read(), ending.set()), daemon=True).start()
+
+    def watch_input() -> None:
+        sys.stdin.read()
+        ending.set()
+
+    threading.Thread(target=watch_input, daemon=True).start()
     until = time.monotonic() + settings["seconds"]
-    connection, last, before = None, None, None
+    connection: Any = None
+    last, before = "", None
     while not ending.wait(settings["every"]) and time.monotonic() < until:
         at = time.time()
         try:

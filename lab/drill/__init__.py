@@ -20,9 +20,9 @@ held          an attempt that was acknowledged, but only after a quarter of a se
 lost row      a write that was acknowledged and is not in the table afterwards.
 write outage  of one client: from the end of its last write acknowledged by the old primary to
               the end of its first one acknowledged by the new.
-absence       of PostgreSQL itself: from the last commit on the old primary (the end of the last
-              acknowledged write of any client) to the first moment at which the new one said, asked
-              over its own Unix socket, that it is not in recovery.
+absence       of PostgreSQL itself: from the last commit on the old primary, as it noted it
+              (track_commit_timestamp; else the end of the last write that it acknowledged) to the
+              first moment at which the new one, asked over its Unix socket, was not in recovery.
 route delay   of one node: from that first moment to the one at which the HAProxy of that node had
               the new primary ready and up in prod.
 stall         of one client: the longest time between the ends of two consecutive acks.

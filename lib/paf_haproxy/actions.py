@@ -94,19 +94,12 @@ def start(context: Context, params: Params) -> int:
             process.stop(params, context.timeout / 2)
         render.install(params, context.node)
         process.launch(params, context.timeout - RESERVE)
-        quiet(haproxy)
     # A restart of Pacemaker's own makes no difference to HAProxy; who is primary may have changed.
     view = learn(params) or remembered(params).view
     rolefile.save(params.statedir, Role(view, False, "start"))
     log.info(f"start: {view}; {describe(project(params.statedir, view))}")
     pacemaker.set_promotable(context.instance, context.node)
     return SUCCESS
-
-
-def quiet(haproxy: runtime.Runtime) -> None:
-    """Stops the questions for the role of servers that are not in use (all, after a start)."""
-    states, _ = haproxy.servers()
-    haproxy.run([f"disable agent {pool}/{node}" for pool, node in sorted(states)])
 
 
 def learn(params: Params) -> ClusterView | None:
@@ -224,6 +217,5 @@ def reload(context: Context, params: Params) -> int:
     validate_all(context, params)
     render.install(params, context.node)
     process.launch(params, context.timeout - RESERVE)
-    quiet(runtime.Runtime(runtime.admin_socket(params.statedir)))
     log.info(f"{context.action}: {describe(project(params.statedir, role.view))}")
     return SUCCESS

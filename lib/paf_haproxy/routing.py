@@ -65,10 +65,9 @@ def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str
     for (pool, node), old, new in sorted(changes, key=turn):
         server = f"{pool}/{node}"
         if old == MAINT:
-            lines += [f"enable agent {server}", f"set server {server} agent down"]
+            lines.append(f"set server {server} agent down")
         lines.append(f"set server {server} state {new}")
         if new == MAINT:
-            # Nobody asks for the role of a server that may not serve; and its sessions would wait
-            # for a node that is gone, or go on writing where they must not.
-            lines += [f"disable agent {server}", f"shutdown sessions server {server}"]
+            # They would wait for a node that is gone, or go on where they must not.
+            lines.append(f"shutdown sessions server {server}")
     return lines

@@ -1,0 +1,143 @@
+"""Figures of one run, computed from records. Pure; all spans in s.
+
+The terms are explained in lab/drill/__init__.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import records
+from .records import ACK, CONNECTING, UP, Attempt, Records
+
+HELD = 0.25
+"""s, from which on an acknowledged attempt counts as held."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The primary went from one node to another."""
+
+    old: str
+    new: str
+    last_commit: float
+    """The last commit on the old primary."""
+    out_of_recovery: float
+    """The first moment at which the new primary said that it is one."""
+
+    @property
+    def absence(self) -> float:
+        return self.out_of_recovery - self.last_commit
+
+
+def change(
+    seen: Records,
+    old: str,
+    new: str,
+    addresses: Mapping[str, str],
+    started: float,
+    commits: Iterable[float] = (),
+) -> Change | None:
+    """Returns the change of primary after `started`, or None if there was none to be seen.
+
+    commits: the moments at which rows were committed, as PostgreSQL noted them. Without them the
+    last commit is taken to be the end of the last write that the old primary acknowledged.
+    """
+    moments = [
+        role.at
+        for role in seen.roles
+        if role.node == new and role.role == records.PRIMARY and role.at >= started
+    ]
+    if not moments or old == new:
+        return None
+    found = list(commits) or [
+        each.end for each in acknowledged(seen.attempts) if each.server == addresses[old]
+    ]
+    found = [moment for moment in found if moment <= moments[0]]
+    return Change(old, new, max(found), moments[0]) if found else None
+
+
+def acknowledged(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Returns the acknowledged writes."""
+    return [each for each in attempts if each.writes and each.outcome == ACK]
+
+
+def by_client(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Returns each client's attempts in their order."""
+    found: dict[str, list[Attempt]] = {}
+    for each in attempts:
+        found.setdefault(each.client, []).append(each)
+    return found
+
+
+def outages(
+    seen: Records, what: Change, addresses: Mapping[str, str], kind: str = CONNECTING
+) -> dict[str, float]:
+    """Returns the write outage of each client of a kind; infinity if writes never came back."""
+    found: dict[str, float] = {}
+    for client, attempts in by_client(each for each in seen.attempts if each.kind == kind).items():
+        acks = acknowledged(attempts)
+        last = [each.end for each in acks if each.server == addresses[what.old]]
+        last = [end for end in last if end <= what.out_of_recovery]
+        first = [each.end for each in acks if each.server == addresses[what.new]]
+        first = [end for end in first if end >= what.out_of_recovery]
+        found[client] = min(first) - max(last) if last and first else math.inf
+    return found
+
+
+def route_delays(seen: Records, what: Change, nodes: Iterable[str]) -> dict[str, float]:
+    """Returns each node's route delay; infinity if its HAProxy never had the new primary up."""
+    found = {}
+    for node in nodes:
+        ups = [
+            each.at
+            for each in seen.servers
+            if each.node == node
+            and each.at >= what.last_commit
+            and (each.states or {}).get(f"prod/{what.new}") == UP
+        ]
+        found[node] = min(ups) - what.out_of_recovery if ups else math.inf
+    return found
+
+
+def stalls(seen: Records, since: float = 0.0) -> dict[str, float]:
+    """Returns each client's longest time between the ends of two consecutive acks."""
+    found = {}
+    for client, attempts in by_client(seen.attempts).items():
+        ends = sorted(each.end for each in attempts if each.outcome == ACK)
+        ends = [end for end in ends if end >= since]
+        found[client] = max((b - a for a, b in zip(ends, ends[1:])), default=math.inf)
+    return found
+
+
+def outcomes(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
+    """Returns how often each outcome came, by kind of client."""
+    found: dict[str, Counter[str]] = {kind: Counter() for kind in records.KINDS}
+    for each in attempts:
+        found[each.kind][each.outcome] += 1
+        if each.outcome == ACK and each.end - each.start >= HELD:
+            found[each.kind]["held"] += 1
+    return {kind: dict(counts) for kind, counts in found.items()}
+
+
+def cpu_share(seen: Records) -> float:
+    """Returns the CPU that all clients took together, as a share of one core."""
+    return sum(each.cpu / each.elapsed for each in seen.usage if each.elapsed)
+
+
+def median(values: Sequence[float]) -> float:
+    """Returns the median; NaN of nothing."""
+    ordered = sorted(values)
+    if not ordered:
+        return math.nan
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Returns the nearest-rank percentile, e.g. share=0.95; NaN of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan

@@ -1,0 +1,104 @@
+"""Programs that run in the nodes during a drill, and whose output becomes records."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..node import Node
+from . import records
+from .records import Record
+from .settings import Settings
+
+CLIENTS = Path(__file__).resolve().parent.parent / "clients"
+IDENTIFIERS = ("pacemaker-controld", "pacemaker-fenced", "paf-haproxy", "pgsqlms")
+# Follows the journal until its own standard input is closed.
+FOLLOW = 'journalctl "$@" </dev/null & pid=$!; cat >/dev/null; kill $pid'
+
+
+class Program:
+    """A program in a node. Its output stands in a file on the host, one JSON object a line.
+
+    It ends when its standard input is closed, which the death of this process does too.
+    """
+
+    def __init__(
+        self, node: Node, name: str, argv: Sequence[str], directory: Path, user: str | None = None
+    ) -> None:
+        self.node = node
+        self.name = f"{node.name}.{name}"
+        self._argv = argv
+        self._user = user
+        self._path = directory / f"{self.name}.jsonl"
+        self._errors = directory / f"{self.name}.err"
+        self._process: subprocess.Popen[str] | None = None
+        self._read_up_to = 0
+
+    def start(self) -> None:
+        with self._path.open("w") as out, self._errors.open("w") as errors:
+            self._process = self.node.popen(
+                *self._argv, user=self._user, stdin=subprocess.PIPE, stdout=out, stderr=errors
+            )
+
+    def ended(self) -> str:
+        """Returns why the program is not there, in one line; empty while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return ""
+        lines = self._errors.read_text(errors="replace").strip().splitlines()
+        return f"{self.name} ended with {self._process.returncode}: {lines[-1] if lines else ''}"
+
+    def ask_to_end(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def wait(self, seconds: float = 15) -> None:
+        """Waits for the end of a program that was asked to end; kills it if it takes too long."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def new(self) -> Iterator[Record]:
+        """Yields what the program has printed since the last time."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read_up_to)
+            chunk = file.read()
+        whole = chunk[: chunk.rfind(b"\n") + 1]
+        self._read_up_to += len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            record = records.read(line, self.node.name)
+            if record is not None:
+                yield record
+
+
+def _python(file: str, settings: dict[str, Any]) -> list[str]:
+    """Returns the command that runs one of lab/clients without putting a file into the node."""
+    return ["python3", "-c", (CLIENTS / file).read_text(), json.dumps(settings)]
+
+
+def clients(node: Node, settings: Settings, directory: Path) -> Program:
+    """Returns the clients of a node."""
+    argv = _python("load.py", settings.clients(node.name))
+    return Program(node, "clients", argv, directory)
+
+
+def watchers(node: Node, settings: Settings, directory: Path) -> list[Program]:
+    """Returns what watches a node: its PostgreSQL, its HAProxy, its journal."""
+    postgres = _python("watch_postgres.py", settings.watch_postgres(node.name))
+    haproxy = _python("watch_haproxy.py", settings.watch_haproxy(node.name))
+    names = [word for name in IDENTIFIERS for word in ("--identifier", name)]
+    fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SOURCE_REALTIME_TIMESTAMP"
+    journal = ["--follow", "--lines=0", "--quiet", "--output=json", fields, *names]
+    return [
+        Program(node, "postgres", postgres, directory, user="postgres"),
+        Program(node, "haproxy", haproxy, directory),
+        Program(node, "journal", ["sh", "-c", FOLLOW, "sh", *journal], directory),
+    ]

@@ -1,0 +1,99 @@
+"""One run of a drill, from a healthy cluster to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import LabError
+from ..node import Node
+from . import commands, records, table, timeline
+from .audits import Evidence, Row
+from .drill import Drill
+from .settings import Settings
+from .stage import Stage, View
+from .verdict import Run
+
+
+def perform(
+    drill: Drill,
+    number: int,
+    nodes: Sequence[Node],
+    settings: Settings,
+    directory: Path,
+    view: View,
+) -> Run:
+    """Runs a drill once. Raises LabError if it cannot even begin; what goes wrong after the event
+    is part of the verdict.
+    """
+    directory.mkdir(parents=True)
+    stage = Stage(nodes, settings, directory, view)
+    with stage.watched():
+        stage.say("wait until the cluster is healthy")
+        before = stage.await_healthy()
+        stage.primary = before.status.promoted(settings.pgsql_clone) or ""
+        expected = drill.expected(stage)
+        table.make(stage.nodes[stage.primary], settings)
+        try:
+            with stage.attended():
+                stage.say("clients at work")
+                stage.rest(settings.warm_up)
+                fencings = commands.fencings(stage.anyone)
+                trouble = _event(drill, stage, expected)
+                settled = time.time()
+                stage.say(trouble or "cluster whole again")
+                stage.rest(settings.cool_down)
+            rows, trouble = _rows(stage, expected, trouble)
+            fencings = commands.fencings(stage.anyone) - fencings
+        finally:
+            _clear_away(stage)
+    evidence = Evidence(
+        records.gather(stage.records),
+        stage.addresses,
+        stage.clients,
+        stage.primary,
+        expected,
+        stage.started,
+        settled,
+        trouble,
+        rows,
+        fencings,
+    )
+    events = timeline.merged(stage.events, stage.started, settled + settings.cool_down)
+    return Run(drill.name, number, evidence, tuple(drill.judge(evidence)), tuple(events))
+
+
+def _event(drill: Drill, stage: Stage, expected: str) -> str:
+    """Brings the event about and sees it through. Returns what went wrong, in one line."""
+    trouble = ""
+    stage.started = time.time()
+    try:
+        try:
+            drill.inject(stage)
+            drill.follow(stage)
+        finally:
+            drill.undo(stage)
+        stage.await_healthy(expected)
+    except LabError as error:
+        trouble = str(error)
+    return trouble
+
+
+def _rows(stage: Stage, primary: str, trouble: str) -> tuple[dict[Row, float | None], str]:
+    """Returns what the table holds on the primary, and the trouble that there was so far."""
+    try:
+        return table.read(stage.nodes[primary], stage.settings), trouble
+    except LabError as error:
+        return {}, trouble or f"the table cannot be read on {primary}: {error}"
+
+
+def _clear_away(stage: Stage) -> None:
+    """Drops the table on whoever is primary now; the next run would do it otherwise."""
+    stage.look()
+    for name, role in stage.roles.items():
+        if role == records.PRIMARY:
+            try:
+                table.drop(stage.nodes[name], stage.settings)
+            except LabError:
+                pass

@@ -1,0 +1,110 @@
+"""What a drill assumes of the cluster, its pace, and its bars."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .records import CONNECTING, READER, SESSION
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a run may not exceed; times in s."""
+
+    ratio: float = 1.4
+    """Write outage of the worst connecting client / PostgreSQL's absence, in the same run."""
+    route_delay: float = 0.2
+    """95th percentile over all runs and nodes."""
+    haproxy_back: float = 2.0
+    """Beyond the monitor's interval, after HAProxy was killed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The defaults are the lab's."""
+
+    prod_port: int = 5432
+    stdby_port: int = 5433
+    pgport: int = 5434
+    pghost: str = "/run/postgresql"
+    database: str = "app"
+    user: str = "app"
+    admin_socket: str = "/run/paf-haproxy/admin.sock"
+    pgsql: str = "pgsqld"
+    haproxy: str = "haproxy"
+    every: dict[str, float] = field(
+        # A new connection costs 8 to 14 ms of CPU, all sides together, a write on a session 1.
+        default_factory=lambda: {CONNECTING: 0.04, SESSION: 0.01, READER: 0.1}
+    )
+    """s from the start of one attempt to the next, by kind of client."""
+    watch_every: float = 0.01
+    """s between two questions to PostgreSQL, and to HAProxy, on each node."""
+    seconds: float = 300
+    """Longest that a program in a node runs, s."""
+    most: int = 100_000
+    """Most attempts of one client."""
+    patience: float = 40
+    """s after which a client gives a connection up; longer than a hold."""
+    warm_up: float = 3
+    """s of undisturbed work before the event."""
+    cool_down: float = 2
+    """s of undisturbed work after the cluster is whole again."""
+    deadline: float = 90
+    """s until the cluster must be healthy: before the event, and again after it."""
+    bars: Bars = field(default_factory=Bars)
+
+    @property
+    def pgsql_clone(self) -> str:
+        return f"{self.pgsql}-clone"
+
+    @property
+    def haproxy_clone(self) -> str:
+        return f"{self.haproxy}-clone"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def clients(self, node: str) -> dict[str, Any]:
+        """Returns what lab/clients/load.py takes."""
+        return {
+            "node": node,
+            "every": self.every,
+            "most": self.most,
+            "seconds": self.seconds,
+            "patience": 5,
+            "prod_port": self.prod_port,
+            "stdby_port": self.stdby_port,
+            "connect": {
+                "host": "127.0.0.1",
+                "dbname": self.database,
+                "user": self.user,
+                "connect_timeout": int(self.patience),
+                "sslmode": "disable",
+                "gssencmode": "disable",
+            },
+        }
+
+    def watch_postgres(self, node: str) -> dict[str, Any]:
+        """Returns what lab/clients/watch_postgres.py takes."""
+        return {
+            "node": node,
+            "every": self.watch_every,
+            "seconds": self.seconds,
+            "connect": {
+                "host": self.pghost,
+                "port": self.pgport,
+                "dbname": "postgres",
+                "user": "postgres",
+                "application_name": "drill-watch",
+            },
+        }
+
+    def watch_haproxy(self, node: str) -> dict[str, Any]:
+        """Returns what lab/clients/watch_haproxy.py takes."""
+        return {
+            "node": node,
+            "every": self.watch_every,
+            "seconds": self.seconds,
+            "socket": self.admin_socket,
+        }

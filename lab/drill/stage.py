@@ -1,0 +1,225 @@
+"""A drill that is under way: its programs, what they have told, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import LabError
+from ..node import Node
+from . import cluster, commands, programs, timeline
+from .programs import Program
+from .records import ACK, PRIMARY, UP, Attempt, Record, RoleSeen, ServersSeen
+from .settings import Settings
+from .timeline import Event, Narrator
+
+LOOK_EVERY = 0.1  # s
+ASK_EVERY = 1.0  # s between two rounds of questions that cost the nodes something
+
+
+class View(Protocol):
+    """Whoever watches."""
+
+    def update(self, phase: str, events: Sequence[Event], outcomes: Counter[str]) -> None:
+        """Is told the phase, the new events, and how often each outcome came so far."""
+
+
+class Stage:
+    """nodes: those with PostgreSQL. directory: where the programs' output is kept."""
+
+    def __init__(
+        self, nodes: Sequence[Node], settings: Settings, directory: Path, view: View
+    ) -> None:
+        self.nodes = {node.name: node for node in nodes}
+        self.settings = settings
+        self.directory = directory
+        self.primary = ""
+        """The primary when the drill began."""
+        self.started = 0.0
+        """When the event was about to be brought about, s of the epoch."""
+        self.records: list[Record] = []
+        self.events: list[Event] = []
+        self.roles: dict[str, str] = {}
+        self.servers: dict[str, cluster.States | None] = {}
+        self._outcomes: Counter[str] = Counter()
+        self._acks: Counter[str] = Counter()
+        self._programs: list[Program] = []
+        self._narrator = Narrator(self.addresses)
+        self._view = view
+        self._phase = ""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {name: node.address for name, node in self.nodes.items()}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.nodes)
+
+    @property
+    def anyone(self) -> Node:
+        """A node that runs."""
+        for node in self.nodes.values():
+            if node.running:
+                return node
+        raise LabError("no node runs: lab up")
+
+    def say(self, text: str, node: str = "") -> None:
+        """Puts what the drill itself does into the timeline."""
+        event = Event(time.time(), node, timeline.DRILL, text)
+        self.events.append(event)
+        self._phase = text
+        self._view.update(text, [event], self._outcomes)
+
+    def look(self) -> None:
+        """Takes in what the programs have told since the last time."""
+        events: list[Event] = []
+        for program in self._programs:
+            for record in program.new():
+                self.records.append(record)
+                events += self._narrator.tell(record)
+                self._remember(record)
+        events.sort(key=lambda event: event.at)
+        self.events += events
+        self._view.update(self._phase, events, self._outcomes)
+
+    def _remember(self, record: Record) -> None:
+        if isinstance(record, RoleSeen):
+            self.roles[record.node] = record.role
+        elif isinstance(record, ServersSeen):
+            self.servers[record.node] = record.states
+        elif isinstance(record, Attempt):
+            self._outcomes[record.outcome] += 1
+            self._acks[record.client] += record.outcome == ACK
+
+    def rest(self, seconds: float) -> None:
+        """Lets time pass."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+            time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+
+    def wait(
+        self, lacking: Callable[[], str], within: float | None = None, every: float = LOOK_EVERY
+    ) -> None:
+        """Returns once `lacking` returns nothing. Raises LabError with what it said last."""
+        seconds = self.settings.deadline if within is None else within
+        end = time.monotonic() + seconds
+        while True:
+            self.look()
+            why = lacking()
+            if not why:
+                return
+            if time.monotonic() > end:
+                raise LabError(f"not within {seconds:g} s: {why}")
+            self.rest(every)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watches PostgreSQL, HAProxy and the journal of every node meanwhile."""
+        found = [
+            program
+            for node in self.nodes.values()
+            for program in programs.watchers(node, self.settings, self.directory)
+        ]
+        with self._running(found):
+            self.wait(lambda: self._silent(), within=15)
+            yield
+
+    def _silent(self) -> str:
+        """Returns which watcher has not told anything yet."""
+        for name in self.names:
+            if name not in self.roles or name not in self.servers:
+                ended = next((why for each in self._programs if (why := each.ended())), "")
+                return ended or f"nothing is heard of {name}"
+        return ""
+
+    @contextlib.contextmanager
+    def attended(self) -> Iterator[None]:
+        """Lets the clients work meanwhile; they work already when the block begins."""
+        nodes = self.nodes.values()
+        found = [programs.clients(node, self.settings, self.directory) for node in nodes]
+        self._acks.clear()
+        with self._running(found):
+            self.wait(self._idle_client, within=20)
+            yield
+
+    def _idle_client(self) -> str:
+        idle = [client for client in self.clients if not self._acks[client]]
+        ended = next((why for each in self._programs if (why := each.ended())), "")
+        return ended or (f"{idle[0]} got no answer" if idle else "")
+
+    @property
+    def clients(self) -> frozenset[str]:
+        return frozenset(f"{name}/{kind}" for name in self.names for kind in self.settings.every)
+
+    @contextlib.contextmanager
+    def _running(self, found: list[Program]) -> Iterator[None]:
+        self._programs += found
+        try:
+            for program in found:
+                program.start()
+            yield
+        finally:
+            for program in found:
+                program.ask_to_end()
+            for program in found:
+                program.wait()
+            self.look()
+            self._programs = [each for each in self._programs if each not in found]
+
+    def snapshot(self) -> cluster.Snapshot:
+        """Asks the cluster for its state; this costs the nodes some CPU."""
+        node = self.anyone
+        status = commands.status(node)
+        leads = status.promoted(self.settings.pgsql_clone)
+        streaming = {}
+        if leads in self.nodes:
+            try:
+                streaming = commands.streaming(self.nodes[leads], self.settings)
+            except LabError:
+                pass  # it will be said that nobody streams
+        return cluster.Snapshot(
+            status,
+            bool(status.dc) and commands.idle(node, status.dc),
+            commands.moves(node),
+            dict(self.roles),
+            dict(self.servers),
+            streaming,
+        )
+
+    def await_healthy(self, primary: str | None = None) -> cluster.Snapshot:
+        """Returns once the cluster is whole. Raises LabError with what it lacks."""
+        last: list[cluster.Snapshot] = []
+
+        def lacking() -> str:
+            last[:] = [self.snapshot()]
+            self.look()
+            both = self.settings.pgsql_clone, self.settings.haproxy_clone
+            return cluster.unhealthy(last[0], self.names, *both, primary)
+
+        self.wait(lacking, every=ASK_EVERY)
+        return last[0]
+
+    def fell_silent(self, node: str) -> bool:
+        """Returns whether the node's HAProxy has stopped answering since the event."""
+        return any(
+            isinstance(record, ServersSeen)
+            and record.node == node
+            and record.states is None
+            and record.at >= self.started
+            for record in self.records
+        )
+
+    def unrouted(self, primary: str) -> str:
+        """Returns which node does not lead to the primary yet, by what the watchers tell."""
+        if self.roles.get(primary) != PRIMARY:
+            return f"PostgreSQL on {primary} is {self.roles.get(primary)}, not primary"
+        for name in self.names:
+            if (self.servers.get(name) or {}).get(f"prod/{primary}") != UP:
+                return f"HAProxy on {name} does not lead to {primary}"
+        return ""

@@ -1,0 +1,50 @@
+"""A planned switchover: Pacemaker is asked to promote another node."""
+
+from __future__ import annotations
+
+from ..errors import LabError
+from . import audits, commands
+from .audits import Evidence, Finding
+from .drill import Drill
+from .settings import Bars
+from .stage import Stage
+
+
+class Switchover(Drill):
+    """to: the node to promote; by default the one after the primary, in the order of names."""
+
+    name = "switchover"
+    summary = "planned switchover: no connection refused, no write misrouted, no row lost"
+
+    def __init__(self, to: str | None = None, bars: Bars | None = None) -> None:
+        self.to = to
+        self.bars = bars or Bars()
+        self._target = ""
+
+    def expected(self, stage: Stage) -> str:
+        names = sorted(stage.names)
+        if self.to is not None and self.to not in names:
+            raise LabError(f"no node {self.to} to switch over to: there are {', '.join(names)}")
+        if self.to == stage.primary:
+            raise LabError(f"{self.to} is the primary already: name another node")
+        after = names[(names.index(stage.primary) + 1) % len(names)]
+        self._target = self.to or after
+        return self._target
+
+    def inject(self, stage: Stage) -> None:
+        stage.say(f"ask Pacemaker to move the primary from {stage.primary} to {self._target}")
+        target = stage.nodes[self._target]
+        commands.move(target, stage.settings.pgsql_clone, self._target)
+
+    def follow(self, stage: Stage) -> None:
+        stage.wait(lambda: stage.unrouted(self._target))
+
+    def undo(self, stage: Stage) -> None:
+        commands.clear(stage.anyone, stage.settings.pgsql_clone)
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        return [
+            *super().judge(evidence),
+            audits.new_connections(evidence),
+            audits.ratio(evidence, self.bars.ratio),
+        ]

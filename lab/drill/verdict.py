@@ -1,0 +1,123 @@
+"""The verdict over one run and over all runs of a drill. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import audits, figures
+from .audits import Evidence, Finding
+from .records import SESSION
+from .settings import Bars
+from .timeline import Event
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a drill, judged."""
+
+    drill: str
+    number: int
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.findings) and all(finding.passed for finding in self.findings)
+
+    @property
+    def delays(self) -> dict[str, float]:
+        """Route delay of every node, if the primary changed."""
+        change = self.evidence.change
+        if change is None:
+            return {}
+        return figures.route_delays(self.evidence.seen, change, self.evidence.addresses)
+
+    @property
+    def worst_outage(self) -> float | None:
+        """Write outage of the worst connecting client, if the primary changed."""
+        evidence = self.evidence
+        if evidence.change is None:
+            return None
+        found = figures.outages(evidence.seen, evidence.change, evidence.addresses)
+        return max(found.values(), default=math.inf)
+
+    @property
+    def ratio(self) -> float | None:
+        """Worst write outage / PostgreSQL's absence."""
+        change, worst = self.evidence.change, self.worst_outage
+        return None if change is None or worst is None else worst / change.absence
+
+
+def overall(runs: Sequence[Run], bars: Bars) -> list[Finding]:
+    """Returns what is judged over all runs: the route delay, and that all runs passed."""
+    passed = sum(run.passed for run in runs)
+    found = [Finding("runs passed", passed == len(runs) > 0, f"{passed} of {len(runs)}", "all")]
+    ratios = [run.ratio for run in runs if run.ratio is not None]
+    if ratios:
+        text = f"median {figures.median(ratios):.2f}, worst {max(ratios):.2f}"
+        name = "write outage / PostgreSQL's absence"
+        found.append(Finding(name, max(ratios) <= bars.ratio, text, f"{bars.ratio:g}"))
+    delays = [delay for run in runs for delay in run.delays.values()]
+    if delays:
+        worst = figures.percentile(delays, 0.95)
+        text = f"{worst * 1000:.0f} ms"
+        detail = f"median {figures.median(delays) * 1000:.0f} ms, of {len(delays)}"
+        name = "HAProxy leads to the new primary (p95)"
+        bar = f"{bars.route_delay * 1000:.0f} ms"
+        found.append(Finding(name, worst <= bars.route_delay, text, bar, detail))
+    return found
+
+
+def spans(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
+    """Returns median and worst, in s, of what is told without a bar."""
+    changes = [run.evidence.change for run in runs]
+    absences = [change.absence for change in changes if change is not None]
+    outages = [run.worst_outage for run in runs if run.worst_outage is not None]
+    named = {"PostgreSQL's absence": absences, "write outage, worst connecting client": outages}
+    return {name: (figures.median(values), max(values)) for name, values in named.items() if values}
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Returns a run with its raw figures; times are s relative to the event."""
+    evidence, seen = run.evidence, run.evidence.seen
+    found, missing = audits.unknown_rows(evidence)
+    change = evidence.change
+    result: dict[str, Any] = {
+        "drill": run.drill,
+        "run": run.number,
+        "passed": run.passed,
+        "findings": [asdict(finding) for finding in run.findings],
+        "started": evidence.started,
+        "primary_before": evidence.primary,
+        "primary_expected": evidence.expected,
+        "outcomes": figures.outcomes(seen.attempts),
+        "unknown_writes": {"in_table": found, "not_in_table": missing},
+        "longest_between_acks": _finite(figures.stalls(seen)),
+        "client_cpu_share": figures.cpu_share(seen),
+    }
+    if change is not None:
+        addresses = evidence.addresses
+        result["change"] = {
+            "last_commit": change.last_commit - evidence.started,
+            "out_of_recovery": change.out_of_recovery - evidence.started,
+            "absence": change.absence,
+            "outage_connecting": _finite(figures.outages(seen, change, addresses)),
+            "outage_session": _finite(figures.outages(seen, change, addresses, SESSION)),
+            "ratio": run.ratio,
+            "route_delay": _finite(run.delays),
+        }
+    result["timeline"] = [
+        {"at": round(event.at - evidence.started, 6), "node": event.node, "who": event.who,
+         "text": event.text}
+        for event in run.events
+    ]  # fmt: skip
+    return result
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """JSON knows no infinity: what never came is null."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,47 @@
+"""A node's ports on the host's loopback: 127.0.0.11 is srv1, 127.0.0.12 srv2, 127.0.0.13 srv3."""
+
+from __future__ import annotations
+
+import subprocess
+
+from rich.console import Console
+from rich.table import Table
+
+from . import network
+from .errors import LabError
+from .node import NODES, Node
+
+PORTS = {5431: "role as text", 5432: "prod", 5433: "stdby", 7000: "statistics", 8008: "HTTP"}
+
+
+def loopback(node: Node) -> str:
+    """Returns the host's address for the node."""
+    return f"127.0.0.{11 + NODES.index(node)}" if node in NODES else "127.0.0.10"
+
+
+def command(node: Node, port: int) -> list[str]:
+    """Returns the program that listens on the host and connects from inside the node's network."""
+    connect = f"ip netns exec {network.namespace(node.name)} socat STDIO TCP:127.0.0.1:{port}"
+    listen = f"TCP-LISTEN:{port},bind={loopback(node)},fork,reuseaddr"
+    return ["socat", listen, f"EXEC:{connect}"]
+
+
+def forward_ports(nodes: list[Node], console: Console) -> None:
+    """Forwards until it is interrupted. Raises LabError if a port is taken."""
+    table = Table("node", "address", *(f"{port} {what}" for port, what in PORTS.items()))
+    programs: list[subprocess.Popen[bytes]] = []
+    try:
+        for node in nodes:
+            if not node.running:
+                raise LabError(f"{node.name} does not run: lab up")
+            programs += [subprocess.Popen(command(node, port)) for port in PORTS]
+            address = loopback(node)
+            table.add_row(node.name, address, *(f"{address}:{port}" for port in PORTS))
+        console.print(table, "Ctrl-C ends it.")
+        for program in programs:
+            if program.wait():
+                raise LabError("a port is taken on the host's loopback: is a forward running?")
+    finally:
+        for program in programs:
+            program.terminate()
+            program.wait()

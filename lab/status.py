@@ -1,0 +1,47 @@
+"""`lab status`: what the nodes, Pacemaker, PostgreSQL and HAProxy say, side by side."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from . import cluster
+from .node import ALL, LOG_SINK, NODES, Node
+
+QUERY = """SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END,
+(SELECT timeline_id FROM pg_control_checkpoint()),
+(SELECT string_agg(application_name || ' ' || sync_state, ', ' ORDER BY 1)
+ FROM pg_stat_replication WHERE state = 'streaming'),
+(SELECT status || ' from ' || coalesce(sender_host, '') FROM pg_stat_wal_receiver)"""
+
+
+def postgres(node: Node) -> list[str]:
+    """Returns role, timeline and replication of the node's instance."""
+    words = ("psql", "-XAt", "-F", "|", "-p", "5434", "-d", "postgres", "-c", QUERY)
+    done = node.run(*words, user="postgres", check=False)
+    if done.returncode:
+        return ["down", "", done.stderr.strip().splitlines()[0][-60:] if done.stderr else ""]
+    role, timeline, sends, receives = done.stdout.strip().split("|")
+    return [role, timeline, sends or receives]
+
+
+def show(console: Console) -> int:
+    """Prints the tables. Returns 0 if the cluster is healthy, 1 if not."""
+    table = Table("node", "address", "runs", "5431", "PostgreSQL", "timeline", "replication")
+    for node in ALL:
+        cells = [""] * 4
+        if node.running and node is not LOG_SINK:
+            state = node.run("ncat", "--recv-only", "127.0.0.1", "5431", check=False).stdout
+            cells = [state.strip() or "no answer", *postgres(node)]
+        table.add_row(node.name, node.address, "yes" if node.running else "no", *cells)
+    console.print(table)
+    running = [node for node in NODES if node.running]
+    if not running:
+        console.print("nothing runs: lab up")
+        return 1
+    console.print(
+        running[0].run("crm_mon", "-1", "-R", check=False).stdout.strip(), markup=False, emoji=False
+    )
+    why = cluster.healthy()
+    console.print(f"not healthy: {why}; look at: lab logs" if why else "healthy", markup=False)
+    return 1 if why else 0

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# On every node, before its first start; optional. A cluster that starts for the first time waits
+# for dc-deadtime, 20 s by default, for a coordinator that cannot be there. DC_DEADTIME shortens it.
+set -euo pipefail
+. "$(dirname "$0")/settings.sh"
+
+cib=/var/lib/pacemaker/cib/cib.xml
+if [ -n "${DC_DEADTIME:-}" ] && [ ! -e "$cib" ]; then
+    cibadmin --empty >"$cib"
+    CIB_file=$cib crm_attribute --type crm_config --name dc-deadtime --update "$DC_DEADTIME"
+    chown hacluster:haclient "$cib"
+    chmod 600 "$cib"
+    rm -f "$cib.sig"
+fi

@@ -1,0 +1,28 @@
+"""Options and import paths of all tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.tools import LIB
+
+sys.path.insert(0, str(LIB))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what comes out as what is expected; read the diff before you commit it",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("func") or item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))

@@ -1,0 +1,7 @@
+"""What several tests share."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIB = ROOT / "lib"
+AGENT = ROOT / "agents" / "haproxy"

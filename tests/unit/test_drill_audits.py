@@ -1,0 +1,245 @@
+"""Every audit passes on a good run, and each can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.drill import audits
+from lab.drill.audits import Evidence, Finding
+from lab.drill.records import FAILED, MISROUTED, REFUSED, UNKNOWN, RoleSeen
+from tests.unit.drill_world import (
+    ADDRESSES,
+    ENDED,
+    LAST_COMMIT,
+    NEW_LINE,
+    OLD_LINE,
+    OUT_OF_RECOVERY,
+    SETTLED,
+    STARTED,
+    attempt,
+    good,
+    spoil,
+    still,
+)
+
+Audit = Callable[[Evidence], Finding]
+SWITCHOVER: list[Audit] = [
+    audits.whole_again,
+    audits.clients_ran,
+    audits.new_connections,
+    audits.misrouted_writes,
+    audits.misrouted_reads,
+    audits.lost_rows,
+    audits.one_primary,
+    audits.one_timeline,
+    audits.fencings,
+    audits.moved,
+    lambda evidence: audits.ratio(evidence, 1.4),
+]
+STILL: list[Audit] = [
+    audits.primary_stayed,
+    audits.moved,
+    lambda evidence: audits.haproxy_went(evidence, "srv1"),
+    lambda evidence: audits.haproxy_back(evidence, "srv1", 6),
+    lambda evidence: audits.undisturbed(evidence, frozenset({"srv2", "srv3"})),
+]
+
+
+@pytest.mark.parametrize("audit", SWITCHOVER)
+def test_a_good_switchover_passes(audit: Audit) -> None:
+    finding = audit(good())
+    assert finding.passed, finding
+
+
+@pytest.mark.parametrize("audit", STILL)
+def test_a_good_kill_of_haproxy_passes(audit: Audit) -> None:
+    finding = audit(still())
+    assert finding.passed, finding
+
+
+@pytest.mark.parametrize("audit", SWITCHOVER[1:7] + SWITCHOVER[9:] + STILL)
+def test_what_saw_nothing_says_nothing(audit: Audit) -> None:
+    """With clients_ran beside it, no verdict on an empty run is a pass."""
+    world = good()
+    empty = replace(world, seen=replace(world.seen, attempts=(), roles=(), servers=()))
+    assert not (audit(empty).passed and audits.clients_ran(empty).passed)
+
+
+def fails(audit: Audit, evidence: Evidence) -> Finding:
+    finding = audit(evidence)
+    assert not finding.passed, finding
+    return finding
+
+
+def test_trouble_fails() -> None:
+    finding = fails(audits.whole_again, replace(good(), trouble="srv3 not streaming"))
+    assert finding.value == "srv3 not streaming"
+
+
+@pytest.mark.parametrize("gone", ["before", "after"])
+def test_a_client_that_did_not_work_fails(gone: str) -> None:
+    world = good()
+    kept = tuple(
+        each
+        for each in world.seen.attempts
+        if each.client != "srv3/reader" or (each.start >= STARTED) == (gone == "before")
+    )
+    finding = fails(audits.clients_ran, replace(world, seen=replace(world.seen, attempts=kept)))
+    assert "srv3/reader" in finding.detail
+
+
+def test_a_client_that_nobody_heard_of_fails() -> None:
+    world = good()
+    fails(audits.clients_ran, replace(world, clients=world.clients | {"srv9/session"}))
+    fails(audits.clients_ran, replace(world, clients=frozenset()))
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, FAILED, UNKNOWN])
+@pytest.mark.parametrize("client", ["srv2/connecting", "srv2/reader"])
+def test_a_new_connection_that_got_no_answer_fails(client: str, outcome: str) -> None:
+    world = spoil(good(), client, LAST_COMMIT, outcome=outcome)
+    finding = fails(audits.new_connections, world)
+    assert client in finding.detail
+
+
+def test_a_reconnect_is_a_new_connection() -> None:
+    world = spoil(good(), "srv2/session", OUT_OF_RECOVERY, outcome=REFUSED, new=True)
+    fails(audits.new_connections, world)
+
+
+def test_a_session_that_the_switchover_ended_is_no_new_connection() -> None:
+    world = spoil(good(), "srv2/session", LAST_COMMIT, outcome=UNKNOWN, new=False)
+    assert audits.new_connections(world).passed
+
+
+def test_a_write_sent_to_a_standby_fails() -> None:
+    world = spoil(good(), "srv1/session", SETTLED, outcome=MISROUTED)
+    fails(audits.misrouted_writes, world)
+    assert audits.misrouted_reads(world).passed
+
+
+def test_a_read_answered_by_a_primary_fails() -> None:
+    world = spoil(good(), "srv1/reader", SETTLED, outcome=MISROUTED)
+    fails(audits.misrouted_reads, world)
+    assert audits.misrouted_writes(world).passed
+
+
+def test_a_lost_row_fails() -> None:
+    world = good()
+    rows = dict(world.rows)
+    del rows["srv2/connecting", 7]
+    finding = fails(audits.lost_rows, replace(world, rows=rows))
+    assert "srv2/connecting #7" in finding.detail
+
+
+def test_an_unread_table_fails() -> None:
+    fails(audits.lost_rows, replace(good(), rows={}))
+
+
+def test_the_old_primary_acknowledging_late_fails() -> None:
+    late = {"server": ADDRESSES["srv1"], "timeline": OLD_LINE}
+    world = spoil(good(), "srv3/session", SETTLED, **late)
+    fails(audits.one_primary, world)
+    fails(audits.one_timeline, world)
+
+
+def test_two_timelines_on_one_server_fail() -> None:
+    world = spoil(good(), "srv3/session", STARTED, timeline=NEW_LINE)
+    fails(audits.one_timeline, world)
+
+
+def test_a_fencing_fails() -> None:
+    fails(audits.fencings, replace(good(), fencings=1))
+
+
+def test_a_primary_elsewhere_fails() -> None:
+    finding = fails(audits.moved, replace(good(), expected="srv3"))
+    assert (finding.value, finding.bar) == ("srv2", "srv3")
+
+
+def test_a_long_outage_fails() -> None:
+    world = good()
+    first = next(
+        each
+        for each in world.seen.attempts
+        if each.client == "srv2/connecting" and each.end >= OUT_OF_RECOVERY
+    )
+    kept = tuple(
+        replace(each, outcome=REFUSED)
+        if each.client == first.client and first.start <= each.start < first.end + 1
+        else each
+        for each in world.seen.attempts
+    )
+    world = replace(world, seen=replace(world.seen, attempts=kept))
+    fails(lambda evidence: audits.ratio(evidence, 1.4), world)
+
+
+def test_a_change_that_was_not_seen_has_no_ratio() -> None:
+    fails(lambda evidence: audits.ratio(evidence, 1.4), still())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [RoleSeen("srv2", STARTED + 1, STARTED, "primary"), RoleSeen("srv1", 1001, 1000, "down")],
+)
+def test_a_change_of_role_is_no_staying(more: RoleSeen) -> None:
+    world = still()
+    roles = (*world.seen.roles, more)
+    fails(audits.primary_stayed, replace(world, seen=replace(world.seen, roles=roles)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outcome": REFUSED},
+        {"end": STARTED + 2},
+        {"new": True},
+    ],
+)
+def test_a_disturbed_client_fails(change: dict[str, Any]) -> None:
+    nodes = frozenset({"srv2", "srv3"})
+    world = spoil(still(), "srv2/session", STARTED, **change)
+    fails(lambda evidence: audits.undisturbed(evidence, nodes), world)
+    assert audits.undisturbed(world, frozenset({"srv3"})).passed
+
+
+def test_a_disturbance_before_the_event_does_not_count() -> None:
+    world = spoil(still(), "srv2/session", STARTED - 2, outcome=REFUSED)
+    assert audits.undisturbed(world, frozenset({"srv2"})).passed
+
+
+def test_a_haproxy_that_was_not_away_fails() -> None:
+    fails(lambda evidence: audits.haproxy_went(evidence, "srv2"), still())
+    fails(lambda evidence: audits.haproxy_back(evidence, "srv2", 6), still())
+
+
+def test_a_haproxy_that_comes_back_late_fails() -> None:
+    finding = fails(lambda evidence: audits.haproxy_back(evidence, "srv1", 2.5), still())
+    assert finding.value == "3.00 s"
+
+
+def test_a_haproxy_that_never_comes_back_fails() -> None:
+    world = still()
+    servers = world.seen.servers[:-1]
+    world = replace(world, seen=replace(world.seen, servers=servers))
+    fails(lambda evidence: audits.haproxy_back(evidence, "srv1", 6), world)
+
+
+def test_unknown_writes_are_told_apart() -> None:
+    world = spoil(good(), "srv1/session", LAST_COMMIT, outcome=UNKNOWN)
+    assert audits.unknown_rows(world) == (1, 0)
+    world = replace(world, rows={})
+    assert audits.unknown_rows(world) == (0, 1)
+
+
+def test_the_world_ends_when_it_should() -> None:
+    """The fixture's own promise: attempts up to the end, one a client across the absence."""
+    for client in good().clients:
+        mine = [each for each in good().seen.attempts if each.client == client]
+        assert mine[-1].end > ENDED - 0.2
+        assert [each.sequence for each in mine] == list(range(1, len(mine) + 1))
+    assert attempt("srv1/reader", 1, 0).in_recovery
