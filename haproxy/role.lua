@@ -1,4 +1,4 @@
--- What HAProxy needs to know of PostgreSQL's role, and how it waits for one.
+-- What HAProxy needs to know of PostgreSQL's role, and what keeps the hold's place taken.
 --
 -- One session to the local instance stays open and is asked pg_is_in_recovery(). There is always a
 -- question under way, so the end of the session tells a stop at once; and a full max_connections or
@@ -6,16 +6,18 @@
 
 local NODE = os.getenv("PAF_NODE")
 local ADDRESS = os.getenv("PAF_PGSOCKET")
-local HOLD = tonumber(os.getenv("PAF_HOLD_MS")) / 1000
+local HOLD = os.getenv("PAF_HOLD") -- address of prod's side door, or nil without a hold
 
 local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
 local ROUND = 10 -- ms between two looks of whoever waits for a primary
 local IDLE_ROUND = 100 -- ms, where none is expected
 local RETRY_INTERVAL = 50 -- ms between two attempts to reach PostgreSQL
-local ANSWER_WITHIN = 5 -- s, then PostgreSQL counts as down
+local PATIENCE = 0.5 -- s for an answer, then another session is tried
+local ANSWER_WITHIN = 5 -- s without any answer, then PostgreSQL counts as down
 
 local SSL_NEVER_PROTOCOL_3 = 196608
-local TOO_MANY_CONNECTIONS = "53300"
+-- Reasons to believe that nothing has changed, for a while.
+local BUSY = { ["53300"] = true, timeout = true } -- 53300: too many connections
 local STARTUP = "user\0" .. os.getenv("PAF_PGUSER")
     .. "\0database\0" .. os.getenv("PAF_PGDATABASE")
     .. "\0application_name\0paf-haproxy\0\0"
@@ -41,17 +43,17 @@ end
 local function read(session)
     local messages = {}
     while true do
-        local header = session:receive(5)
+        local header, why = session:receive(5)
         if not header or #header < 5 then
-            return nil, "closed"
+            return nil, why
         end
         local kind, length = string.unpack(">c1I4", header)
         local body = ""
         if length > 4 then
-            body = session:receive(length - 4)
+            body, why = session:receive(length - 4)
         end
         if not body then
-            return nil, "closed"
+            return nil, why
         end
         if kind == "E" then
             return nil, body:match("C(%w%w%w%w%w)\0") or "error"
@@ -65,7 +67,7 @@ end
 
 local function open()
     local session = core.tcp()
-    session:settimeout(ANSWER_WITHIN)
+    session:settimeout(PATIENCE)
     if not session:connect(ADDRESS) then
         session:close()
         return nil, "closed"
@@ -104,37 +106,81 @@ local function learn(role, is_admitted)
     published = (role == "production" and not is_admitted) and "down" or role
 end
 
+-- One answer, on the session that stands or on a new one; nil, a closed session and why if neither
+-- gives any.
+local function inquire(session, question)
+    local role, why
+    if session then
+        role, why = ask(session, question)
+        if role then
+            return role, session
+        end
+        session:close()
+    end
+    session, why = open()
+    if not session then
+        return nil, nil, why
+    end
+    role, why = ask(session, QUESTION)
+    if not role then
+        session:close()
+        return nil, nil, why
+    end
+    return role, session
+end
+
+-- The hold. Server `hold` of prod takes one connection, and this one has it for good: whoever comes
+-- while there is no primary finds it full and waits in prod's queue, from which HAProxy itself hands
+-- him to the next server that comes up.
+local PASSWORD = "hold\n"
+
+local function keep(place)
+    if not HOLD then
+        return nil
+    end
+    if place and core.proxies["prod"].servers["hold"]:get_stats()["scur"] > 0 then
+        return place
+    end
+    if place then
+        place:close()
+    end
+    place = core.tcp()
+    if not place:connect(HOLD) then
+        place:close()
+        return nil
+    end
+    place:send(PASSWORD)
+    return place
+end
+
+-- What server `hold` leads to. A client who got here in a moment without a holder is turned away.
+core.register_service("lobby", "tcp", function(applet)
+    if applet:receive(#PASSWORD) == PASSWORD then
+        applet:receive()
+    end
+end)
+
 core.register_task(function()
-    local session
+    local session, role, why, place
+    local answered = core.now().sec
     -- A process that was told to finish must not be kept alive by this session.
     while core.get_info()["Stopping"] == 0 do
+        place = keep(place)
         local is_admitted = admitted()
         armed = is_admitted and postgres == "standby"
-        local role, why
-        if session then
-            role, why = ask(session, armed and QUESTION or LATER)
-        end
-        if not role then
-            -- No session yet, or it alone was ended: try anew before PostgreSQL is called down.
-            if session then
-                session:close()
-            end
-            session, why = open()
-            if session then
-                role, why = ask(session, QUESTION)
-            end
-        end
+        role, session, why = inquire(session, armed and QUESTION or LATER)
         if role then
+            answered = core.now().sec
             learn(role, is_admitted)
-        elseif why ~= TOO_MANY_CONNECTIONS then
+        elseif not BUSY[why] or core.now().sec - answered > ANSWER_WITHIN then
             learn("down", is_admitted)
         end
         if armed or not role then
             core.msleep(role and ARMED_INTERVAL or RETRY_INTERVAL)
         end
     end
-    if session then
-        session:close()
+    for _, open_one in pairs({ session, place }) do
+        open_one:close()
     end
 end)
 
@@ -156,17 +202,4 @@ core.register_service("role", "tcp", function(applet)
         patience = patience - round
     end
     applet:send(FITS[pool] == postgres and "up\n" or "down\n")
-end)
-
--- Holds a new connection until its pool has a server, HOLD seconds at most. The more wait, the less
--- often each looks.
-local waiting = 0
-
-core.register_action("hold", { "tcp-req" }, function(txn)
-    local deadline = core.now().sec + HOLD
-    waiting = waiting + 1
-    while txn.f:nbsrv() == 0 and core.now().sec < deadline do
-        core.msleep(ROUND + waiting // 20)
-    end
-    waiting = waiting - 1
 end)

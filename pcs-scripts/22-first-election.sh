@@ -2,6 +2,7 @@
 # On every node, before its first start; optional. A cluster that starts for the first time waits
 # for dc-deadtime, 20 s by default, for a coordinator that cannot be there. DC_DEADTIME shortens it.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 cib=/var/lib/pacemaker/cib/cib.xml

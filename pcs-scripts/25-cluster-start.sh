@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # On one node: starts the cluster everywhere and waits for its members.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 pcs cluster start --all

@@ -2,6 +2,7 @@
 # Fencing. Without it a lost node is never given up, and PostgreSQL never promoted.
 # FENCE_AGENT and FENCE_OPTIONS: what fences your machines (fence_gce, fence_ipmilan, ...).
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 read -ra options <<<"$FENCE_OPTIONS"

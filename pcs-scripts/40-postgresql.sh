@@ -8,6 +8,7 @@
 #
 # REPLICATOR_PASSWORD, APP_PASSWORD: of the PostgreSQL roles replicator and app.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 node=$(uname -n)

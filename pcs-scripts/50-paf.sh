@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # PostgreSQL, as PAF manages it. Timeouts are those of PAF's documentation.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 if ! have_resource pgsqld; then

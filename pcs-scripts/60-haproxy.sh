@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # HAProxy on every node. HAPROXY_OPTIONS: parameters of ocf:paf:haproxy, none is needed.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 read -ra options <<<"${HAPROXY_OPTIONS:-}"
@@ -16,3 +17,7 @@ fi
 cib resource meta haproxy-clone notify=true interleave=true
 # A HAProxy that failed is tried again without end; it must never be given up for good.
 cib resource meta haproxy migration-threshold=INFINITY
+# Above this load Pacemaker runs the actions of all nodes one after another, notifications too: a
+# switchover then takes several times as long, and PAF's demote may overtake our pre-demote. A
+# database server is often that busy. 0% switches it off.
+cib property set "load-threshold=${LOAD_THRESHOLD:-0%}"

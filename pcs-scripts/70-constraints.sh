@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # HAProxy's promoted instance is where PostgreSQL's is, and never the other way round.
 set -euo pipefail
+# shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
 # influence=false: a HAProxy that cannot run on the primary's node must not move the primary.

@@ -6,10 +6,15 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.tools import LIB
 
 sys.path.insert(0, str(LIB))
+
+# How fast a test runs says nothing about the code on a machine that has other things to do.
+settings.register_profile("paf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("paf")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -102,7 +102,7 @@ def measure(settings: dict[str, Any], environment: dict[str, str]) -> dict[str, 
 
 
 def main() -> None:
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(sys.stdin.readline())
     environment = {
         "PATH": os.environ["PATH"],
         "OCF_ROOT": "/usr/lib/ocf",

@@ -83,7 +83,7 @@ class Client(threading.Thread):
         except psycopg2.Error as error:
             record["outcome"] = self.outcome(record, error)
             record["sqlstate"] = error.pgcode
-            record["error"] = " ".join(str(error).split())[:200]
+            record["error"] = str(error).strip().partition("\n")[0][:200]
             self.drop()
         record["end"] = time.time()
         if not self.keeps:
@@ -119,7 +119,7 @@ class Client(threading.Thread):
 
 
 def main() -> None:
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(sys.stdin.readline())
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
 
     def watch_input() -> None:

@@ -51,7 +51,7 @@ def states(answer: str) -> dict[str, str]:
 
 
 def main() -> None:
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(sys.stdin.readline())
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
 

@@ -20,7 +20,7 @@ QUESTION = """SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary'
 
 
 def main() -> None:
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(sys.stdin.readline())
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
 

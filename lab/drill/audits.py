@@ -51,6 +51,11 @@ class Evidence:
     rows: Mapping[Row, float | None]
     """What the table held afterwards on the primary, and when it was committed if that is known."""
     fencings: int
+    load: float = 0.0
+    """Load average per CPU when the event began. Pacemaker throttles its actions from 0.96 on
+    (1.2 times its load-threshold of 80 %), and what it then does one after the other it does
+    otherwise side by side.
+    """
 
     @property
     def change(self) -> figures.Change | None:

@@ -48,7 +48,8 @@ def measure(node: Node, nodes: Sequence[str], runs: int) -> list[Sample]:
         "parameters": {**PORTS, "nodes": " ".join(nodes)},
     }
     source = (CLIENTS / "bench_notify.py").read_text()
-    done = node.run("python3", "-c", source, json.dumps(settings), timeout=120 + runs)
+    line = json.dumps(settings) + "\n"
+    done = node.run("python3", "-c", source, input=line, timeout=120 + runs)
     return [Sample(**sample) for sample in json.loads(done.stdout)["samples"]]
 
 

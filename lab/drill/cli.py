@@ -30,7 +30,7 @@ DRILLS: tuple[type[Drill], ...] = (Switchover, Ban, KillHaproxy)
 RECORDS = STATE / "drills"
 FILE = click.Path(dir_okay=False, path_type=Path)
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
 @click.group(invoke_without_command=True)

@@ -73,6 +73,12 @@ def streaming(node: Node, settings: Settings) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in lines if "\t" in line)
 
 
+def load(node: Node) -> float:
+    """Returns the node's load average of the last minute, per CPU."""
+    average = float(node.run("cat", "/proc/loadavg").stdout.split()[0])
+    return average / int(node.run("nproc").stdout)
+
+
 def versions(node: Node) -> dict[str, str]:
     """Returns the versions of what was drilled."""
     packages = ("pacemaker", "corosync", "pcs", "resource-agents-paf", "haproxy", "postgresql-15")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from .records import Record
 from .settings import Settings
 
 CLIENTS = Path(__file__).resolve().parent.parent / "clients"
-IDENTIFIERS = ("pacemaker-controld", "pacemaker-fenced", "paf-haproxy", "pgsqlms")
+LOGGING = ("pacemaker-controld", "pacemaker-fenced", "paf-haproxy")
 # Follows the journal until its own standard input is closed.
 FOLLOW = 'journalctl "$@" </dev/null & pid=$!; cat >/dev/null; kill $pid'
 
@@ -26,11 +26,18 @@ class Program:
     """
 
     def __init__(
-        self, node: Node, name: str, argv: Sequence[str], directory: Path, user: str | None = None
+        self,
+        node: Node,
+        name: str,
+        argv: Sequence[str],
+        directory: Path,
+        settings: Mapping[str, Any] | None = None,
+        user: str | None = None,
     ) -> None:
         self.node = node
         self.name = f"{node.name}.{name}"
         self._argv = argv
+        self._settings = settings
         self._user = user
         self._path = directory / f"{self.name}.jsonl"
         self._errors = directory / f"{self.name}.err"
@@ -42,6 +49,9 @@ class Program:
             self._process = self.node.popen(
                 *self._argv, user=self._user, stdin=subprocess.PIPE, stdout=out, stderr=errors
             )
+        if self._settings is not None and self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(self._settings) + "\n")
+            self._process.stdin.flush()
 
     def ended(self) -> str:
         """Returns why the program is not there, in one line; empty while it runs."""
@@ -79,26 +89,27 @@ class Program:
                 yield record
 
 
-def _python(file: str, settings: dict[str, Any]) -> list[str]:
+def _python(file: str) -> list[str]:
     """Returns the command that runs one of lab/clients without putting a file into the node."""
-    return ["python3", "-c", (CLIENTS / file).read_text(), json.dumps(settings)]
+    return ["python3", "-c", (CLIENTS / file).read_text()]
 
 
-def clients(node: Node, settings: Settings, directory: Path) -> Program:
+def clients(node: Node, settings: Settings, password: str, directory: Path) -> Program:
     """Returns the clients of a node."""
-    argv = _python("load.py", settings.clients(node.name))
-    return Program(node, "clients", argv, directory)
+    values = settings.clients(node.name, password)
+    return Program(node, "clients", _python("load.py"), directory, values)
 
 
 def watchers(node: Node, settings: Settings, directory: Path) -> list[Program]:
     """Returns what watches a node: its PostgreSQL, its HAProxy, its journal."""
-    postgres = _python("watch_postgres.py", settings.watch_postgres(node.name))
-    haproxy = _python("watch_haproxy.py", settings.watch_haproxy(node.name))
-    names = [word for name in IDENTIFIERS for word in ("--identifier", name)]
+    logging = (*LOGGING, f"pgsqlms({settings.pgsql})")
+    names = [word for name in logging for word in ("--identifier", name)]
     fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SOURCE_REALTIME_TIMESTAMP"
     journal = ["--follow", "--lines=0", "--quiet", "--output=json", fields, *names]
+    follow = ["sh", "-c", FOLLOW, "sh", *journal]
+    postgres, haproxy = settings.watch_postgres(node.name), settings.watch_haproxy(node.name)
     return [
-        Program(node, "postgres", postgres, directory, user="postgres"),
-        Program(node, "haproxy", haproxy, directory),
-        Program(node, "journal", ["sh", "-c", FOLLOW, "sh", *journal], directory),
+        Program(node, "postgres", _python("watch_postgres.py"), directory, postgres, "postgres"),
+        Program(node, "haproxy", _python("watch_haproxy.py"), directory, haproxy),
+        Program(node, "journal", follow, directory),
     ]

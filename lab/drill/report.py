@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -86,7 +87,7 @@ def event_table(events: Sequence[Event], zero: float) -> Table:
 
 def finding_table(findings: Sequence[Finding]) -> Table:
     """Returns a verdict line by line."""
-    table = Table("", "audit", "measured", "bar", "")
+    table = Table("", "audit", "measured", "bar", "", box=SIMPLE_HEAD)
     for finding in findings:
         sign = Text("pass", "green") if finding.passed else Text("FAIL", "bold red")
         detail = "" if finding.passed and len(finding.detail) > 60 else finding.detail
@@ -104,7 +105,8 @@ def show_run(console: Console, run: Run) -> None:
     there, missing = audits.unknown_rows(evidence)
     lines = [
         f"writes of unknown outcome: {there} in the table, {missing} not",
-        f"clients took {figures.cpu_share(evidence.seen):.0%} of a core",
+        f"clients took {figures.cpu_share(evidence.seen):.0%} of a core; load average"
+        f" {evidence.load:.2f} per CPU (Pacemaker throttles from 0.96 on)",
     ]
     if change is not None:
         delays = ", ".join(f"{node} {delay * 1000:.0f} ms" for node, delay in run.delays.items())
@@ -117,7 +119,7 @@ def outcome_table(run: Run) -> Table:
     """Returns how often each outcome came, by kind of client."""
     counts = figures.outcomes(run.evidence.seen.attempts)
     names = sorted({name for each in counts.values() for name in each})
-    table = Table("client", *names)
+    table = Table("client", *names, box=SIMPLE_HEAD)
     for kind, each in counts.items():
         table.add_row(kind, *(str(each.get(name, 0)) for name in names))
     return table
@@ -126,7 +128,8 @@ def outcome_table(run: Run) -> Table:
 def show_overall(console: Console, runs: Sequence[Run], findings: Sequence[Finding]) -> None:
     """Prints what is judged over all runs."""
     if len(runs) > 1:
-        table = Table("run", "primary", "absence", "worst outage", "ratio", "route, worst", "")
+        heads = ("run", "primary", "absence", "worst outage", "ratio", "route, worst", "")
+        table = Table(*heads, box=SIMPLE_HEAD)
         for run in runs:
             table.add_row(*_row(run))
         console.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,12 +35,13 @@ def perform(
         before = stage.await_healthy()
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
         expected = drill.expected(stage)
-        table.make(stage.nodes[stage.primary], settings)
+        password = secrets.token_hex(16)
+        table.make(stage.nodes[stage.primary], settings, password)
         try:
-            with stage.attended():
+            with stage.attended(password):
                 stage.say("clients at work")
                 stage.rest(settings.warm_up)
-                fencings = commands.fencings(stage.anyone)
+                fencings, load = commands.fencings(stage.anyone), commands.load(stage.anyone)
                 trouble = _event(drill, stage, expected)
                 settled = time.time()
                 stage.say(trouble or "cluster whole again")
@@ -59,6 +61,7 @@ def perform(
         trouble,
         rows,
         fencings,
+        load,
     )
     events = timeline.merged(stage.events, stage.started, settled + settings.cool_down)
     return Run(drill.name, number, evidence, tuple(drill.judge(evidence)), tuple(events))

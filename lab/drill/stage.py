@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -139,10 +140,10 @@ class Stage:
         return ""
 
     @contextlib.contextmanager
-    def attended(self) -> Iterator[None]:
+    def attended(self, password: str) -> Iterator[None]:
         """Lets the clients work meanwhile; they work already when the block begins."""
         nodes = self.nodes.values()
-        found = [programs.clients(node, self.settings, self.directory) for node in nodes]
+        found = [programs.clients(node, self.settings, password, self.directory) for node in nodes]
         self._acks.clear()
         with self._running(found):
             self.wait(self._idle_client, within=20)
@@ -192,12 +193,16 @@ class Stage:
             streaming,
         )
 
-    def await_healthy(self, primary: str | None = None) -> cluster.Snapshot:
-        """Returns once the cluster is whole. Raises LabError with what it lacks."""
+    def await_healthy(self, primary: str | None = None, moving: bool = False) -> cluster.Snapshot:
+        """Returns once the cluster is whole. Raises LabError with what it lacks.
+
+        moving: the constraint of a move may still be there.
+        """
         last: list[cluster.Snapshot] = []
 
         def lacking() -> str:
-            last[:] = [self.snapshot()]
+            now = self.snapshot()
+            last[:] = [replace(now, moves=()) if moving else now]
             self.look()
             both = self.settings.pgsql_clone, self.settings.haproxy_clone
             return cluster.unhealthy(last[0], self.names, *both, primary)

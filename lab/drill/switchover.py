@@ -38,6 +38,8 @@ class Switchover(Drill):
 
     def follow(self, stage: Stage) -> None:
         stage.wait(lambda: stage.unrouted(self._target))
+        # Cleared any sooner, Pacemaker may move the primary back: PAF has not set its scores yet.
+        stage.await_healthy(self._target, moving=True)
 
     def undo(self, stage: Stage) -> None:
         commands.clear(stage.anyone, stage.settings.pgsql_clone)

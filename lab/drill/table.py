@@ -1,6 +1,13 @@
-"""The table that the clients write to: made before a run, read and dropped after it."""
+"""The table that the clients write to, and the role that they are: made before a run, read and
+dropped after it.
+"""
 
 from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
 
 from ..node import Node
 from .audits import Row
@@ -8,11 +15,14 @@ from .commands import psql
 from .settings import Settings
 
 # A clean slate: rows of an earlier run must not stand in for lost ones.
-MAKE = """DROP SCHEMA IF EXISTS drill CASCADE;
+DROP = """DROP SCHEMA IF EXISTS drill CASCADE;
+DROP ROLE IF EXISTS :"role";
+"""
+MAKE = """CREATE ROLE :"role" LOGIN PASSWORD :'verifier';
 CREATE SCHEMA drill;
 CREATE TABLE drill.writes (client text, sequence bigint, PRIMARY KEY (client, sequence));
-GRANT USAGE ON SCHEMA drill TO :"app";
-GRANT SELECT, INSERT ON drill.writes TO :"app";
+GRANT USAGE ON SCHEMA drill TO :"role";
+GRANT SELECT, INSERT ON drill.writes TO :"role";
 """
 READ = """SELECT client, sequence,
 CASE WHEN current_setting('track_commit_timestamp')::bool
@@ -21,8 +31,9 @@ FROM drill.writes;
 """
 
 
-def make(primary: Node, settings: Settings) -> None:
-    psql(primary, settings, f"\\set app {settings.user}\n{MAKE}", settings.database)
+def make(primary: Node, settings: Settings, password: str) -> None:
+    verifier = f"\\set verifier '{scram(password, os.urandom(16))}'\n"
+    psql(primary, settings, _role(settings) + verifier + DROP + MAKE, settings.database)
 
 
 def read(primary: Node, settings: Settings) -> dict[Row, float | None]:
@@ -37,4 +48,23 @@ def read(primary: Node, settings: Settings) -> dict[Row, float | None]:
 
 
 def drop(primary: Node, settings: Settings) -> None:
-    psql(primary, settings, "DROP SCHEMA IF EXISTS drill CASCADE;", settings.database)
+    psql(primary, settings, _role(settings) + DROP, settings.database)
+
+
+def _role(settings: Settings) -> str:
+    return f"\\set role {settings.user}\n"
+
+
+def scram(password: str, salt: bytes, iterations: int = 1) -> str:
+    """Returns what PostgreSQL keeps of a password (RFC 5802; PostgreSQL, "pg_authid").
+
+    One iteration, where PostgreSQL's default is 4096: the clients connect a hundred times a second,
+    and would otherwise take a whole core for nothing but hashing a password of one minute's life.
+    """
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    salt64, stored64, server64 = (
+        base64.b64encode(part).decode() for part in (salt, stored, server)
+    )
+    return f"SCRAM-SHA-256${iterations}:{salt64}${stored64}:{server64}"

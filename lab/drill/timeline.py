@@ -21,10 +21,10 @@ POSTGRES = "PostgreSQL"
 CLIENT = "client"
 
 PROGRAMS = {"pacemaker-controld": PACEMAKER, "pacemaker-fenced": PACEMAKER, "paf-haproxy": AGENT}
-LEVEL = re.compile(r"^\s*(notice|info|warning|error): ")
+LEVEL = re.compile(r"^\s*(notice|info|warning|error): ", re.IGNORECASE)
 TOLD_BY_PACEMAKER = re.compile(
     r"Initiating (start|stop|promote|demote) |Result of (start|stop|promote|demote) "
-    r"|[Rr]equest(ing|ed)? fencing|fencing|Transition \d+ (aborted|\(Complete)"
+    r"|[Ff]encing|Transition \d+ aborted|High CPU load"
 )
 
 

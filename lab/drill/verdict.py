@@ -98,6 +98,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "unknown_writes": {"in_table": found, "not_in_table": missing},
         "longest_between_acks": _finite(figures.stalls(seen)),
         "client_cpu_share": figures.cpu_share(seen),
+        "load_per_cpu": evidence.load,
     }
     if change is not None:
         addresses = evidence.addresses

@@ -18,7 +18,7 @@ from .ocf import (
     SUCCESS,
     AgentError,
 )
-from .params import Params, parse
+from .params import Params, parse, parse_leniently
 from .rolefile import Role
 from .routing import PROD, commands, wanted
 from .run import CommandError
@@ -42,6 +42,8 @@ def perform(context: Context) -> int:
         return stop(context)
     if context.action == "monitor":
         return monitor(context)
+    if context.action == "demote":
+        return demote(context)
     params = parse(context.parameters)
     if context.action == "validate-all":
         return validate_all(context, params)
@@ -49,8 +51,6 @@ def perform(context: Context) -> int:
         return start(context, params)
     if context.action == "promote":
         return promote(context, params)
-    if context.action == "demote":
-        return demote(context)
     return reload(context, params)
 
 
@@ -72,7 +72,9 @@ def validate_all(context: Context, params: Params) -> int:
 def prepare(params: Params) -> None:
     """Makes the state directory, or sees that root alone can write to it."""
     try:
-        os.makedirs(params.statedir, mode=0o755, exist_ok=True)
+        if not os.path.lexists(params.statedir):
+            os.makedirs(params.statedir)
+            os.chmod(params.statedir, 0o755)  # whatever the umask: the role file is for all
         status = os.lstat(params.statedir)
     except OSError as error:
         text = f"parameter statedir: {params.statedir}: {error.strerror}"
@@ -138,12 +140,8 @@ def stop(context: Context) -> int:
 
 
 def lenient(context: Context) -> Params:
-    """Returns the parameters, defaults where they cannot be read; for probes and stops."""
-    try:
-        return parse(context.parameters)
-    except AgentError as error:
-        log.warning(error.reason)
-        return parse({})
+    """Returns the parameters, the default of each that cannot be read; for probes and stops."""
+    return parse_leniently(context.parameters, log.warning)
 
 
 def monitor(context: Context) -> int:

@@ -1,30 +1,43 @@
 """Who is primary, as Pacemaker tells it. Pure: no I/O, no clock.
 
-A view holds at most one primary, and a switchover is two steps away from it: `leaving` (it is about
-to be demoted) and `candidate` (the node that is about to be promoted). A pre-notification is an
-intention, so it never changes `primary`; only what has happened does.
+A pre-notification is an intention, so it never changes `primary`, and it never takes a node out of
+prod for good: what may still be the primary is leaving, its sessions and the last of its WAL pass.
+Only what has happened (post-promote) settles the view.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .context import Notice
 
 
 class ClusterView:
-    """primary: the node that Pacemaker promoted last, or None. leaving: it is about to be demoted.
-    candidate: the node about to be promoted, or None; never the primary itself.
+    """The primary, and the change of it that is announced.
+
+    primary: the node that Pacemaker promoted last, or None.
+    candidate: the node about to be promoted instead, or None; never the primary.
+    leaving: nodes that are, or may be, the primary until then. Where there is a candidate the
+    primary is leaving: two nodes are never meant to serve at a time.
     """
 
     __slots__ = ("candidate", "leaving", "primary")
 
     def __init__(
-        self, primary: str | None = None, candidate: str | None = None, leaving: bool = False
+        self,
+        primary: str | None = None,
+        candidate: str | None = None,
+        leaving: Iterable[str] = (),
     ) -> None:
         self.primary = primary
         self.candidate = candidate if candidate != primary else None
-        self.leaving = leaving and primary is not None
+        names: set[str] = set(leaving)
+        if self.candidate is not None:
+            names |= {primary} if primary is not None else set()
+            names -= {self.candidate}
+        self.leaving = frozenset(names)
 
     @property
     def settled(self) -> bool:
@@ -38,17 +51,17 @@ class ClusterView:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        return "ClusterView(primary={!r}, candidate={!r}, leaving={!r})".format(*self._key())
+        return f"ClusterView({self.primary!r}, {self.candidate!r}, {sorted(self.leaving)!r})"
 
     def __str__(self) -> str:
-        words = [f"primary {self.primary or 'unknown'}"]
+        words = f"primary {self.primary or 'unknown'}"
         if self.leaving:
-            words.append("leaving")
+            words += f", leaving {' '.join(sorted(self.leaving))}"
         if self.candidate:
-            words.append(f"for {self.candidate}")
-        return " ".join(words)
+            words += f", candidate {self.candidate}"
+        return words
 
-    def _key(self) -> tuple[str | None, str | None, bool]:
+    def _key(self) -> tuple[str | None, str | None, frozenset[str]]:
         return self.primary, self.candidate, self.leaving
 
 
@@ -58,17 +71,25 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
     - A demote with nobody to promote is no change of primary: the HAProxy on the primary's node
       fails or stops while PostgreSQL goes on. Neither is a demote and promote of the same node:
       HAProxy bounces there.
+    - A transition may be overtaken by one with other names before its promotion is told: whoever
+      was to be promoted may be the primary by now, and leaves like one.
     - A promotion of several nodes cannot be (promoted-max is 1) and is not followed.
     """
     if notice.event == "pre-demote":
-        if notice.promote and view.primary in notice.demote and view.primary not in notice.promote:
-            return ClusterView(view.primary, view.candidate, leaving=True)
+        going = set(notice.demote) - set(notice.promote)
+        serving = {view.primary, view.candidate} & going
+        if notice.promote and serving:
+            candidate = None if view.candidate in serving else view.candidate
+            leaving = view.leaving | {name for name in serving if name is not None}
+            return ClusterView(view.primary, candidate, leaving)
     elif notice.event == "pre-promote":
         if len(notice.promote) == 1:
             (node,) = notice.promote
+            others = view.leaving | {view.candidate, view.primary}
+            rest = {name for name in others if name is not None and name != node}
             if node == view.primary:
-                return ClusterView(node)
-            return ClusterView(view.primary, node, leaving=True)
+                return ClusterView(node, None, rest)
+            return ClusterView(view.primary, node, rest)
     elif notice.event == "post-promote":
         now = set(notice.promoted) - set(notice.demote) | set(notice.promote)
         if len(now) == 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .context import DEFAULT_STATEDIR
 from .ocf import ERR_CONFIGURED, AgentError
+from .routing import HOLD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def nodes(text: str) -> tuple[tuple[str, str], ...]:
     for item in text.split():
         name, separator, host = item.partition("=")
         pairs.append((word(name), address(host if separator else name)))
+    if any(name == HOLD for name, _ in pairs):
+        raise Refused(f"'{HOLD}' is the name of a server of ours: no node can have it")
     if len({name for name, _ in pairs}) != len(pairs):
         raise Refused("a node is named twice")
     return tuple(pairs)
@@ -168,15 +171,7 @@ def parse(raw: Mapping[str, str]) -> Params:
     """Returns the values of all parameters. Raises AgentError (ERR_CONFIGURED) that names the
     first one that is wrong. A raw name that is no parameter of ours is Pacemaker's own.
     """
-    values = {}
-    for parameter in PARAMETERS:
-        text = raw.get(parameter.name, "") or parameter.default
-        try:
-            values[parameter.name] = parameter.read(text)
-        except Refused as error:
-            raise AgentError(
-                f"parameter {parameter.name}: {text!r}: {error}", ERR_CONFIGURED
-            ) from error
+    values = {parameter.name: _value(parameter, raw) for parameter in PARAMETERS}
     ports: dict[int, str] = {}
     for name in ("prod_port", "stdby_port", "state_port", "role_port", "stats_port", "pgport"):
         other = ports.setdefault(values[name], name)
@@ -185,3 +180,27 @@ def parse(raw: Mapping[str, str]) -> Params:
                 f"parameter {name}: {values[name]} is the port of {other} already", ERR_CONFIGURED
             )
     return Params(values)
+
+
+def parse_leniently(raw: Mapping[str, str], warn: Callable[[str], None]) -> Params:
+    """Returns the values of all parameters, the default of each that is wrong. For probes and
+    stops: what runs was started with values that were right.
+    """
+    values = {}
+    for parameter in PARAMETERS:
+        try:
+            values[parameter.name] = _value(parameter, raw)
+        except AgentError as error:
+            warn(error.reason)
+            values[parameter.name] = parameter.read(parameter.default)
+    return Params(values)
+
+
+def _value(parameter: Parameter, raw: Mapping[str, str]) -> Any:
+    text = raw.get(parameter.name, "") or parameter.default
+    try:
+        return parameter.read(text)
+    except Refused as error:
+        raise AgentError(
+            f"parameter {parameter.name}: {text!r}: {error}", ERR_CONFIGURED
+        ) from error

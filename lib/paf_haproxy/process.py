@@ -18,8 +18,13 @@ PAUSE = 0.05  # s between two looks
 
 
 def find(params: Params) -> list[int]:
-    """Returns the pids of every HAProxy that runs our configuration, old ones of a reload too."""
+    """Returns the pids of every HAProxy that runs our configuration, old ones of a reload too.
+
+    Those of a container on this machine are not ours, though they look the same from here.
+    """
     wanted = [b"-f", config_path(params).encode()]
+    # The same path in a container on this machine is another HAProxy's.
+    here = os.readlink("/proc/self/ns/mnt")
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal():
@@ -27,7 +32,7 @@ def find(params: Params) -> list[int]:
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 words = file.read().split(b"\0")
-            if words[1:2] == [b"-D"] and words[2:4] == wanted and _alive(entry):
+            if words[1:2] == [b"-D"] and words[2:4] == wanted and _alive(entry) and _here(entry):
                 found.append(int(entry))
         except OSError:
             continue  # gone meanwhile
@@ -37,6 +42,13 @@ def find(params: Params) -> list[int]:
 def _alive(pid: str) -> bool:
     with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
         return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def _here(pid: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid") == os.readlink("/proc/self/ns/pid")
+    except PermissionError:
+        return True  # it cannot be told
 
 
 def launch(params: Params, timeout: float) -> None:

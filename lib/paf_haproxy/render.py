@@ -46,6 +46,9 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
                 f"parameter nodes: host {address} of {name} is unknown: {error.strerror}",
                 ERR_CONFIGURED if permanent else 1,
             ) from error
+        except UnicodeError as error:  # an empty label, or one of more than 63 characters
+            text = f"parameter nodes: host {address} of {name} is no host name"
+            raise AgentError(text, ERR_CONFIGURED) from error
     return tuple(pairs)
 
 
@@ -70,10 +73,11 @@ def render(params: Params, node: str) -> str:
     except jinja2.TemplateNotFound as error:
         code = ERR_CONFIGURED if params.template else ERR_INSTALLED
         raise AgentError(f"template {source} is not there or not readable", code) from error
-    except jinja2.TemplateError as error:
+    except Exception as error:  # a template is a program, and fails like one
         line = getattr(error, "lineno", None)
         where = f"{source}:{line}" if line else source
-        raise AgentError(f"template {where}: {error}", ERR_CONFIGURED) from error
+        text = f"template {where}: {type(error).__name__}: {error}"
+        raise AgentError(text, ERR_CONFIGURED) from error
 
 
 def check(params: Params, text: str) -> str:
@@ -85,7 +89,7 @@ def check(params: Params, text: str) -> str:
     with open(new, "w", encoding="utf-8") as file:
         file.write(text)
     try:
-        run([params.haproxy, "-c", "-q", "-f", new], timeout=20)
+        run([params.haproxy, "-c", "-f", new], timeout=20)  # -q would hide its words too
     except CommandError as error:
         os.unlink(new)
         alerts = [line for line in error.output.splitlines() if "[ALERT]" in line]

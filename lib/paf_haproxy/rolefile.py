@@ -1,11 +1,11 @@
 """The role file: the agent's memory of what Pacemaker said last.
 
-Plain text, so that it can be read at 3 in the morning and sourced by a shell:
+Plain text, so that it can be read at 3 in the morning:
 
     version=1
     primary=srv1
     candidate=
-    leaving=no
+    leaving=
     instance=promoted
     event=post-promote
     time=1795390052
@@ -46,22 +46,13 @@ def path(statedir: str) -> str:
 
 def save(statedir: str, role: Role) -> None:
     """Replaces the file. Raises AgentError if it cannot be written."""
-    view = role.view
-    text = (
-        f"version={VERSION}\n"
-        f"primary={view.primary or ''}\n"
-        f"candidate={view.candidate or ''}\n"
-        f"leaving={'yes' if view.leaving else 'no'}\n"
-        f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
-        f"event={role.event}\n"
-        f"time={int(time.time())}\n"
-    )
     target = path(statedir)
     new = f"{target}.{os.getpid()}"
     try:
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         try:
-            os.write(fd, text.encode())
+            os.fchmod(fd, 0o644)  # whatever the umask
+            os.write(fd, _text(role, str(int(time.time()))).encode())
         finally:
             os.close(fd)
         os.replace(new, target)
@@ -80,7 +71,8 @@ def load(statedir: str) -> Role | None:
         raise AgentError(f"cannot read the role file {target}: {error.strerror}") from error
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if not ours or status.st_mode & 0o022:
             raise AgentError(f"the role file {target} is not ours: remove it")
         text = os.read(fd, LARGEST).decode("utf-8", "replace")
     finally:
@@ -88,13 +80,31 @@ def load(statedir: str) -> Role | None:
     return _parse(target, text)
 
 
-def _parse(target: str, text: str) -> Role:
-    fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    if fields.get("version") != VERSION or "primary" not in fields or "time" not in fields:
-        raise AgentError(f"the role file {target} is no role file of version {VERSION}")
-    view = ClusterView(
-        fields["primary"] or None,
-        fields.get("candidate") or None,
-        fields.get("leaving") == "yes",
+def _text(role: Role, seconds: str) -> str:
+    view = role.view
+    return (
+        f"version={VERSION}\n"
+        f"primary={view.primary or ''}\n"
+        f"candidate={view.candidate or ''}\n"
+        f"leaving={' '.join(sorted(view.leaving))}\n"
+        f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
+        f"event={role.event}\n"
+        f"time={seconds}\n"
     )
-    return Role(view, fields.get("instance") == "promoted", fields.get("event", ""))
+
+
+def _parse(target: str, text: str) -> Role:
+    """Believes a text that would be written again just as it is; nothing cut off, nothing added."""
+    lines = text.split("\n")
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
+    view = ClusterView(
+        fields.get("primary") or None,
+        fields.get("candidate") or None,
+        fields.get("leaving", "").split(),
+    )
+    role = Role(view, fields.get("instance") == "promoted", fields.get("event", ""))
+    seconds = fields.get("time", "")
+    harmless = seconds.isdecimal() and all(line.isprintable() and " " not in line for line in lines)
+    if not harmless or _text(role, seconds) != text:
+        raise AgentError(f"the role file {target} is no role file of version {VERSION}")
+    return role

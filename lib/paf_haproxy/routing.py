@@ -23,23 +23,29 @@ MAINT = "maint"
 
 PROD = "prod"
 STDBY = "stdby"
+HOLD = "hold"
+"""The server of prod behind which connections wait; no node."""
 
 
 def wanted(view: ClusterView, nodes: Iterable[str]) -> dict[Server, str]:
     """Returns the state that each server of both pools should have.
 
-    - prod: the primary is ready; drained while it leaves, so that its sessions and the last of its
-      WAL still pass. The candidate is armed: ready, but down until PostgreSQL itself says that it
-      is the primary.
-    - stdby: all but the primary; the candidate takes no new sessions.
+    - prod: the primary is ready, or the candidate: armed, which is ready but down until PostgreSQL
+      itself says that it is the primary. What leaves is drained: its sessions and the last of its
+      WAL still pass.
+    - stdby: all but the primary; a node on its way to or from being one takes no new sessions.
     """
     states: dict[Server, str] = {}
     for node in nodes:
         prod, stdby = MAINT, READY
-        if node == view.primary:
-            prod, stdby = (READY if view.settled else DRAIN), MAINT
+        if node in view.leaving:
+            prod, stdby = DRAIN, DRAIN
         elif node == view.candidate:
             prod, stdby = READY, DRAIN
+        elif node == view.primary:
+            prod = READY
+        if node == view.primary:
+            stdby = MAINT
         states[PROD, node] = prod
         states[STDBY, node] = stdby
     return states

@@ -7,7 +7,7 @@ import _socket
 import time
 
 from .ocf import AgentError
-from .routing import DRAIN, MAINT, READY
+from .routing import DRAIN, HOLD, MAINT, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Runtime:
                 sock.settimeout(left)
                 chunk = sock.recv(65536)
                 if not chunk:
-                    return b"".join(chunks).decode("utf-8", "replace")
+                    return self._whole(b"".join(chunks).decode("utf-8", "replace"))
                 chunks.append(chunk)
                 size += len(chunk)
             raise AgentError(f"HAProxy's answer on {self.path} is longer than {LARGEST} bytes")
@@ -68,9 +68,15 @@ class Runtime:
                 f"HAProxy does not answer on {self.path} within {self.timeout:g} s: it hangs"
             ) from error
         except OSError as error:
-            raise AgentError(f"HAProxy on {self.path}: {error.strerror}") from error
+            raise AgentError(f"HAProxy on {self.path}: {error.strerror or error}") from error
         finally:
             sock.close()
+
+    def _whole(self, answer: str) -> str:
+        """Returns the answer if its last line is empty: so HAProxy ends what it says."""
+        if not ("\n" + answer).endswith("\n\n"):
+            raise AgentError(f"HAProxy's answer on {self.path} is cut off")
+        return answer
 
     def run(self, lines: Sequence[str]) -> list[str]:
         """Runs commands that change a state, in one exchange. Returns what HAProxy objected to."""
@@ -91,7 +97,13 @@ class Runtime:
             if not all(name in fields for name in _COLUMNS):
                 continue
             server = fields["be_name"], fields["srv_name"]
-            bits = int(fields["srv_admin_state"])
+            if server[1] == HOLD:
+                continue
+            try:
+                bits = int(fields["srv_admin_state"])
+            except ValueError as error:
+                text = f"HAProxy on {self.path} tells of a state that is no number: {line}"
+                raise AgentError(text) from error
             states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
             if fields["srv_op_state"] == _UP:
                 up.add(server)

@@ -124,6 +124,8 @@ def notification(
     for key, nodes in lists.items():
         for word in (key, ALIASES.get(key, key)):
             environ[f"{NOTIFY}{word}_uname"] = " ".join(nodes) or EMPTY
-            environ[f"{NOTIFY}{word}_resource"] = " ".join(map(instance.__getitem__, nodes)) or EMPTY
+            environ[f"{NOTIFY}{word}_resource"] = (
+                " ".join(map(instance.__getitem__, nodes)) or EMPTY
+            )
     check(environ)
     return environ

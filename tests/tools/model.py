@@ -5,8 +5,12 @@ the real HAProxy does by tests/func/test_model.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY, Server
+from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY
+
+if TYPE_CHECKING:
+    from paf_haproxy.routing import Server
 
 ADMIN_BITS = {READY: 0x00, MAINT: 0x01, DRAIN: 0x08}
 COLUMNS = (
@@ -58,7 +62,9 @@ class Model:
     def ready(self, pool: str = PROD) -> set[str]:
         """Returns the nodes whose server in the pool is administratively ready."""
         return {
-            node for (of, node), server in self.servers.items() if (of, server.state) == (pool, READY)
+            node
+            for (of, node), server in self.servers.items()
+            if (of, server.state) == (pool, READY)
         }
 
     def run(self, command: str) -> str:

@@ -1,0 +1,123 @@
+"""Two nodes on this machine: real PostgreSQL, real HAProxy, the installed agent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tools import ROOT
+from tests.tools.instance import GRANT, ROLES, Instance
+from tests.tools.node import Cluster, Node
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.func)
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """A directory that everyone may pass: postgres and haproxy have their sockets in it."""
+    path = Path(tempfile.mkdtemp(prefix="paf-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def installed() -> None:
+    """Puts the agent of this tree where Pacemaker finds it."""
+    subprocess.run([str(ROOT / "provision" / "install-agent.sh"), str(ROOT)], check=True)
+
+
+class Pair:
+    """Two instances, srv1 the primary and srv2 its standby, that can be put back to that."""
+
+    def __init__(self, directory: Path) -> None:
+        # Addresses that no other run of these tests has.
+        net = f"127.{os.getpid() >> 8 & 255 | 64}.{os.getpid() & 255}"
+        self.srv1 = Instance("srv1", f"{net}.11", directory / "srv1")
+        self.srv2 = Instance("srv2", f"{net}.12", directory / "srv2")
+        self.all = (self.srv1, self.srv2)
+        self.pristine = directory / "pristine"
+
+    def build(self) -> None:
+        self.srv1.build()
+        self.srv1.start()
+        for text in (ROLES, GRANT):
+            self.srv1.sql(text)
+        self.srv2.copy(self.srv1)
+        self.srv1.stop()
+        for instance in self.all:
+            shutil.copytree(instance.data, self.pristine / instance.name)
+            own(self.pristine / instance.name)
+        self.start()
+
+    def start(self) -> None:
+        for instance in self.all:
+            instance.start()
+
+    def stop(self) -> None:
+        for instance in self.all:
+            instance.stop("immediate")
+
+    def rebuild(self) -> None:
+        """Puts both back to where they were when they were made."""
+        self.stop()
+        for instance in self.all:
+            shutil.rmtree(instance.data)
+            shutil.copytree(self.pristine / instance.name, instance.data)
+            own(instance.data)
+        self.start()
+
+
+def own(directory: Path) -> None:
+    subprocess.run(["chown", "-R", "postgres:postgres", str(directory)], check=True)
+
+
+@pytest.fixture(scope="session")
+def pair(directory: Path) -> Iterator[Pair]:
+    instances = Pair(directory)
+    instances.build()
+    yield instances
+    instances.stop()
+
+
+@pytest.fixture
+def fresh(pair: Pair) -> Iterator[Pair]:
+    """For tests that change who is primary or end an instance."""
+    yield pair
+    pair.rebuild()
+
+
+@pytest.fixture
+def cluster(pair: Pair, installed: None, tmp_path: Path, directory: Path) -> Iterator[Cluster]:
+    """Both nodes; HAProxy does not run yet, and Pacemaker says that srv1 is promoted."""
+    nodes = " ".join(f"{instance.name}={instance.address}" for instance in pair.all)
+    mock = tmp_path / "pacemaker"
+    mock.mkdir()
+    states = Path(tempfile.mkdtemp(dir=directory))
+    states.chmod(0o755)
+    srv1, srv2 = (
+        Node(instance, nodes, states / instance.name, mock) for instance in pair.all
+    )
+    made = Cluster(srv1, srv2, mock)
+    made.pacemaker("srv1")
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def running(cluster: Cluster) -> Cluster:
+    """Both nodes, with HAProxy, leading to srv1."""
+    cluster.start()
+    return cluster

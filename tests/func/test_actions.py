@@ -1,0 +1,329 @@
+"""Each action against a real HAProxy and PostgreSQL: exit codes, idempotence, and what it leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tools.instance import connect, query
+from tests.tools.node import PROD, STATS, Cluster, elapsed
+from tests.tools.waiting import eventually
+
+CONFIGURED, INSTALLED, NOT_RUNNING, PROMOTED = 6, 5, 7, 8
+
+
+def test_a_life(cluster: Cluster) -> None:
+    """Every action, once and once more."""
+    node = cluster.srv1
+    node.do("monitor", code=NOT_RUNNING)
+    node.do("demote", code=NOT_RUNNING)
+    for _ in range(2):
+        node.do("start")
+        node.do("monitor")
+    pid = node.pid()
+    for _ in range(2):
+        node.do("promote")
+        node.do("monitor", code=PROMOTED)
+    for _ in range(2):
+        node.do("demote")
+        node.do("monitor")
+    assert node.pids() == [pid], "one process, the same all the time"
+    for _ in range(2):
+        node.do("stop")
+        assert node.pids() == []
+        node.do("monitor", code=NOT_RUNNING)
+
+
+def test_a_start_after_a_stop_forgets_the_promotion(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    node.do("promote")
+    node.do("stop")
+    node.do("start")
+    node.do("monitor")
+    assert node.role()["instance"] == "unpromoted"
+
+
+def test_start_returns_when_it_serves(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    for port in (5431, 5432, 5433, 5435, STATS):
+        connect_plain(node.address, port).close()
+    assert node.state("prod/srv1") == "ready"
+    assert node.state("prod/srv2") == "maint"
+    assert (node.state("stdby/srv1"), node.state("stdby/srv2")) == ("maint", "ready")
+    assert node.role()["primary"] == "srv1"
+
+
+def connect_plain(address: str, port: int) -> socket.socket:
+    return socket.create_connection((address, port), timeout=5)
+
+
+def test_start_leaves_the_process_group(cluster: Cluster) -> None:
+    """When an action takes too long, Pacemaker kills its whole group."""
+    node = cluster.srv1
+    node.do("start")
+    pid = node.pid()
+    assert os.getpgid(pid) == pid or os.getpgid(pid) != os.getpgid(0)
+    assert os.getsid(pid) != os.getsid(0)
+
+
+def test_start_sets_a_promotion_score_and_stop_takes_it_away(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    scope = "--promotion=haproxy --node srv1 --lifetime reboot"
+    assert cluster.attributes() == [f"{scope} --update 1"]
+    node.do("stop")
+    assert cluster.attributes()[-1] == f"{scope} --delete"
+
+
+def test_start_without_a_cluster_knows_no_primary(cluster: Cluster) -> None:
+    cluster.pacemaker(None)
+    node = cluster.srv1
+    result = node.do("start")
+    assert "Pacemaker does not tell" in result.err
+    assert node.role()["primary"] == ""
+    assert {node.state("prod/srv1"), node.state("prod/srv2")} == {"maint"}
+    node.do("monitor")
+
+
+def test_start_with_the_nodes_of_the_cluster(cluster: Cluster) -> None:
+    """Without the parameter, the backends are the nodes that Pacemaker knows."""
+    node = cluster.srv1
+    (cluster.mock / "nodes").write_text("1 localhost member\n2 127.0.0.1 lost\n")
+    node.params["nodes"] = ""
+    node.do("start")
+    servers = {name for name in node.servers() if name.startswith("prod/")}
+    assert servers == {"prod/localhost", "prod/127.0.0.1"}
+
+
+def test_start_again_learns_who_is_primary(cluster: Cluster) -> None:
+    """Pacemaker restarts, HAProxy goes on: what it leads to may be old."""
+    node = cluster.srv2
+    node.do("start")
+    pid = node.pid()
+    cluster.pacemaker("srv2")
+    node.do("start")
+    assert node.pid() == pid
+    assert node.state("prod/srv1") == "maint" and node.state("prod/srv2") == "ready"
+
+
+def test_start_kills_a_hung_old_one(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    old = node.pid()
+    os.kill(old, signal.SIGSTOP)
+    node.do("start", timeout=12)
+    assert node.pids() == [node.pid()] != [old]
+    node.do("monitor")
+
+
+def test_start_after_a_kill(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    node.kill()
+    node.do("monitor", code=NOT_RUNNING)
+    node.do("start")
+    node.do("monitor")
+
+
+def test_start_cannot_bind(cluster: Cluster) -> None:
+    """Somebody else has the port: one clear reason, and nothing half of it is left."""
+    node = cluster.srv1
+    with socket.create_server((node.address, PROD)):
+        (reason,) = node.do("start", code=1).reasons
+        assert "prod" in reason and f"{node.address}:{PROD}" in reason
+        assert node.pids() == []
+    node.do("start")
+
+
+def test_start_without_haproxy(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params["haproxy"] = "/nonexistent/haproxy"
+    assert node.do("start", code=INSTALLED).reasons == [
+        "parameter haproxy: no program /nonexistent/haproxy"
+    ]
+
+
+@pytest.mark.parametrize("name", ["user", "system_user"])
+def test_start_without_the_user(cluster: Cluster, name: str) -> None:
+    node = cluster.srv1
+    node.params[name] = "nobody-here"
+    assert node.do("start", code=CONFIGURED).reasons == [f"parameter {name}: no user nobody-here"]
+
+
+def test_start_without_the_group(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params["group"] = "nobody-here"
+    (reason,) = node.do("start", code=CONFIGURED).reasons
+    assert "nobody-here" in reason
+
+
+def test_start_where_others_can_write(cluster: Cluster, directory: Path) -> None:
+    """root trusts what is in the state directory; nobody else may put it there."""
+    node = cluster.srv1
+    node.statedir.mkdir()
+    node.statedir.chmod(0o777)
+    (reason,) = node.do("start", code=4).reasons
+    assert reason.startswith("parameter statedir:")
+    node.statedir.chmod(0o755)
+    os.chown(node.statedir, 65534, 0)
+    node.do("start", code=4)
+    assert node.pids() == []
+
+
+def test_what_start_leaves(cluster: Cluster) -> None:
+    node = cluster.srv1
+    old = os.umask(0o077)
+    try:
+        node.do("start")
+    finally:
+        os.umask(old)
+    status = node.statedir.stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o755)
+    assert sorted(path.name for path in node.statedir.iterdir()) == [
+        "admin.sock",
+        "haproxy.cfg",
+        "role",
+    ]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in node.statedir.iterdir()}
+    assert modes["admin.sock"] == 0o600, "the runtime socket is root's"
+    assert modes["role"] == 0o644
+
+
+def test_stop_what_does_not_run(cluster: Cluster) -> None:
+    cluster.srv1.do("stop")
+    cluster.pacemaker(None)
+    cluster.srv1.do("stop")
+
+
+@pytest.mark.parametrize("name", ["hold_timeout", "nodes", "prod_port", "log"])
+def test_stop_with_a_parameter_that_has_become_wrong(cluster: Cluster, name: str) -> None:
+    """A failed stop fences, and one that says 0 while HAProxy runs on is a lie."""
+    node = cluster.srv1
+    node.do("start")
+    node.params[name] = "a;b\n'"
+    result = node.do("stop")
+    assert f"parameter {name}" in result.err
+    assert node.pids() == []
+
+
+def test_monitor_and_demote_with_a_parameter_that_has_become_wrong(cluster: Cluster) -> None:
+    """HAProxy is no less there for it."""
+    node = cluster.srv1
+    node.do("start")
+    node.do("promote")
+    node.params["prod_port"] = "none"
+    node.do("monitor", code=PROMOTED)
+    node.do("demote")
+    node.do("monitor")
+
+
+def test_stop_without_haproxy_and_configuration(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params |= {"haproxy": "/nonexistent/haproxy", "user": "nobody-here"}
+    node.do("monitor", code=NOT_RUNNING)
+    node.do("stop")
+    assert not node.statedir.exists(), "a probe leaves nothing"
+
+
+def test_stop_ends_a_hung_haproxy(cluster: Cluster) -> None:
+    """Stopped, it hears neither USR1 nor TERM."""
+    node = cluster.srv1
+    node.do("start")
+    os.kill(node.pid(), signal.SIGSTOP)
+    node.do("stop", timeout=5)
+    assert node.pids() == []
+    node.do("monitor", code=NOT_RUNNING)
+
+
+def test_stop_with_open_sessions(running: Cluster) -> None:
+    """They may go on for stop_grace, and then it ends."""
+    node = running.srv1
+    node.params["stop_grace"] = "1s"
+    session = connect(node.address, PROD)
+    assert query(session, "SELECT 1") == 1
+    started = time.monotonic()
+    node.do("stop")
+    assert elapsed(started) >= 1
+    assert node.pids() == []
+    with pytest.raises(Exception, match="closed|terminated|reset"):
+        query(session, "SELECT 1")
+
+
+def test_stop_lets_the_last_session_finish(running: Cluster) -> None:
+    node = running.srv1
+    node.params["stop_grace"] = "10s"
+    session = connect(node.address, PROD)
+    pid = node.pid()
+    os.kill(pid, signal.SIGUSR1)
+    eventually(lambda: listens_no_more(node.address), "it takes no new connections")
+    assert query(session, "SELECT 1") == 1
+    session.close()
+    eventually(lambda: node.pids() == [], "it ends with its last session")
+
+
+def listens_no_more(address: str) -> bool:
+    try:
+        connect_plain(address, PROD).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_stop_ends_only_its_own(running: Cluster) -> None:
+    running.srv1.do("stop")
+    assert len(running.srv2.pids()) == 1
+    running.srv2.do("monitor")
+
+
+def test_promote_says_why_not(running: Cluster) -> None:
+    """Pacemaker's word is not enough: PostgreSQL has to confirm it."""
+    (reason,) = running.srv2.do("promote", timeout=3, code=1).reasons
+    assert reason == "PostgreSQL on this node is not the primary: it is in recovery"
+    running.srv2.do("monitor")
+
+
+def test_promote_where_nobody_answers(running: Cluster) -> None:
+    node = running.srv1
+    node.params["pghost"] = "/nonexistent"
+    (reason,) = node.do("promote", timeout=3, code=1).reasons
+    assert "is not the primary: " in reason and "/nonexistent" in reason
+
+
+def test_promote_what_does_not_run(cluster: Cluster) -> None:
+    (reason,) = cluster.srv1.do("promote", code=1).reasons
+    assert "does not listen" in reason
+
+
+def test_reload_what_does_not_run(cluster: Cluster) -> None:
+    cluster.srv1.do("reload", code=1)
+    assert cluster.srv1.pids() == []
+
+
+def test_notify_where_haproxy_is_not(cluster: Cluster) -> None:
+    """It is remembered, so that the next monitor can make up for it."""
+    node = cluster.srv2
+    node.do("start")
+    node.kill()
+    result = node.act(
+        "notify",
+        OCF_RESKEY_CRM_meta_notify_type="pre",
+        OCF_RESKEY_CRM_meta_notify_operation="demote",
+        OCF_RESKEY_CRM_meta_notify_demote_uname="srv1",
+        OCF_RESKEY_CRM_meta_notify_promote_uname="srv2",
+        OCF_RESKEY_CRM_meta_notify_promoted_uname="srv1",
+    )
+    assert result.code == 1 and "does not listen" in result.reasons[0]
+    assert "srv1" in node.role()["leaving"] or node.role()["leaving"] == "yes"
+
+
+def test_an_unknown_action(cluster: Cluster) -> None:
+    (reason,) = cluster.srv1.do("migrate_to", code=3).reasons
+    assert reason.startswith("unknown action migrate_to")

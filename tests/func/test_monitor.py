@@ -1,0 +1,156 @@
+"""The monitor action finds what is dead or hung, and mends what is not as it should be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.tools.node import Cluster, elapsed
+from tests.tools.waiting import always, eventually
+
+NOT_RUNNING, PROMOTED = 7, 8
+
+
+def test_all_is_well(running: Cluster) -> None:
+    result = running.srv1.do("monitor")
+    assert (result.out, result.err) == ("", "")
+
+
+def test_killed(running: Cluster) -> None:
+    running.srv1.kill()
+    result = running.srv1.do("monitor", code=NOT_RUNNING)
+    assert result.err == ""
+
+
+def test_hung(running: Cluster) -> None:
+    """Within its timeout it says that HAProxy hangs, and does not wait for Pacemaker to give up."""
+    node = running.srv1
+    pid = node.pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        (reason,) = node.do("monitor", code=1).reasons
+        assert elapsed(started) < 10
+        assert "does not answer" in reason and "it hangs" in reason
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    node.do("monitor")
+
+
+def test_its_socket_is_gone(running: Cluster) -> None:
+    """The process is there, but nobody can reach it: neither stopped nor running."""
+    node = running.srv1
+    (node.statedir / "admin.sock").unlink()
+    (reason,) = node.do("monitor", code=1).reasons
+    assert "but its process is there" in reason
+    node.do("stop")
+    assert node.pids() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("set server prod/srv1 state maint", "prod/srv1 ready"),
+        ("set server prod/srv1 state drain", "prod/srv1 ready"),
+        ("disable server prod/srv1", "prod/srv1 ready"),
+        ("set server prod/srv2 state ready", "prod/srv2 maint"),
+        ("set server stdby/srv2 state drain", "stdby/srv2 ready"),
+        ("set server stdby/srv2 state maint", "stdby/srv2 ready"),
+        ("set server stdby/srv1 state ready", "stdby/srv1 maint"),
+        (
+            "set server prod/srv1 state maint;set server prod/srv2 state ready",
+            "prod/srv2 maint, prod/srv1 ready",
+        ),
+    ],
+)
+def test_what_was_typed_in_by_hand_is_mended(running: Cluster, typed: str, said: str) -> None:
+    node = running.srv2
+    node.haproxy(typed)
+    result = node.do("monitor")
+    assert result.err.splitlines() == [f"monitor: mending HAProxy, primary srv1: {said}"]
+    states = {name: state for name, (state, _) in node.servers().items()}
+    assert states == {
+        "prod/srv1": "ready",
+        "prod/srv2": "maint",
+        "stdby/srv1": "maint",
+        "stdby/srv2": "ready",
+    }
+    assert node.do("monitor").err == "", "once"
+    eventually(lambda: node.up("prod/srv1"), "it leads to srv1 again")
+    assert not node.up("prod/srv2")
+
+
+def test_the_promoted_instance_is_mended_too(running: Cluster) -> None:
+    node = running.srv1
+    node.do("promote")
+    node.haproxy("disable server prod/srv1")
+    assert "mending HAProxy" in node.do("monitor", code=PROMOTED).err
+
+
+def test_a_role_file_that_is_gone_or_junk(running: Cluster) -> None:
+    """Pacemaker is asked, and HAProxy goes on as it was."""
+    node = running.srv1
+    for change in (lambda path: path.unlink(), lambda path: path.write_text("junk")):
+        change(node.statedir / "role")
+        node.do("monitor")
+        assert node.role()["primary"] == "srv1"
+        assert node.state("prod/srv1") == "ready"
+
+
+def test_an_aborted_switchover(running: Cluster) -> None:
+    """After the pre-demote nothing follows: PostgreSQL was never touched, and is drained."""
+    running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+    node = running.srv2
+    assert node.state("prod/srv1") == "drain"
+    running.pacemaker("srv1", "S_TRANSITION_ENGINE")
+    assert node.do("monitor").err == "", "a transition is under way"
+    assert node.state("prod/srv1") == "drain"
+    running.pacemaker("srv1")
+    assert "Pacemaker says primary srv1" in node.do("monitor").err
+    assert node.servers()["prod/srv1"] == ("ready", True)
+    assert node.role()["primary"] == "srv1"
+
+
+@pytest.fixture
+def misled(cluster: Cluster) -> Cluster:
+    """The notification of srv1's promotion was missed: HAProxy leads to srv2, which is a standby."""
+    cluster.pacemaker("srv2")
+    for node in cluster.nodes:
+        node.do("start")
+    cluster.pacemaker("srv1")
+    return cluster
+
+
+def test_a_missed_notification(misled: Cluster) -> None:
+    node = misled.srv2
+    assert node.state("prod/srv2") == "ready" and not node.up("prod/srv2")
+    result = node.do("monitor")
+    assert "the notifications left primary srv2, Pacemaker says primary srv1" in result.err
+    assert node.state("prod/srv1") == "ready" and node.state("prod/srv2") == "maint"
+    eventually(lambda: node.up("prod/srv1"), "it leads to srv1")
+    assert node.role()["primary"] == "srv1"
+    assert node.do("monitor").err == ""
+
+
+@pytest.mark.parametrize("state", ["S_TRANSITION_ENGINE", "S_POLICY_ENGINE", "S_INTEGRATION"])
+def test_a_transition_is_not_interfered_with(misled: Cluster, state: str) -> None:
+    misled.pacemaker("srv1", state)
+    node = misled.srv2
+    assert node.do("monitor").err == ""
+    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
+
+
+def test_no_cluster_to_ask(misled: Cluster) -> None:
+    misled.pacemaker(None)
+    node = misled.srv2
+    node.do("monitor")
+    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
+
+
+def test_a_missed_notification_never_leads_to_a_standby(misled: Cluster) -> None:
+    """While the two disagree nobody is served, before and after."""
+    node = misled.srv2
+    always(lambda: not node.up("prod/srv2"), "srv2 is down in prod", during=1.0)

@@ -1,0 +1,186 @@
+"""PostgreSQL instances on loopback addresses, so that every node has all ports for itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .waiting import eventually
+
+# The agent runs on the system's Python with the distribution's psycopg2; the tests use the same one.
+sys.path.append("/usr/lib/python3/dist-packages")
+
+import psycopg2
+
+PORT = 5434
+HBA = """\
+local all         all               peer
+host  all         all  127.0.0.0/8  trust
+host  replication all  127.0.0.0/8  trust
+"""
+CONF = """\
+listen_addresses = '{address}'
+port = {port}
+unix_socket_directories = '{socket}'
+cluster_name = '{name}'
+primary_conninfo = 'host={address} port=5432 user=postgres application_name={name}'
+fsync = off
+max_connections = 20
+wal_retrieve_retry_interval = 200ms
+wal_receiver_timeout = 5s
+wal_sender_timeout = 5s
+log_checkpoints = off
+"""
+ROLES = "CREATE ROLE haproxy LOGIN; CREATE ROLE app LOGIN; CREATE TABLE t (node text, at timestamptz)"
+GRANT = "GRANT ALL ON t TO app"
+
+
+def program(name: str) -> str:
+    """Returns the path of one of PostgreSQL's programs, of the newest version that is there."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3])
+    )
+    assert found, f"{name} is not installed"
+    return str(found[-1])
+
+
+def as_postgres(*command: str) -> str:
+    """Runs a command as the OS user postgres and returns what it says."""
+    done = subprocess.run(
+        ["runuser", "-u", "postgres", "--", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        cwd="/",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}"
+    return done.stdout
+
+
+class Instance:
+    """One PostgreSQL. directory: of the node, readable by all. address: 127.x.y.z."""
+
+    def __init__(self, name: str, address: str, directory: Path) -> None:
+        self.name = name
+        self.address = address
+        self.data = directory / "data"
+        self.socket = directory / "socket"
+        self.log = directory / "postgresql.log"
+
+    def build(self) -> None:
+        """Makes a new instance, stopped."""
+        self._directories()
+        as_postgres(program("initdb"), "-D", str(self.data), "-N", "-A", "trust")
+        self.configure()
+
+    def copy(self, primary: Instance) -> None:
+        """Makes a standby of a running instance, stopped."""
+        self._directories()
+        source = ("-h", primary.address, "-p", str(PORT), "-D", str(self.data), "-c", "fast")
+        as_postgres(program("pg_basebackup"), *source, "-N")
+        self.configure()
+        self.become_standby()
+
+    def _directories(self) -> None:
+        self.socket.mkdir(parents=True)
+        shutil.chown(self.socket, "postgres", "postgres")
+        self.socket.chmod(0o755)
+        shutil.chown(self.data.parent, "postgres", "postgres")
+
+    def configure(self, more: str = "") -> None:
+        """Writes the configuration; `more` overrides."""
+        text = CONF.format(
+            address=self.address, port=PORT, socket=self.socket, name=self.name
+        )
+        (self.data / "postgresql.auto.conf").write_text(text + more)
+        (self.data / "pg_hba.conf").write_text(HBA)
+
+    def become_standby(self) -> None:
+        as_postgres("touch", str(self.data / "standby.signal"))
+
+    def start(self) -> None:
+        self._ctl("start", "-l", str(self.log))
+
+    def stop(self, mode: str = "fast") -> None:
+        if self.running:
+            self._ctl("stop", "-m", mode)
+
+    def promote(self) -> None:
+        self._ctl("promote")
+
+    def _ctl(self, *words: str) -> None:
+        as_postgres(program("pg_ctl"), "-s", "-w", "-D", str(self.data), *words)
+
+    @property
+    def postmaster(self) -> int:
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    @property
+    def running(self) -> bool:
+        try:
+            os.kill(self.postmaster, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
+
+    def kill(self) -> None:
+        """Kills the postmaster as the kernel would, and waits until its children are gone."""
+        pid = self.postmaster
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(pid, signal.SIGKILL)
+        eventually(
+            lambda: not any(Path(f"/proc/{each}").exists() for each in [str(pid), *children]),
+            "the postmaster and its children are gone",
+        )
+
+    def connect(self, user: str = "postgres") -> Any:
+        """Returns a connection past HAProxy."""
+        return connect(self.address, PORT, user)
+
+    def sql(self, text: str) -> Any:
+        """Returns the first row's first column, past HAProxy."""
+        return ask(self.address, PORT, text, user="postgres")
+
+    def checkpoint_location(self) -> str:
+        """Returns the location of the last checkpoint of a stopped instance."""
+        text = as_postgres(program("pg_controldata"), str(self.data))
+        (location,) = re.findall(r"Latest checkpoint location: +(\S+)", text)
+        return str(location)
+
+
+def connect(address: str, port: int, user: str = "app", timeout: float = 30) -> Any:
+    connection = psycopg2.connect(
+        host=address,
+        port=port,
+        user=user,
+        dbname="postgres",
+        connect_timeout=int(timeout),
+        sslmode="disable",
+        gssencmode="disable",
+    )
+    connection.autocommit = True
+    return connection
+
+
+def ask(address: str, port: int, text: str, user: str = "app") -> Any:
+    """Opens a connection, asks one question, closes. Returns the first row's first column."""
+    connection = connect(address, port, user)
+    try:
+        return query(connection, text)
+    finally:
+        connection.close()
+
+
+def query(connection: Any, text: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+        return cursor.fetchone()[0] if cursor.description else None

@@ -1,0 +1,37 @@
+"""Expectations with a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+PAUSE = 0.02
+
+
+def eventually(look: Callable[[], T], what: str, within: float = 10.0) -> T:
+    """Looks until it sees something true, `within` seconds at most; an exception is not true."""
+    end = time.monotonic() + within
+    last = "nothing"
+    while True:
+        try:
+            found = look()
+        except Exception as error:
+            last = f"{type(error).__name__}: {error}"
+        else:
+            if found:
+                return found
+            last = repr(found)
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {within:g} s: {what}; last seen: {last}")
+        time.sleep(PAUSE)
+
+
+def always(look: Callable[[], object], what: str, during: float) -> None:
+    """Fails as soon as what should be true is not."""
+    end = time.monotonic() + during
+    while time.monotonic() < end:
+        if not look():
+            raise AssertionError(f"not always: {what}")
+        time.sleep(PAUSE)

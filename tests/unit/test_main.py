@@ -1,0 +1,161 @@
+"""The edge: whatever happens, an exit code and one line, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import syslog
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from paf_haproxy import actions, context, log, main, notify
+from paf_haproxy.ocf import (
+    ERR_ARGS,
+    ERR_CONFIGURED,
+    ERR_GENERIC,
+    ERR_UNIMPLEMENTED,
+    SUCCESS,
+    AgentError,
+    one_line,
+)
+from tests.tools import AGENT, LIB
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was written to standard error, line by line; syslog stays out of it."""
+    lines: list[str] = []
+    monkeypatch.setattr(log, "_say", lines.append)
+    monkeypatch.setattr(syslog, "syslog", lambda priority, line: None)
+    monkeypatch.setenv("OCF_RESKEY_statedir", "/nonexistent/paf-haproxy")
+    yield lines
+    for line in lines:
+        assert line.isprintable()
+
+
+def reasons(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("ocf-exit-reason:")]
+
+
+@pytest.mark.parametrize("action", ["", "START", "status", "migrate_to", "a\nb", "--help", "é\x1b"])
+def test_an_unknown_action(action: str, said: list[str]) -> None:
+    assert main.run(action) == ERR_UNIMPLEMENTED
+    assert len(reasons(said)) == 1
+    assert "unknown action" in reasons(said)[0]
+
+
+@pytest.mark.parametrize("code", [ERR_GENERIC, ERR_CONFIGURED])
+def test_an_error_of_ours(code: int, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise AgentError("parameter x:\nno\tgood", code)
+
+    monkeypatch.setattr(actions, "perform", fail)
+    assert main.run("start") == code
+    assert reasons(said) == ["ocf-exit-reason:parameter x: no good"]
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("a\nb"), KeyError("x"), RuntimeError(), OSError(5)]
+)
+def test_an_unforeseen_error(
+    error: Exception, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(actions, "perform", fail)
+    monkeypatch.setattr(notify, "notify", fail)
+    for action in ("monitor", "notify"):
+        said.clear()
+        assert main.run(action) == ERR_GENERIC
+        (reason,) = reasons(said)
+        assert f"{action} failed: {type(error).__name__}" in reason
+        assert "test_main.py:" in reason, "it says where"
+
+
+def test_an_error_before_there_is_a_context(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> context.Context:
+        raise ValueError("no environment")
+
+    monkeypatch.setattr(context.Context, "from_environ", fail)
+    assert main.run("stop") == ERR_GENERIC
+    assert "stop failed: ValueError: no environment" in reasons(said)[0]
+
+
+def test_success_says_nothing(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "perform", lambda _: SUCCESS)
+    assert main.run("start") == SUCCESS
+    assert said == []
+
+
+def agent(
+    *argv: str, environ: Mapping[str, str] | None = None, flags: str = "-IS"
+) -> subprocess.CompletedProcess[str]:
+    """Runs agents/haproxy itself, with this tree's modules."""
+    code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(LIB))
+    return subprocess.run(
+        [sys.executable, flags, "-c", code, *argv],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], **(environ or {})},
+        check=False,
+    )
+
+
+def test_usage() -> None:
+    for argv in ((), ("start", "now")):
+        done = agent(*argv)
+        assert done.returncode == ERR_ARGS
+        assert done.stdout == ""
+        assert done.stderr.splitlines()[-1].startswith("ocf-exit-reason:usage:")
+
+
+@pytest.mark.parametrize(
+    ("action", "environ", "code", "lines"),
+    [
+        ("meta-data", {}, SUCCESS, 0),
+        ("bogus", {}, ERR_UNIMPLEMENTED, 1),
+        ("validate-all", {"OCF_RESKEY_prod_port": "a\nb"}, ERR_CONFIGURED, 1),
+        ("start", {"OCF_RESKEY_log": "\udcff;"}, ERR_CONFIGURED, 1),
+        # A name that is no text, where it cannot be followed: still one line.
+        (
+            "notify",
+            {
+                "OCF_RESKEY_CRM_meta_notify_type": "post",
+                "OCF_RESKEY_CRM_meta_notify_operation": "promote",
+                "OCF_RESKEY_CRM_meta_notify_promote_uname": "srv\udcff",
+                "OCF_RESKEY_CRM_meta_notify_promoted_uname": " ",
+            },
+            ERR_GENERIC,
+            1,
+        ),
+    ],
+)
+def test_never_a_traceback(
+    action: str, environ: dict[str, str], code: int, lines: int, tmp_path: Path
+) -> None:
+    done = agent(action, environ={"OCF_RESKEY_statedir": str(tmp_path), **environ})
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(reasons(done.stderr.splitlines())) == lines
+
+
+def test_nobody_reads_what_it_says() -> None:
+    code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(LIB))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-IS", "-c", code, "bogus"], stdout=full, stderr=full, check=False
+        )
+    assert done.returncode == ERR_UNIMPLEMENTED
+
+
+def test_one_line() -> None:
+    assert one_line(" a\n\tb\r\n c ") == "a b c"
+    assert one_line("a\x00\x1b[2Jb") == "a??[2Jb"
+    assert len(one_line("x" * 1000)) == 400

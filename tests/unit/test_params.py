@@ -1,0 +1,238 @@
+"""Parameters: what is accepted can do no harm, what is refused is named."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from paf_haproxy.ocf import ERR_CONFIGURED, AgentError
+from paf_haproxy.params import PARAMETERS, Parameter, Params, parse
+
+HARMLESS = set(string.ascii_letters + string.digits + "_-./@+,:")
+PORTS = ("prod_port", "stdby_port", "state_port", "role_port", "stats_port", "pgport")
+HOSTILE = (
+    "a\nglobal\n",
+    "a\r\nb",
+    "x;show info",
+    "a b",
+    'say "x"',
+    "it's",
+    "$(id)",
+    "`id`",
+    "a#b",
+    "a\\b",
+    "{{ 7 }}",
+    "%[src]",
+    "a\x00b",
+    "\x1b[2J",
+    "\x85",
+    "\u2028",
+    "é",
+    "٣٢",
+    "５４３２",
+    "-rf",
+    "../../etc/passwd",
+    "/run/../etc",
+    "A" * 100_000,
+    "9" * 5_000,
+    "\ud800",
+)
+characters = st.sampled_from(
+    "\n\r\t\0\x0b\x1b\x7f\x85\xa0\u2028\u3000;'\"`$\\{}%#&|<>()[]!*? =٣５²é"
+)
+hostile = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(max_size=40),
+    st.text(
+        characters | st.sampled_from(string.ascii_letters + string.digits + "._-/:"), max_size=20
+    ),
+    st.integers().map(str),
+    st.integers(min_value=0).map(lambda n: f"{n}ms"),
+)
+
+
+def refusal(raw: dict[str, str]) -> str:
+    """Returns the reason that the parameters are refused for."""
+    with pytest.raises(AgentError) as caught:
+        parse(raw)
+    assert caught.value.code == ERR_CONFIGURED
+    reason = caught.value.reason
+    assert reason.isprintable() and len(reason) <= 400
+    return reason
+
+
+def words(value: object) -> list[str]:
+    if isinstance(value, tuple):
+        return [word for item in value for word in words(item)]
+    return [str(value)]
+
+
+def harmless(params: Params) -> bool:
+    return all(
+        HARMLESS.issuperset(word) for value in params.values.values() for word in words(value)
+    )
+
+
+def test_the_defaults() -> None:
+    params = parse({})
+    assert (params.prod_port, params.stdby_port, params.state_port) == (5432, 5433, 5431)
+    assert (params.pgport, params.role_port, params.stats_port) == (5434, 5435, 7000)
+    assert (params.hold_timeout, params.check_interval) == (30_000, 50)
+    assert (params.bind, params.nodes, params.template) == ("", (), "")
+    assert params.statedir == "/run/paf-haproxy"
+    assert set(params.values) == {parameter.name for parameter in PARAMETERS}
+    with pytest.raises(AttributeError):
+        _ = params.no_such_parameter
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
+def test_a_default_is_a_value(parameter: Parameter) -> None:
+    assert parse({parameter.name: parameter.default}).values == parse({}).values
+    assert parse({parameter.name: ""}).values == parse({}).values, "empty is unset"
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
+@given(text=hostile)
+@example(text="a\nserver evil 10.0.0.1:5432")
+def test_a_hostile_value_is_refused_or_harmless(parameter: Parameter, text: str) -> None:
+    try:
+        params = parse({parameter.name: text})
+    except AgentError as error:
+        assert error.code == ERR_CONFIGURED
+        assert f"parameter {parameter.name}" in error.reason or "is the port of" in error.reason
+        assert error.reason.isprintable() and len(error.reason) <= 400
+        if "is the port of" in error.reason:
+            assert parameter.name in error.reason
+    else:
+        assert harmless(params)
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("text", ["a\nb", "a;b", "a'b", 'a"b', "a\x1bb", "\u2028", "é", "$(id)"])
+def test_a_hostile_value_is_named(parameter: Parameter, text: str) -> None:
+    assert refusal({parameter.name: text}).startswith(f"parameter {parameter.name}: ")
+
+
+def test_the_check_for_harm_can_fail() -> None:
+    assert harmless(parse({}))
+    for text in ("a b", "a;b", "a\nb", "'"):
+        assert not harmless(Params({"log": text}))
+        assert not harmless(Params({"nodes": (("srv1", text),)}))
+
+
+def test_a_name_that_is_no_parameter_is_pacemakers_own() -> None:
+    assert parse({"crm_feature_set": "3.16.1; \n"}).values == parse({}).values
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("50ms", 50), ("30s", 30_000), ("30", 30_000), ("2m", 120_000), ("0", 0), ("0s", 0)],
+)
+def test_durations(text: str, milliseconds: int) -> None:
+    assert parse({"hold_timeout": text}).hold_timeout == milliseconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ms",
+        "-1s",
+        "1.5s",
+        "30 s",
+        "30S",
+        "30sec",
+        "s30",
+        "1h",
+        "601s",
+        "601000ms",
+        "٣s",
+        "1_0s",
+        "+5",
+    ],
+)
+def test_durations_that_are_none(text: str) -> None:
+    assert "expected a time from 0ms to 600000ms" in refusal({"hold_timeout": text})
+
+
+def test_durations_fit_haproxy() -> None:
+    assert parse({"session_timeout": "24d"}).session_timeout == 24 * 86_400_000 < 2**31
+    assert "parameter session_timeout" in refusal({"session_timeout": "25d"})
+
+
+@pytest.mark.parametrize("name", PORTS)
+@pytest.mark.parametrize(
+    "text", ["0", "65536", "-1", "+5432", "5432 ", "0x10", "٥٤٣٢", "5_432", "1e3"]
+)
+def test_ports_that_are_none(name: str, text: str) -> None:
+    assert refusal({name: text}).startswith(f"parameter {name}: ")
+
+
+def test_ports_at_the_ends() -> None:
+    params = parse({"prod_port": "1", "stdby_port": "65535"})
+    assert (params.prod_port, params.stdby_port) == (1, 65535)
+
+
+@pytest.mark.parametrize("name", PORTS)
+@pytest.mark.parametrize("other", PORTS)
+def test_a_port_is_used_once(name: str, other: str) -> None:
+    if name == other:
+        assert getattr(parse({name: "6000"}), name) == 6000
+        return
+    reason = refusal({name: "6000", other: "6000"})
+    assert name in reason and other in reason and "6000" in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("srv1 srv2", (("srv1", "srv1"), ("srv2", "srv2"))),
+        (
+            "srv1=10.0.0.1  srv2=db2.example.com",
+            (("srv1", "10.0.0.1"), ("srv2", "db2.example.com")),
+        ),
+        ("srv1=fd00::1", (("srv1", "fd00::1"),)),
+        (" ", ()),
+    ],
+)
+def test_nodes(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
+    assert parse({"nodes": text}).nodes == pairs
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["srv1\nsrv2", "srv1\tsrv2", "srv1,srv2", "srv1=", "=10.0.0.1", "srv1=a=b", "a;b", "a/b"],
+)
+def test_nodes_that_are_none(text: str) -> None:
+    assert refusal({"nodes": text}).startswith("parameter nodes: ")
+
+
+def test_a_node_is_named_once() -> None:
+    assert "named twice" in refusal({"nodes": "srv1=10.0.0.1 srv2 srv1=10.0.0.3"})
+
+
+@pytest.mark.parametrize("text", ["relative", "/a b", "/a;b", "/a/../b", "/a'b", "~root", "/a$b"])
+def test_paths_that_are_none(text: str) -> None:
+    for name in ("statedir", "haproxy", "template", "pghost"):
+        assert refusal({name: text}).startswith(f"parameter {name}: ")
+
+
+def test_paths() -> None:
+    assert parse({"statedir": "/run/x/"}).statedir == "/run/x"
+    assert parse({"template": "/etc/paf/haproxy.cfg.j2"}).template == "/etc/paf/haproxy.cfg.j2"
+
+
+def test_addresses() -> None:
+    assert parse({"bind": "*"}).bind == ""
+    assert parse({"bind": "10.0.0.1"}).bind == "10.0.0.1"
+    assert parse({"log": "logs.example.com:514"}).log == "logs.example.com:514"
+    assert parse({"log": "/run/log"}).log == "/run/log"
+    assert refusal({"log": "log host"}).startswith("parameter log: ")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2000))
+def test_a_reason_is_one_printable_line(text: str) -> None:
+    reason = AgentError(f"parameter x: {text}").reason
+    assert reason.isprintable() and len(reason) <= 400 and reason.startswith("parameter x:")

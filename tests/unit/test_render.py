@@ -1,0 +1,214 @@
+"""haproxy.cfg: what the parameters make of it, and what is not let through."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paf_haproxy import pacemaker, render
+from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, AgentError
+from paf_haproxy.params import PARAMETERS, Params, parse
+from tests.tools import ROOT
+
+DATA = Path(__file__).parent / "data"
+
+# Every parameter, and none as it is by default.
+CHANGED = {
+    "nodes": "srv1=10.0.0.1 srv2=db2.example.com srv10=fd00::10",
+    "pgsql_clone": "pg-clone",
+    "hold_timeout": "5s",
+    "bind": "10.0.0.3",
+    "prod_port": "6432",
+    "stdby_port": "6433",
+    "state_port": "6431",
+    "role_port": "6435",
+    "stats_port": "7001",
+    "pgport": "6434",
+    "pghost": "/var/run/pg",
+    "pguser": "lb",
+    "pgdatabase": "lbdb",
+    "system_user": "pgadmin",
+    "user": "lbuser",
+    "group": "lbgroup",
+    "maxconn": "300",
+    "session_timeout": "1h",
+    "check_interval": "100ms",
+    "server_interval": "1s",
+    "stop_grace": "10s",
+    "log": "10.0.0.9:514",
+    "haproxy": "/opt/haproxy/sbin/haproxy",
+    "template": "",
+    "statedir": "/run/lb",
+}
+
+
+@pytest.fixture(autouse=True)
+def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up on paper, and the templates are those of this tree."""
+
+    def getaddrinfo(host: str, *_: Any, **__: Any) -> list[Any]:
+        if "unknown" in host:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if "later" in host:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        host.encode("idna")  # as the real one does
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("10.0.0.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(render, "TEMPLATES", str(ROOT / "haproxy"))
+    monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "srv2", "srv3"))
+
+
+def refusal(params: Params, code: int = ERR_CONFIGURED) -> str:
+    with pytest.raises(AgentError) as caught:
+        render.render(params, "srv1")
+    assert caught.value.code == code, caught.value.reason
+    assert caught.value.reason.isprintable()
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(("name", "raw"), [("defaults", {}), ("changed", CHANGED)])
+def test_golden(name: str, raw: dict[str, str], request: pytest.FixtureRequest) -> None:
+    text = render.render(parse(raw), "srv2").replace(str(ROOT / "haproxy"), "TEMPLATES")
+    golden = DATA / f"haproxy-{name}.cfg"
+    if request.config.getoption("--update-golden"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_changed_means_all_changed() -> None:
+    defaults = {parameter.name: parameter.default for parameter in PARAMETERS}
+    assert set(CHANGED) == set(defaults)
+    same = [name for name, text in CHANGED.items() if text == defaults[name]]
+    assert same == ["template"], "that is what test_a_template_of_ones_own is for"
+
+
+def test_no_hold() -> None:
+    text = render.render(parse({"hold_timeout": "0"}), "srv1")
+    assert "lua.hold" not in text and "inspect-delay" not in text
+    assert "setenv PAF_HOLD_MS 0" in text
+
+
+def test_a_value_stays_within_its_line() -> None:
+    """Nothing that a template would have to quote comes out of a parameter."""
+    lines = render.render(parse(CHANGED), "srv1").splitlines()
+    assert len(lines) == len(render.render(parse({"nodes": "a b c"}), "srv1").splitlines())
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("unknown", ERR_CONFIGURED), ("later", ERR_GENERIC), ("a..b", ERR_CONFIGURED), ("x" * 64, 6)],
+)
+def test_an_unknown_host(host: str, code: int) -> None:
+    reason = refusal(parse({"nodes": f"srv1=10.0.0.1 srv2={host}"}), code)
+    assert reason.startswith("parameter nodes: host ")
+    assert f"{host} of srv2" in reason
+
+
+def test_an_unknown_host_that_the_cluster_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No parameter is wrong; the node may be added to /etc/hosts while Pacemaker tries on."""
+    monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "unknown"))
+    assert "parameter nodes: host unknown" in refusal(parse({}), ERR_GENERIC)
+
+
+def test_a_cluster_without_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacemaker, "nodes", lambda: ())
+    assert "parameter nodes:" in refusal(parse({}), ERR_GENERIC)
+
+
+def test_a_template_of_ones_own(tmp_path: Path) -> None:
+    template = tmp_path / "mine.j2"
+    template.write_text(
+        "{% for name, address in nodes %}{{ name }} {{ address }} {{ pgport }}\n{% endfor %}"
+    )
+    text = render.render(parse({"template": str(template), "nodes": "a=10.0.0.1 b"}), "a")
+    assert text == "a 10.0.0.1 5434\nb b 5434\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ no_such_value }}",
+        "{% for %}",
+        "{% if %}\n{% endif",
+        "{{ prod_port",
+        "{% include 'other.j2' %}",
+        "{{ 1 / 0 }}",
+        "{{ prod_port.no.such }}",
+        "{{ 'a' + 1 }}",
+        "{{ nodes[99] }}",
+        "{{ nodes | nofilter }}",
+        "{{ undefined_function() }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ 'x'.encode('utf-99') }}",
+    ],
+)
+def test_a_broken_template(text: str, tmp_path: Path) -> None:
+    template = tmp_path / "broken.j2"
+    template.write_text("global\n" + text)
+    reason = refusal(parse({"template": str(template)}))
+    assert f"template {template}" in reason
+
+
+def test_a_template_that_is_no_text(tmp_path: Path) -> None:
+    template = tmp_path / "binary.j2"
+    template.write_bytes(b"\xff\xfe\x00\x80")
+    assert f"template {template}" in refusal(parse({"template": str(template)}))
+
+
+def test_no_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (tmp_path / "none.j2", tmp_path):
+        assert f"template {path}" in refusal(parse({"template": str(path)}))
+    monkeypatch.setattr(render, "TEMPLATES", str(tmp_path))
+    assert f"template {tmp_path}/haproxy.cfg.j2" in refusal(parse({}), ERR_INSTALLED)
+
+
+def test_the_startup_packet() -> None:
+    packet = bytes.fromhex(render.startup_packet("haproxy", "postgres"))
+    assert packet[:4] == len(packet).to_bytes(4, "big")
+    assert packet[4:] == b"\x00\x03\x00\x00user\x00haproxy\x00database\x00postgres\x00\x00"
+
+
+def program(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_haproxy_refuses(tmp_path: Path) -> None:
+    """Its own words, the first that matter; and nothing is left, nothing is replaced."""
+    haproxy = program(
+        tmp_path / "haproxy",
+        "echo '[NOTICE] (1) : haproxy version'; "
+        "echo '[ALERT] (1) : config : parsing [x:7] : unknown keyword' >&2; exit 1",
+    )
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
+    (tmp_path / "haproxy.cfg").write_text("the old one")
+    with pytest.raises(AgentError) as caught:
+        render.install(params, "srv1")
+    assert caught.value.code == ERR_CONFIGURED
+    assert caught.value.reason == (
+        "HAProxy refuses the configuration: [ALERT] (1) : config : parsing [x:7] : unknown keyword"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["haproxy", "haproxy.cfg"]
+    assert (tmp_path / "haproxy.cfg").read_text() == "the old one"
+
+
+def test_haproxy_refuses_without_a_word(tmp_path: Path) -> None:
+    haproxy = program(tmp_path / "haproxy", "exit 1")
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
+    with pytest.raises(AgentError, match="no reason given"):
+        render.install(params, "srv1")
+
+
+def test_installed(tmp_path: Path) -> None:
+    haproxy = program(tmp_path / "haproxy", f'[ "$1" = -c ] && cp "$4" {tmp_path}/checked')
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
+    render.install(params, "srv1")
+    assert (tmp_path / "haproxy.cfg").read_text() == (tmp_path / "checked").read_text()
+    assert not (tmp_path / "haproxy.cfg.new").exists()

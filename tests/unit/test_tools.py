@@ -1,0 +1,133 @@
+"""What the agent asks other programs, and what it makes of their answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from paf_haproxy import pacemaker
+from paf_haproxy.ocf import ERR_GENERIC, ERR_INSTALLED, AgentError
+from paf_haproxy.run import CommandError, run
+
+
+class Answers:
+    """Stands in for `run`: notes the command, and answers or fails as it was told."""
+
+    def __init__(self, *answers: str | AgentError) -> None:
+        self.answers = list(answers)
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], timeout: float = 10.0) -> str:
+        self.commands.append(command)
+        answer = self.answers.pop(0)
+        if isinstance(answer, AgentError):
+            raise answer
+        return answer
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: str | AgentError) -> Answers:
+    stand_in = Answers(*answers)
+    monkeypatch.setattr(pacemaker, "run", stand_in)
+    return stand_in
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes"),
+    [
+        ("resource pgsqld-clone is running on: srv1 Promoted\n", ("srv1",)),
+        ("resource pgsqld-clone is running on: srv1 Master\n", ("srv1",)),
+        (
+            "resource pgsqld-clone is running on: srv2 \n"
+            "resource pgsqld-clone is running on: srv1 Promoted\n"
+            "resource pgsqld-clone is running on: srv3 \n",
+            ("srv1",),
+        ),
+        ("resource pgsqld-clone is running on: srv2 \n", ()),
+        ("resource pgsqld-clone is NOT running\n", ()),
+        (
+            "resource x is running on: a Promoted\nresource x is running on: b Promoted\n",
+            ("a", "b"),
+        ),
+        ("", ()),
+    ],
+)
+def test_promoted(monkeypatch: pytest.MonkeyPatch, text: str, nodes: tuple[str, ...]) -> None:
+    asked = answer(monkeypatch, text)
+    assert pacemaker.promoted("pgsqld-clone") == nodes
+    assert asked.commands == [["crm_resource", "--resource", "pgsqld-clone", "--locate"]]
+
+
+def test_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "2 srv2 lost\n1 srv1 member\n\n10 srv10 member\n")
+    assert pacemaker.nodes() == ("srv1", "srv10", "srv2")
+
+
+@pytest.mark.parametrize(
+    ("answers", "idle"),
+    [
+        (("Designated Controller is: srv1\n", "Controller on srv1 in state S_IDLE: ok\n"), True),
+        (("Designated Controller is: srv1\n", "... in state S_TRANSITION_ENGINE: ok\n"), False),
+        (("Designated Controller is: srv1\n", CommandError(["crmadmin"], 1, "timed out")), False),
+        (("Designated Controller is: \n",), False),
+        ((AgentError("crmadmin is not installed", ERR_INSTALLED),), False),
+    ],
+)
+def test_idle(
+    monkeypatch: pytest.MonkeyPatch, answers: tuple[str | AgentError, ...], idle: bool
+) -> None:
+    asked = answer(monkeypatch, *answers)
+    assert pacemaker.idle() is idle
+    assert asked.answers == []
+    assert asked.commands[1:] in ([], [["crmadmin", "--status", "srv1"]])
+
+
+def test_the_promotion_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answer(monkeypatch, "", "")
+    pacemaker.set_promotable("haproxy", "srv1")
+    pacemaker.unset_promotable("haproxy", "srv1")
+    scope = ["--node", "srv1", "--lifetime", "reboot"]
+    assert asked.commands == [
+        ["crm_attribute", "--promotion=haproxy", *scope, "--update", "1"],
+        ["crm_attribute", "--promotion=haproxy", *scope, "--delete"],
+    ]
+
+
+def test_the_promotion_score_before_pacemaker_2_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = CommandError(["crm_attribute"], 64, "crm_attribute: unrecognized option '--promotion'")
+    asked = answer(monkeypatch, old, "")
+    pacemaker.set_promotable("haproxy", "srv1")
+    assert asked.commands[1][:3] == ["crm_attribute", "--name", "master-haproxy"]
+
+
+def test_the_promotion_score_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, CommandError(["crm_attribute"], 102, "Could not connect"))
+    with pytest.raises(CommandError, match="Could not connect"):
+        pacemaker.set_promotable("haproxy", "srv1")
+
+
+def test_run() -> None:
+    assert run(["sh", "-c", "echo out; echo err >&2"]) == "out\n"
+
+
+def test_run_fails() -> None:
+    with pytest.raises(CommandError) as caught:
+        run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    error = caught.value
+    assert (error.status, error.output, error.code) == (3, "out\nerr\n", ERR_GENERIC)
+    assert error.command == ("sh", "-c", "echo out; echo err >&2; exit 3")
+    assert error.reason.endswith("ended with 3: out err")
+
+
+def test_run_takes_too_long() -> None:
+    with pytest.raises(CommandError, match=r"no end within 0\.2 s"):
+        run(["sleep", "60"], timeout=0.2)
+
+
+def test_run_what_is_not_there() -> None:
+    with pytest.raises(AgentError) as caught:
+        run(["/nonexistent/haproxy"])
+    assert caught.value.code == ERR_INSTALLED
+    assert caught.value.reason == "/nonexistent/haproxy is not installed"
+
+
+def test_run_has_no_input() -> None:
+    assert run(["cat"]) == ""
