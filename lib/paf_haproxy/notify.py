@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import log, rolefile, runtime
+from . import log, paf, rolefile, runtime
 from .cluster import ClusterView, announce
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
@@ -27,6 +27,8 @@ def notify(context: Context) -> int:
     if view == role.view:
         log.info(f"{notice.event}: nothing changes, {view}")
         return SUCCESS
+    if notice.event == "pre-demote":
+        paf.await_notify()
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     rolefile.save(context.statedir, Role(view, role.promoted, notice.event))
     changed = project(context.statedir, view)

@@ -86,7 +86,7 @@ def _text(role: Role, seconds: str) -> str:
         f"version={VERSION}\n"
         f"primary={view.primary or ''}\n"
         f"candidate={view.candidate or ''}\n"
-        f"leaving={' '.join(sorted(view.leaving))}\n"
+        f"leaving={','.join(sorted(view.leaving))}\n"
         f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
         f"event={role.event}\n"
         f"time={seconds}\n"
@@ -100,7 +100,7 @@ def _parse(target: str, text: str) -> Role:
     view = ClusterView(
         fields.get("primary") or None,
         fields.get("candidate") or None,
-        fields.get("leaving", "").split(),
+        filter(None, fields.get("leaving", "").split(",")),
     )
     role = Role(view, fields.get("instance") == "promoted", fields.get("event", ""))
     seconds = fields.get("time", "")

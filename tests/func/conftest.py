@@ -107,9 +107,7 @@ def cluster(pair: Pair, installed: None, tmp_path: Path, directory: Path) -> Ite
     mock.mkdir()
     states = Path(tempfile.mkdtemp(dir=directory))
     states.chmod(0o755)
-    srv1, srv2 = (
-        Node(instance, nodes, states / instance.name, mock) for instance in pair.all
-    )
+    srv1, srv2 = (Node(instance, nodes, states / instance.name, mock) for instance in pair.all)
     made = Cluster(srv1, srv2, mock)
     made.pacemaker("srv1")
     yield made

@@ -37,7 +37,9 @@ wal_receiver_timeout = 5s
 wal_sender_timeout = 5s
 log_checkpoints = off
 """
-ROLES = "CREATE ROLE haproxy LOGIN; CREATE ROLE app LOGIN; CREATE TABLE t (node text, at timestamptz)"
+ROLES = (
+    "CREATE ROLE haproxy LOGIN; CREATE ROLE app LOGIN; CREATE TABLE t (node text, at timestamptz)"
+)
 GRANT = "GRANT ALL ON t TO app"
 
 
@@ -98,9 +100,7 @@ class Instance:
 
     def configure(self, more: str = "") -> None:
         """Writes the configuration; `more` overrides."""
-        text = CONF.format(
-            address=self.address, port=PORT, socket=self.socket, name=self.name
-        )
+        text = CONF.format(address=self.address, port=PORT, socket=self.socket, name=self.name)
         (self.data / "postgresql.auto.conf").write_text(text + more)
         (self.data / "pg_hba.conf").write_text(HBA)
 

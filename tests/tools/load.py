@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 from .instance import connect, psycopg2
 
-WRITE = (
-    "INSERT INTO t SELECT current_setting('cluster_name'), clock_timestamp() "
-    "RETURNING node"
-)
+WRITE = "INSERT INTO t SELECT current_setting('cluster_name'), clock_timestamp() RETURNING node"
 
 
 @dataclass(frozen=True)

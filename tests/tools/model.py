@@ -20,6 +20,7 @@ COLUMNS = (
     "srv_check_port srv_check_addr srv_agent_addr srv_agent_port"
 )
 NO_SUCH_SERVER = "No such server."
+NO_SUCH_BACKEND = "No such backend."
 
 
 class ModelServer:
@@ -72,15 +73,15 @@ class Model:
         words = command.split()
         if words[:3] == ["shutdown", "sessions", "server"] and len(words) == 4:
             server = self._find(words[3])
-            if server is None:
-                return NO_SUCH_SERVER
+            if isinstance(server, str):
+                return server
             server.sessions = False
             return ""
         if words[:2] != ["set", "server"] or len(words) != 5:
             return f"Unknown command: '{command}'"
         server = self._find(words[2])
-        if server is None:
-            return NO_SUCH_SERVER
+        if isinstance(server, str):
+            return server
         if words[3] == "agent" and words[4] in ("up", "down"):
             server.agent = words[4] == "up"
             return ""
@@ -98,6 +99,9 @@ class Model:
             )
         return "\n".join(lines) + "\n"
 
-    def _find(self, name: str) -> ModelServer | None:
+    def _find(self, name: str) -> ModelServer | str:
+        """Returns the server, or HAProxy's objection."""
         pool, _, node = name.partition("/")
-        return self.servers.get((pool, node))
+        if pool not in {each for each, _ in self.servers}:
+            return NO_SUCH_BACKEND
+        return self.servers.get((pool, node), NO_SUCH_SERVER)

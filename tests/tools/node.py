@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paf_haproxy.routing import HOLD
+
 from . import ROOT, environments
 from .instance import Instance
 from .waiting import eventually
@@ -93,9 +95,7 @@ class Node:
         assert result.code == code, f"{self.name} {action}: {result}"
         return result
 
-    def notify(
-        self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]
-    ) -> None:
+    def notify(self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]) -> None:
         """Runs the notify action for an event such as 'pre-demote'."""
         names = [item.partition("=")[0] for item in self.params["nodes"].split()]
         environ = environments.notification(
@@ -114,13 +114,15 @@ class Node:
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
 
     def servers(self) -> dict[str, tuple[str, bool]]:
-        """Returns the administrative state of each server, and whether it is up: 'prod/srv1'."""
+        """Returns the administrative state of each node's server, and whether it is up: under
+        'prod/srv1' and so on.
+        """
         lines = self.haproxy("show servers state").splitlines()
         columns = lines[1].lstrip("# ").split()
         found = {}
         for line in lines[2:]:
-            if line:
-                row = dict(zip(columns, line.split()))
+            row = dict(zip(columns, line.split()))
+            if row and row["srv_name"] != HOLD:
                 state = STATES[int(row["srv_admin_state"])]
                 found[f"{row['be_name']}/{row['srv_name']}"] = state, row["srv_op_state"] == "2"
         return found
@@ -133,7 +135,9 @@ class Node:
 
     def pid(self) -> int:
         """Returns the pid of the HAProxy that answers."""
-        (line,) = [line for line in self.haproxy("show info").splitlines() if line.startswith("Pid:")]
+        (line,) = [
+            line for line in self.haproxy("show info").splitlines() if line.startswith("Pid:")
+        ]
         return int(line.split()[1])
 
     def pids(self) -> list[int]:
@@ -207,9 +211,7 @@ class Cluster:
         for node in self.nodes:
             eventually(lambda node=node: node.up("prod/srv1"), f"{node.name} leads to srv1")  # type: ignore[misc]
 
-    def notify(
-        self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]
-    ) -> None:
+    def notify(self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]) -> None:
         for node in self.nodes:
             node.notify(event, promoted=promoted, **changes)
 

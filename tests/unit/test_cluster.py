@@ -18,8 +18,8 @@ NODES = ["srv1", "srv2", "srv3", "srv10"]
 
 UNKNOWN = ClusterView()
 SETTLED = ClusterView("srv1")
-LEAVING = ClusterView("srv1", leaving=True)
-CHANGING = ClusterView("srv1", "srv2", leaving=True)
+LEAVING = ClusterView("srv1", leaving=["srv1"])
+CHANGING = ClusterView("srv1", "srv2", leaving=["srv1"])
 FAILOVER = ClusterView(None, "srv2")
 
 
@@ -58,9 +58,25 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
         (
             CHANGING,
             notice("pre-promote", "srv3", "srv1"),
-            ClusterView("srv1", "srv3", leaving=True),
+            ClusterView("srv1", "srv3", leaving=["srv1", "srv2"]),
         ),
-        (CHANGING, notice("pre-promote", "srv1", promoted=""), SETTLED),
+        # Overtaken: srv2 may have been promoted, and owes its standbys the last of its WAL.
+        (
+            CHANGING,
+            notice("pre-promote", "srv1", "srv2", "srv2"),
+            ClusterView("srv1", None, ["srv2"]),
+        ),
+        (
+            CHANGING,
+            notice("pre-promote", "srv3", "srv2"),
+            ClusterView("srv1", "srv3", ["srv1", "srv2"]),
+        ),
+        (
+            CHANGING,
+            notice("pre-demote", "srv3", "srv2"),
+            ClusterView("srv1", None, ["srv1", "srv2"]),
+        ),
+        (FAILOVER, notice("pre-promote", "srv3"), ClusterView(None, "srv3", ["srv2"])),
         (CHANGING, notice("post-promote", "srv1", promoted=""), SETTLED),
         # Another pre-demote does not forget who was armed.
         (CHANGING, notice("pre-demote", "srv3", "srv1"), CHANGING),
@@ -96,7 +112,8 @@ def test_announce(before: ClusterView, said: Notice, after: ClusterView) -> None
 
 def test_a_view_cannot_contradict_itself() -> None:
     assert ClusterView("srv1", "srv1") == SETTLED
-    assert ClusterView(None, leaving=True) == UNKNOWN
+    assert ClusterView("srv1", "srv2") == CHANGING, "two are never meant to serve"
+    assert ClusterView("srv1", "srv2", ["srv2"]) == CHANGING
     assert SETTLED != CHANGING
     assert SETTLED != "primary srv1"
     assert len({SETTLED, ClusterView("srv1"), CHANGING}) == 2
@@ -106,9 +123,9 @@ def test_a_view_in_words() -> None:
     assert [str(view) for view in (UNKNOWN, SETTLED, LEAVING, CHANGING, FAILOVER)] == [
         "primary unknown",
         "primary srv1",
-        "primary srv1 leaving",
-        "primary srv1 leaving for srv2",
-        "primary unknown for srv2",
+        "primary srv1, leaving srv1",
+        "primary srv1, leaving srv1, candidate srv2",
+        "primary unknown, candidate srv2",
     ]
     assert [view.settled for view in (UNKNOWN, SETTLED, LEAVING, CHANGING, FAILOVER)] == [
         True,
@@ -117,7 +134,7 @@ def test_a_view_in_words() -> None:
         False,
         False,
     ]
-    assert repr(CHANGING) == "ClusterView(primary='srv1', candidate='srv2', leaving=True)"
+    assert repr(CHANGING) == "ClusterView('srv1', 'srv2', ['srv1'])"
 
 
 EVENTS = [
@@ -140,7 +157,8 @@ def test_whatever_is_said_the_view_holds_together(notices: list[Notice]) -> None
     for said in notices:
         after = announce(view, said)
         assert after.candidate is None or after.candidate != after.primary
-        assert not (after.leaving and after.primary is None)
+        assert after.candidate not in after.leaving
+        assert after.candidate is None or after.primary in (None, *after.leaving)
         assert announce(after, said) == after, "a repeated notice changes nothing"
         if after.primary != view.primary:
             assert said.event in ("post-promote", "post-start"), "an intention is no fact"

@@ -20,7 +20,18 @@ from tests.tools.model import Model
 PACKAGE = LIB / "paf_haproxy"
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
-HOT = {"main", "context", "cluster", "rolefile", "routing", "runtime", "log", "ocf", "notify"}
+HOT = {
+    "main",
+    "context",
+    "cluster",
+    "rolefile",
+    "routing",
+    "runtime",
+    "log",
+    "ocf",
+    "paf",
+    "notify",
+}
 # What `os` needs, and what the interpreter may or may not have loaded by itself.
 STANDARD = {
     *(
@@ -34,15 +45,16 @@ STANDARD = {
         "abc",
         "_abc",
     ),
-    *("sys", "posix", "errno", "__future__", "syslog", "time", "_socket"),
+    *("sys", "posix", "errno", "__future__", "select", "syslog", "time", "_socket"),
 }
 
 # Each knows only those before it.
 LAYERS = [
     {"ocf"},
     {"context", "cluster", "log", "run"},
-    {"routing", "params"},
-    {"runtime", "rolefile", "pacemaker", "metadata", "postgres"},
+    {"routing"},
+    {"params"},
+    {"paf", "runtime", "rolefile", "pacemaker", "metadata", "postgres"},
     {"render", "notify"},
     {"process"},
     {"actions"},

@@ -90,8 +90,9 @@ def test_changed_means_all_changed() -> None:
 
 def test_no_hold() -> None:
     text = render.render(parse({"hold_timeout": "0"}), "srv1")
-    assert "lua.hold" not in text and "inspect-delay" not in text
-    assert "setenv PAF_HOLD_MS 0" in text
+    for word in ("PAF_HOLD", "server hold", "timeout queue", "frontend lobby"):
+        assert word not in text
+        assert word in render.render(parse({}), "srv1")
 
 
 def test_a_value_stays_within_its_line() -> None:
@@ -207,7 +208,7 @@ def test_haproxy_refuses_without_a_word(tmp_path: Path) -> None:
 
 
 def test_installed(tmp_path: Path) -> None:
-    haproxy = program(tmp_path / "haproxy", f'[ "$1" = -c ] && cp "$4" {tmp_path}/checked')
+    haproxy = program(tmp_path / "haproxy", f'[ "$1" = -c ] && cp "$3" {tmp_path}/checked')
     params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
     render.install(params, "srv1")
     assert (tmp_path / "haproxy.cfg").read_text() == (tmp_path / "checked").read_text()

@@ -16,10 +16,10 @@ from paf_haproxy.cluster import ClusterView
 from paf_haproxy.ocf import ERR_GENERIC, AgentError
 from paf_haproxy.rolefile import Role
 
-GOOD = "version=1\nprimary=srv1\ncandidate=\nleaving=no\ninstance=promoted\nevent=x\ntime=1\n"
+GOOD = "version=1\nprimary=srv1\ncandidate=\nleaving=\ninstance=promoted\nevent=x\ntime=1\n"
 
 node_names = st.text("abcsrv0123456789.-_=", min_size=1, max_size=12)
-views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.booleans())
+views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.sets(node_names))
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_it_can_be_read_by_people_and_shells(tmp_path: Path) -> None:
-    rolefile.save(str(tmp_path), Role(ClusterView("srv1", "srv2", True), True, "pre-promote"))
+    rolefile.save(str(tmp_path), Role(ClusterView("srv1", "srv2"), True, "pre-promote"))
     lines = (tmp_path / "role").read_text().splitlines()
     assert lines[:-1] == [
         "version=1",
         "primary=srv1",
         "candidate=srv2",
-        "leaving=yes",
+        "leaving=srv1",
         "instance=promoted",
         "event=pre-promote",
     ]
@@ -88,7 +88,7 @@ def test_everyone_reads_and_root_writes(
         "version=\nprimary=srv1\ntime=1\n",
         "\x00" * 100,
         "version=1\nprimary=srv1",
-        GOOD.replace("leaving=no", "leaving=perhaps"),
+        GOOD.replace("leaving=", "leaving=\x1b[2J"),
         GOOD.replace("instance=promoted", "instance="),
         GOOD.replace("candidate=", "candidate=srv1"),
         GOOD.replace("event=x", "event=x\nprimary=srv2"),
@@ -172,7 +172,7 @@ def test_it_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_reader_never_sees_half(tmp_path: Path) -> None:
     directory = str(tmp_path)
-    views = [ClusterView("a" * 60), ClusterView("b" * 60, "c" * 60, True)]
+    views = [ClusterView("a" * 60), ClusterView("b" * 60, "c" * 60)]
     rolefile.save(directory, Role(views[0]))
     done = threading.Event()
     failures: list[Exception] = []

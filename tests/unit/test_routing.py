@@ -119,7 +119,7 @@ def test_the_survey_can_fail(spoil: Callable[[list[str]], list[str]], why: str) 
 
 def test_cut_off_and_turned_elsewhere() -> None:
     """A switchover to srv2 stops after any command, and srv3 is promoted instead."""
-    change = wanted(ClusterView("srv1", "srv2", leaving=True), NODES)
+    change = wanted(ClusterView("srv1", "srv2", leaving=["srv1"]), NODES)
     lines = commands(wanted(ClusterView("srv1"), NODES), change)
     want = wanted(ClusterView("srv3"), NODES)
     for length in range(len(lines) + 1):
@@ -130,11 +130,12 @@ def test_cut_off_and_turned_elsewhere() -> None:
 
 
 def test_reachable_views() -> None:
-    """The survey's ground: 1 unknown, 3 settled, 3 leaving, 3 candidates of an unknown primary and
-    6 of a known one, all that a view of three nodes can be.
+    """The survey's ground, all that a view of three nodes can be: 8 sets of leaving nodes for each
+    of 4 primaries (one is unknown), and where there is a candidate, 3 x 4 with an unknown primary
+    and 6 x 2 with a known one.
     """
-    assert len(VIEWS) == 16
-    assert sum(view.candidate is not None for view in VIEWS) == 9
+    assert len(VIEWS) == 32 + 12 + 12
+    assert sum(view.candidate is not None for view in VIEWS) == 24
     assert sum(view.settled for view in VIEWS) == 4
 
 
@@ -143,8 +144,8 @@ def test_reachable_views() -> None:
     [
         (ClusterView(), (MAINT, MAINT, MAINT), (READY, READY, READY)),
         (ClusterView("srv1"), (READY, MAINT, MAINT), (MAINT, READY, READY)),
-        (ClusterView("srv1", leaving=True), (DRAIN, MAINT, MAINT), (MAINT, READY, READY)),
-        (ClusterView("srv1", "srv2", True), (DRAIN, READY, MAINT), (MAINT, DRAIN, READY)),
+        (ClusterView("srv1", leaving=["srv1"]), (DRAIN, MAINT, MAINT), (MAINT, READY, READY)),
+        (ClusterView("srv1", "srv2"), (DRAIN, READY, MAINT), (MAINT, DRAIN, READY)),
         (ClusterView(None, "srv2"), (MAINT, READY, MAINT), (READY, DRAIN, READY)),
         (ClusterView("srv9"), (MAINT, MAINT, MAINT), (READY, READY, READY)),
         (ClusterView("srv10"), (MAINT, MAINT, MAINT), (READY, READY, READY)),
@@ -159,8 +160,8 @@ def test_wanted(view: ClusterView, prod: tuple[str, ...], stdby: tuple[str, ...]
 def test_a_switchover_word_by_word() -> None:
     views = [
         ClusterView("srv1"),
-        ClusterView("srv1", leaving=True),
-        ClusterView("srv1", "srv2", leaving=True),
+        ClusterView("srv1", leaving=["srv1"]),
+        ClusterView("srv1", "srv2", leaving=["srv1"]),
         ClusterView("srv2"),
     ]
     states = [wanted(view, NODES) for view in views]
@@ -184,7 +185,10 @@ def test_a_switchover_word_by_word() -> None:
 
 def test_drained_sessions_go_on_and_those_of_maintenance_end() -> None:
     model = Model(wanted(ClusterView("srv1"), NODES))
-    for view, alive in ((ClusterView("srv1", leaving=True), True), (ClusterView("srv2"), False)):
+    for view, alive in (
+        (ClusterView("srv1", leaving=["srv1"]), True),
+        (ClusterView("srv2"), False),
+    ):
         for line in commands(model.states, wanted(view, NODES)):
             model.run(line)
         assert model.servers[PROD, "srv1"].sessions is alive
@@ -200,7 +204,7 @@ def test_servers_that_haproxy_does_not_know_are_left_out() -> None:
 
 
 node_names = st.text("abcsrv0123456789.-_", min_size=1, max_size=8)
-views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.booleans())
+views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.sets(node_names))
 
 
 @given(views, st.lists(node_names, unique=True, max_size=6))
@@ -208,7 +212,7 @@ def test_any_view_lets_at_most_one_into_prod(view: ClusterView, nodes: list[str]
     want = wanted(view, nodes)
     in_prod = [node for node in nodes if want[PROD, node] != MAINT]
     assert sum(want[PROD, node] == READY for node in nodes) <= 1
-    assert set(in_prod) <= {view.primary, view.candidate}
+    assert set(in_prod) <= {view.primary, view.candidate, *view.leaving}
     assert not any(want[STDBY, node] == READY for node in in_prod), "a node in both pools"
 
 

@@ -67,7 +67,9 @@ def test_it_hangs(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        with pytest.raises(AgentError, match=r"does not answer .* within 0\.3 s: it hangs") as caught:
+        with pytest.raises(
+            AgentError, match=r"does not answer .* within 0\.3 s: it hangs"
+        ) as caught:
             Runtime(str(path), SHORT).ask("show info")
     assert not isinstance(caught.value, NotServing), "it runs"
 

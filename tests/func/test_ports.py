@@ -1,0 +1,123 @@
+"""What each port says, also to those who ask strangely."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+
+import pytest
+
+from tests.tools.instance import ask
+from tests.tools.node import PROD, ROLE, STATE, STATS, Cluster, Node
+from tests.tools.waiting import always, eventually
+
+
+def test_the_role_as_text(running: Cluster) -> None:
+    srv1, srv2 = running.nodes
+    eventually(lambda: srv1.tells() == "production", "srv1 is the primary")
+    eventually(lambda: srv2.tells() == "standby", "srv2 is the standby")
+    assert srv1.read(STATE) == "production\n"
+
+
+def test_the_role_without_postgresql(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params["pghost"] = "/nonexistent"
+    node.do("start")
+    always(lambda: node.tells() == "down", "it is down", during=0.5)
+
+
+def test_the_role_without_permission(cluster: Cluster) -> None:
+    """PostgreSQL runs, but has no such role: nobody can tell, so it is down."""
+    node = cluster.srv1
+    node.params["pguser"] = "stranger"
+    node.do("start")
+    always(lambda: node.tells() == "down" and not node.up("prod/srv1"), "it is down", during=0.5)
+
+
+def test_a_primary_that_is_not_promoted_is_down(cluster: Cluster) -> None:
+    """PostgreSQL alone does not make a production."""
+    cluster.pacemaker("")
+    node = cluster.srv1
+    node.do("start")
+    always(lambda: node.tells() == "down", "it is down", during=1)
+    node.notify("pre-promote", promote=["srv1"])
+    eventually(lambda: node.tells() == "production", "it is the primary")
+
+
+def asked(node: Node, pool: str) -> str:
+    return node.read(ROLE, f"{pool}\n".encode()).strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "prod", "stdby"), [("srv1", "up", "down"), ("srv2", "down", "up")]
+)
+def test_the_role_for_other_haproxys(running: Cluster, name: str, prod: str, stdby: str) -> None:
+    node: Node = getattr(running, name)
+    eventually(lambda: asked(node, "prod") == prod, "prod")
+    assert asked(node, "stdby") == stdby
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\n",
+        b"\r\n",
+        b"nopool\n",
+        b"\x00\x00\n",
+        b"PROD\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"a" * 5000 + b"\n",
+    ],
+)
+def test_who_asks_for_the_role_strangely(running: Cluster, junk: bytes) -> None:
+    node = running.srv1
+    assert node.read(ROLE, junk).strip() in ("down", "")
+    eventually(lambda: asked(node, "prod") == "up", "the next one is answered")
+
+
+@pytest.mark.parametrize("port", [STATE, ROLE])
+def test_who_says_nothing_or_leaves(running: Cluster, port: int) -> None:
+    """A port scanner does no harm."""
+    node = running.srv1
+    silent = [socket.create_connection((node.address, port)) for _ in range(20)]
+    for _ in range(20):
+        socket.create_connection((node.address, port)).close()
+    half = socket.create_connection((node.address, port))
+    half.shutdown(socket.SHUT_WR)
+    assert ask(node.address, PROD, "SELECT 1") == 1
+    assert node.tells() == "production"
+    for connection in (*silent, half):
+        connection.close()
+    always(lambda: node.up("prod/srv1"), "srv1 is up", during=0.5)
+    node.do("monitor")
+
+
+def get(node: Node, path: str, port: int = STATS) -> str:
+    with urllib.request.urlopen(f"http://{node.address}:{port}{path}", timeout=5) as answer:
+        assert answer.status == 200
+        return str(answer.read().decode())
+
+
+def test_the_statistics_page(running: Cluster) -> None:
+    page = get(running.srv1, "/")
+    assert "Statistics Report for HAProxy" in page and "srv1" in page
+    for word in ("prod", "stdby", "srv2"):
+        assert word in page
+
+
+def test_the_statistics_page_changes_nothing(running: Cluster) -> None:
+    """It is for looking: there is no admin form behind it."""
+    node = running.srv1
+    request = urllib.request.Request(
+        f"http://{node.address}:{STATS}/", data=b"s=srv1&action=maint&b=%232", method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert b"Action denied" in answer.read()
+    assert node.state("prod/srv1") == "ready"
+
+
+def test_metrics(running: Cluster) -> None:
+    lines = get(running.srv1, "/metrics").splitlines()
+    up = 'haproxy_server_status{proxy="prod",server="srv1",state="UP"} 1'
+    assert up in lines
+    assert any(line.startswith("haproxy_backend_current_queue{") for line in lines)

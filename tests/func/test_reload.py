@@ -1,0 +1,112 @@
+"""A new configuration goes into use under the sessions that are there, or not at all."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.tools import ROOT
+from tests.tools.instance import ask, connect, query
+from tests.tools.load import Load
+from tests.tools.node import PROD, Cluster
+from tests.tools.waiting import eventually
+
+CONFIGURED = 6
+TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
+
+
+@pytest.mark.parametrize("action", ["reload", "reload-agent"])
+def test_sessions_go_on(running: Cluster, action: str) -> None:
+    node = running.srv1
+    old = node.pid()
+    session = connect(node.address, PROD)
+    backend = query(session, "SELECT pg_backend_pid()")
+    node.params["stats_port"] = "7007"
+    node.do(action)
+    assert node.pid() != old
+    assert query(session, "SELECT pg_backend_pid()") == backend, "it is the same session"
+    socket.create_connection((node.address, 7007), timeout=5).close()
+    eventually(lambda: node.up("prod/srv1"), "the new one leads to srv1")
+    assert ask(node.address, PROD, "SELECT 1") == 1
+    assert node.pids() == sorted([old, node.pid()]), "the old one waits for its session"
+    session.close()
+    eventually(lambda: node.pids() == [node.pid()], "the old process is gone")
+    node.do("monitor")
+
+
+def test_new_connections_are_not_refused(running: Cluster) -> None:
+    """They may wait for a moment, until the new process knows who is primary."""
+    node = running.srv2
+    with Load(node.address) as load:
+        for number in range(3):
+            node.params["maxconn"] = str(1000 + number)
+            node.do("reload")
+        eventually(lambda: node.up("prod/srv1"), "the new one leads to srv1")
+    assert load.failed == []
+    assert load.served_by() == ["srv1"]
+    eventually(lambda: node.pids() == [node.pid()], "the old processes are gone")
+
+
+def test_the_states_are_those_of_before(running: Cluster) -> None:
+    """A reload loses what HAProxy was told at run time; the agent tells it again."""
+    node = running.srv2
+    running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+    before = {name: state for name, (state, _) in node.servers().items()}
+    assert before["prod/srv1"] == "drain"
+    node.do("reload")
+    assert {name: state for name, (state, _) in node.servers().items()} == before
+    assert node.role()["event"] == "pre-demote"
+
+
+def test_a_promoted_instance_stays_promoted(running: Cluster) -> None:
+    node = running.srv1
+    node.do("promote")
+    node.do("reload")
+    node.do("monitor", code=8)
+
+
+@pytest.mark.parametrize("text", ["global\n bogus keyword\n", "{{ nothing }}", "{% if %}"])
+def test_a_broken_template_leaves_all_as_it_was(
+    running: Cluster, tmp_path: Path, text: str
+) -> None:
+    node = running.srv1
+    template = tmp_path / "mine.j2"
+    template.write_text(text)
+    old, configuration = node.pid(), (node.statedir / "haproxy.cfg").read_text()
+    session = connect(node.address, PROD)
+    good = dict(node.params)
+    node.params["template"] = str(template)
+    (reason,) = node.do("reload", code=CONFIGURED).reasons
+    assert "template" in reason or "bogus" in reason
+    assert node.pids() == [old]
+    assert (node.statedir / "haproxy.cfg").read_text() == configuration
+    assert query(session, "SELECT 1") == 1 and ask(node.address, PROD, "SELECT 1") == 1
+    node.params = good
+    node.do("monitor")
+    node.do("reload")
+
+
+def test_haproxys_own_words(running: Cluster, tmp_path: Path) -> None:
+    """Who breaks a template is told the line."""
+    template = tmp_path / "mine.j2"
+    template.write_text(TEMPLATE.read_text().replace("timeout check 5s", "timeout check long"))
+    running.srv1.params["template"] = str(template)
+    (reason,) = running.srv1.do("validate-all", code=CONFIGURED).reasons
+    assert "haproxy.cfg" in reason and "timeout check" in reason
+
+
+def test_a_template_of_ones_own(cluster: Cluster, tmp_path: Path) -> None:
+    template = tmp_path / "mine.j2"
+    more = "\nfrontend mine\n    mode http\n    bind {{ bind }}:8999\n    http-request return status 204\n"
+    template.write_text(TEMPLATE.read_text() + more)
+    for node in cluster.nodes:
+        node.params["template"] = str(template)
+    cluster.start()
+    assert "frontend mine" in (cluster.srv1.statedir / "haproxy.cfg").read_text()
+    assert "204" in cluster.srv1.read(8999, b"GET / HTTP/1.0\r\n\r\n")
+    assert ask(cluster.srv2.address, PROD, "SELECT 1") == 1
+    template.unlink()
+    cluster.srv1.do("monitor")
+    cluster.srv1.do("stop")
