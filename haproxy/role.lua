@@ -9,6 +9,7 @@ local ADDRESS = os.getenv("PAF_PGSOCKET")
 local HOLD = os.getenv("PAF_HOLD") -- address of prod's side door, or nil without a hold
 
 local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
+local BEGIN_WITHIN = 1000 -- ms for the hold to be there
 local ROUND = 10 -- ms between two looks of whoever waits for a primary
 local IDLE_ROUND = 100 -- ms, where none is expected
 local RETRY_INTERVAL = 50 -- ms between two attempts to reach PostgreSQL
@@ -134,11 +135,15 @@ end
 -- him to the next server that comes up.
 local PASSWORD = "hold\n"
 
+local function taken()
+    return core.proxies["prod"].servers["hold"]:get_stats()["scur"] > 0
+end
+
 local function keep(place)
     if not HOLD then
         return nil
     end
-    if place and core.proxies["prod"].servers["hold"]:get_stats()["scur"] > 0 then
+    if place and taken() and place:send("\n") then -- so that it is never idle
         return place
     end
     if place then
@@ -156,8 +161,20 @@ end
 -- What server `hold` leads to. A client who got here in a moment without a holder is turned away.
 core.register_service("lobby", "tcp", function(applet)
     if applet:receive(#PASSWORD) == PASSWORD then
-        applet:receive()
+        repeat
+            local line = applet:getline()
+        until not line or line == ""
     end
+end)
+
+-- Who comes first of all, to a process that has just begun, waits until the place is taken.
+core.register_action("begin", { "tcp-req" }, function(txn)
+    local patience = BEGIN_WITHIN
+    while not taken() and patience > 0 do
+        core.msleep(ROUND)
+        patience = patience - ROUND
+    end
+    txn:set_var("proc.begun", true)
 end)
 
 core.register_task(function()

@@ -1,1 +1,1 @@
-"""The tests: unit, golden (notifications in, commands out), func (real HAProxy and PostgreSQL), lab."""
+"""unit, golden (notifications in, commands out), func (real HAProxy and PostgreSQL), lab."""

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 from tests.tools import LIB
 
 sys.path.insert(0, str(LIB))
+# The distribution's psycopg2, which the agent uses too; .venv is made of the same Python.
+sys.path.append("/usr/lib/python3/dist-packages")
 
 # How fast a test runs says nothing about the code on a machine that has other things to do.
 settings.register_profile("paf", deadline=None, suppress_health_check=[HealthCheck.too_slow])

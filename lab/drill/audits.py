@@ -235,12 +235,11 @@ def ratio(evidence: Evidence, bar: float) -> Finding:
     what = evidence.change
     if what is None:
         return Finding(name, False, "no change of primary seen", f"{bar:g}")
-    worst = max(
-        figures.outages(evidence.seen, what, evidence.addresses).values(), default=float("inf")
-    )
+    found = figures.outages(evidence.seen, what, evidence.addresses)
+    worst = max((each.length for each in found.values()), default=float("inf"))
     value = worst / what.absence
-    text = f"{value:.2f}"
-    return Finding(name, value <= bar, text, f"{bar:g}", f"{worst:.3f} s / {what.absence:.3f} s")
+    detail = f"{worst:.3f} s / {what.absence:.3f} s"
+    return Finding(name, value <= bar, f"{value:.2f}", f"{bar:g}", detail)
 
 
 def unknown_rows(evidence: Evidence) -> tuple[int, int]:

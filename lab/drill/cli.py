@@ -92,16 +92,23 @@ def _run(what: Drill, repeat: int, json_file: Path | None) -> None:
     settings = Settings()
     now = datetime.now(timezone.utc)
     directory = RECORDS / now.strftime("%Y%m%dT%H%M%SZ")
-    runs = []
+    runs: list[verdict.Run] = []
     with _alone():
         for number in range(1, repeat + 1):
             title = f"{what.name} {number}/{repeat}"
-            with report.LiveView(console, title) as view:
-                run = perform(what, number, NODES, settings, directory / f"run-{number:02}", view)
-            report.show_run(console, run)
-            runs.append(run)
+            place = directory / f"run-{number:02}"
+            try:
+                with report.LiveView(console, title) as view:
+                    runs.append(perform(what, number, NODES, settings, place, view))
+            except LabError as error:
+                if not runs:
+                    raise
+                # What the runs before have shown is still worth showing.
+                console.print(f"{title} cannot begin: {error}", style="red", markup=False)
+                break
+            report.show_run(console, runs[-1])
         versions = commands.versions(NODES[0])
-    findings = verdict.overall(runs, settings.bars)
+    findings = verdict.overall(runs, repeat, settings.bars)
     report.show_overall(console, runs, findings)
     result: dict[str, Any] = {
         "drill": what.name,

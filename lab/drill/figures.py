@@ -33,6 +33,20 @@ class Change:
         return self.out_of_recovery - self.last_commit
 
 
+@dataclass(frozen=True)
+class Outage:
+    """What a client saw of a change of primary."""
+
+    last: float
+    """End of its last write acknowledged by the old primary."""
+    first: float
+    """End of its first one acknowledged by the new; infinity if there was none."""
+
+    @property
+    def length(self) -> float:
+        return self.first - self.last
+
+
 def change(
     seen: Records,
     old: str,
@@ -53,11 +67,13 @@ def change(
     ]
     if not moments or old == new:
         return None
-    found = list(commits) or [
-        each.end for each in acknowledged(seen.attempts) if each.server == addresses[old]
-    ]
-    found = [moment for moment in found if moment <= moments[0]]
-    return Change(old, new, max(found), moments[0]) if found else None
+    acks = acknowledged(seen.attempts)
+    # Whoever acknowledges a write is out of recovery, even if the watcher came too late to see it.
+    moments += [each.end for each in acks if each.server == addresses[new] and each.end >= started]
+    out_of_recovery = min(moments)
+    found = list(commits) or [each.end for each in acks if each.server == addresses[old]]
+    found = [moment for moment in found if moment < out_of_recovery]
+    return Change(old, new, max(found), out_of_recovery) if found else None
 
 
 def acknowledged(attempts: Iterable[Attempt]) -> list[Attempt]:
@@ -75,16 +91,16 @@ def by_client(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
 
 def outages(
     seen: Records, what: Change, addresses: Mapping[str, str], kind: str = CONNECTING
-) -> dict[str, float]:
-    """Returns the write outage of each client of a kind; infinity if writes never came back."""
-    found: dict[str, float] = {}
+) -> dict[str, Outage]:
+    """Returns the write outage of each client of a kind."""
+    found: dict[str, Outage] = {}
     for client, attempts in by_client(each for each in seen.attempts if each.kind == kind).items():
         acks = acknowledged(attempts)
         last = [each.end for each in acks if each.server == addresses[what.old]]
         last = [end for end in last if end <= what.out_of_recovery]
         first = [each.end for each in acks if each.server == addresses[what.new]]
         first = [end for end in first if end >= what.out_of_recovery]
-        found[client] = min(first) - max(last) if last and first else math.inf
+        found[client] = Outage(max(last, default=-math.inf), min(first, default=math.inf))
     return found
 
 

@@ -108,7 +108,14 @@ def show_run(console: Console, run: Run) -> None:
         f"clients took {figures.cpu_share(evidence.seen):.0%} of a core; load average"
         f" {evidence.load:.2f} per CPU (Pacemaker throttles from 0.96 on)",
     ]
-    if change is not None:
+    if change is not None and run.worst is not None:
+        before = change.last_commit - run.worst.last
+        after = run.worst.first - change.out_of_recovery
+        lines.insert(
+            0,
+            f"worst write outage: {run.worst.length:.3f} s = {before:.3f} before PostgreSQL's"
+            f" absence + {change.absence:.3f} of it + {after:.3f} after it",
+        )
         delays = ", ".join(f"{node} {delay * 1000:.0f} ms" for node, delay in run.delays.items())
         lines.insert(0, f"HAProxy led to {change.new} after it left recovery: {delays}")
     for line in lines:
@@ -142,11 +149,11 @@ def show_overall(console: Console, runs: Sequence[Run], findings: Sequence[Findi
 
 
 def _row(run: Run) -> list[str]:
-    change, worst, ratio = run.evidence.change, run.worst_outage, run.ratio
+    change, worst, ratio = run.evidence.change, run.worst, run.ratio
     verdict = "pass" if run.passed else "FAIL"
     path = f"{run.evidence.primary} -> {run.evidence.expected}"
     if change is None or worst is None or ratio is None:
         return [str(run.number), path, "", "", "", "", verdict]
     delay = max(run.delays.values(), default=float("nan"))
-    spans = [f"{change.absence:.3f} s", f"{worst:.3f} s", f"{ratio:.2f}", f"{delay * 1000:.0f} ms"]
-    return [str(run.number), path, *spans, verdict]
+    spans = [f"{change.absence:.3f} s", f"{worst.length:.3f} s", f"{ratio:.2f}"]
+    return [str(run.number), path, *spans, f"{delay * 1000:.0f} ms", verdict]

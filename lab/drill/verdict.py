@@ -9,6 +9,7 @@ from typing import Any
 
 from . import audits, figures
 from .audits import Evidence, Finding
+from .figures import Change, Outage
 from .records import SESSION
 from .settings import Bars
 from .timeline import Event
@@ -37,25 +38,25 @@ class Run:
         return figures.route_delays(self.evidence.seen, change, self.evidence.addresses)
 
     @property
-    def worst_outage(self) -> float | None:
-        """Write outage of the worst connecting client, if the primary changed."""
+    def worst(self) -> Outage | None:
+        """The longest write outage of a connecting client, if the primary changed."""
         evidence = self.evidence
         if evidence.change is None:
             return None
         found = figures.outages(evidence.seen, evidence.change, evidence.addresses)
-        return max(found.values(), default=math.inf)
+        return max(found.values(), key=lambda outage: outage.length, default=None)
 
     @property
     def ratio(self) -> float | None:
         """Worst write outage / PostgreSQL's absence."""
-        change, worst = self.evidence.change, self.worst_outage
-        return None if change is None or worst is None else worst / change.absence
+        change, worst = self.evidence.change, self.worst
+        return None if change is None or worst is None else worst.length / change.absence
 
 
-def overall(runs: Sequence[Run], bars: Bars) -> list[Finding]:
-    """Returns what is judged over all runs: the route delay, and that all runs passed."""
+def overall(runs: Sequence[Run], wanted: int, bars: Bars) -> list[Finding]:
+    """Returns what is judged over all runs: that all passed, the ratio, the route delay."""
     passed = sum(run.passed for run in runs)
-    found = [Finding("runs passed", passed == len(runs) > 0, f"{passed} of {len(runs)}", "all")]
+    found = [Finding("runs passed", passed == wanted > 0, f"{passed} of {wanted}", "all")]
     ratios = [run.ratio for run in runs if run.ratio is not None]
     if ratios:
         text = f"median {figures.median(ratios):.2f}, worst {max(ratios):.2f}"
@@ -76,7 +77,7 @@ def spans(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
     """Returns median and worst, in s, of what is told without a bar."""
     changes = [run.evidence.change for run in runs]
     absences = [change.absence for change in changes if change is not None]
-    outages = [run.worst_outage for run in runs if run.worst_outage is not None]
+    outages = [run.worst.length for run in runs if run.worst is not None]
     named = {"PostgreSQL's absence": absences, "write outage, worst connecting client": outages}
     return {name: (figures.median(values), max(values)) for name, values in named.items() if values}
 
@@ -106,8 +107,8 @@ def as_json(run: Run) -> dict[str, Any]:
             "last_commit": change.last_commit - evidence.started,
             "out_of_recovery": change.out_of_recovery - evidence.started,
             "absence": change.absence,
-            "outage_connecting": _finite(figures.outages(seen, change, addresses)),
-            "outage_session": _finite(figures.outages(seen, change, addresses, SESSION)),
+            "outage_connecting": _parts(change, figures.outages(seen, change, addresses)),
+            "outage_session": _parts(change, figures.outages(seen, change, addresses, SESSION)),
             "ratio": run.ratio,
             "route_delay": _finite(run.delays),
         }
@@ -117,6 +118,20 @@ def as_json(run: Run) -> dict[str, Any]:
         for event in run.events
     ]  # fmt: skip
     return result
+
+
+def _parts(change: Change, found: dict[str, Outage]) -> dict[str, dict[str, float | None]]:
+    """Returns each outage, and how much of it came before PostgreSQL's absence and after it."""
+    return {
+        client: _finite(
+            {
+                "length": outage.length,
+                "before": change.last_commit - outage.last,
+                "after": outage.first - change.out_of_recovery,
+            }
+        )
+        for client, outage in found.items()
+    }
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

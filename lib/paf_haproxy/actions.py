@@ -74,7 +74,7 @@ def prepare(params: Params) -> None:
     try:
         if not os.path.lexists(params.statedir):
             os.makedirs(params.statedir)
-            os.chmod(params.statedir, 0o755)  # whatever the umask: the role file is for all
+            os.chmod(params.statedir, 0o755)  # noqa: S103 - the role file is for all to read
         status = os.lstat(params.statedir)
     except OSError as error:
         text = f"parameter statedir: {params.statedir}: {error.strerror}"

@@ -12,10 +12,10 @@ LONGEST = 2.0  # s
 def await_notify(longest: float = LONGEST) -> bool:
     """Waits until the notify of PAF that runs on this node has ended, `longest` s at most.
 
-    Pacemaker starts PAF's pre-demote notify together with ours, and PAF's demote only when the last
+    Pacemaker starts PAF's pre-demote notify together with ours, and its demote only when the last
     of them has ended on every node. Until then PostgreSQL serves, so its clients need not wait yet.
-    Returns whether there was one to wait for; without one, or on a kernel without pidfd_open (before
-    5.3), it returns at once.
+    Returns whether there was one to wait for; without one, or on a kernel without pidfd_open
+    (before 5.3), it returns at once.
     """
     pid = find("/proc")
     if pid is None:

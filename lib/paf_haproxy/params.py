@@ -179,6 +179,10 @@ def parse(raw: Mapping[str, str]) -> Params:
             raise AgentError(
                 f"parameter {name}: {values[name]} is the port of {other} already", ERR_CONFIGURED
             )
+    if values["session_timeout"] <= values["hold_timeout"]:
+        # Who waits says nothing: HAProxy would take him for an idle session.
+        text = "parameter session_timeout: it must be longer than hold_timeout"
+        raise AgentError(text, ERR_CONFIGURED)
     return Params(values)
 
 

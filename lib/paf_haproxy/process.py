@@ -23,8 +23,6 @@ def find(params: Params) -> list[int]:
     Those of a container on this machine are not ours, though they look the same from here.
     """
     wanted = [b"-f", config_path(params).encode()]
-    # The same path in a container on this machine is another HAProxy's.
-    here = os.readlink("/proc/self/ns/mnt")
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from tests.tools import ROOT
 from tests.tools.instance import GRANT, ROLES, Instance
 from tests.tools.node import Cluster, Node
+from tests.tools.waiting import at_once
 
 HERE = Path(__file__).parent
 
@@ -63,12 +65,10 @@ class Pair:
         self.start()
 
     def start(self) -> None:
-        for instance in self.all:
-            instance.start()
+        at_once(*(instance.start for instance in self.all))
 
     def stop(self) -> None:
-        for instance in self.all:
-            instance.stop("immediate")
+        at_once(*(functools.partial(instance.stop, "immediate") for instance in self.all))
 
     def rebuild(self) -> None:
         """Puts both back to where they were when they were made."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from paf_haproxy.params import PARAMETERS
+
 from tests.tools.node import Cluster
 
 CONFIGURED, NOT_RUNNING = 6, 7

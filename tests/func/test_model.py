@@ -7,6 +7,7 @@ import random
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY, commands, wanted
 from paf_haproxy.runtime import Runtime
+
 from tests.tools.model import Model
 from tests.tools.node import Cluster
 from tests.tools.waiting import always

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import urllib.request
 
 import pytest
@@ -17,6 +18,12 @@ def test_the_role_as_text(running: Cluster) -> None:
     eventually(lambda: srv1.tells() == "production", "srv1 is the primary")
     eventually(lambda: srv2.tells() == "standby", "srv2 is the standby")
     assert srv1.read(STATE) == "production\n"
+
+
+def test_the_role_as_a_script_asks_for_it(running: Cluster) -> None:
+    command = ["ncat", "--recv-only", running.srv1.address, str(STATE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    assert done.stdout == "production\n"
 
 
 def test_the_role_without_postgresql(cluster: Cluster) -> None:

@@ -14,6 +14,12 @@ from tests.tools.node import PROD, Cluster
 from tests.tools.waiting import eventually
 
 CONFIGURED = 6
+MINE = """
+frontend mine
+    mode http
+    bind {{ bind }}:8999
+    http-request return status 204
+"""
 TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
 
 
@@ -43,10 +49,9 @@ def test_new_connections_are_not_refused(running: Cluster) -> None:
         for number in range(3):
             node.params["maxconn"] = str(1000 + number)
             node.do("reload")
-        eventually(lambda: node.up("prod/srv1"), "the new one leads to srv1")
+            node.await_up("prod/srv1")
     assert load.failed == []
     assert load.served_by() == ["srv1"]
-    eventually(lambda: node.pids() == [node.pid()], "the old processes are gone")
 
 
 def test_the_states_are_those_of_before(running: Cluster) -> None:
@@ -99,8 +104,7 @@ def test_haproxys_own_words(running: Cluster, tmp_path: Path) -> None:
 
 def test_a_template_of_ones_own(cluster: Cluster, tmp_path: Path) -> None:
     template = tmp_path / "mine.j2"
-    more = "\nfrontend mine\n    mode http\n    bind {{ bind }}:8999\n    http-request return status 204\n"
-    template.write_text(TEMPLATE.read_text() + more)
+    template.write_text(TEMPLATE.read_text() + MINE)
     for node in cluster.nodes:
         node.params["template"] = str(template)
     cluster.start()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.func.conftest import Pair
-from tests.tools.instance import ask, connect, psycopg2, query
+from tests.tools.instance import ask, connect, query
 from tests.tools.load import Load
 from tests.tools.node import PROD, STDBY, Cluster, Node, elapsed
 from tests.tools.waiting import always, eventually
 
+FULL = r"slots|too many"
 WHO = "SELECT current_setting('cluster_name')"
 
 
@@ -62,7 +65,7 @@ def leaderless(cluster: Cluster) -> Cluster:
 def test_prod_leads_to_the_primary_and_stdby_to_the_standby(running: Cluster) -> None:
     for node in running.nodes:
         assert ask(node.address, PROD, WHO) == "srv1"
-        eventually(lambda node=node: node.up("stdby/srv2"), "srv2 serves readers")  # type: ignore[misc]
+        node.await_up("stdby/srv2")
         assert ask(node.address, STDBY, WHO) == "srv2"
 
 
@@ -71,9 +74,36 @@ def test_new_connections_wait_for_a_primary(leaderless: Cluster) -> None:
     node = leaderless.srv2
     clients = [Waiting(lambda: ask(node.address, PROD, WHO)) for _ in range(10)]
     always(lambda: all(client.waits for client in clients), "they wait", during=1)
-    assert queued(node) == len(clients)
+    assert queued(node) >= len(clients), "and perhaps srv2's replication"
     leaderless.notify("pre-promote", promote=["srv1"])
     assert [client.end() for client in clients] == ["srv1"] * 10
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a finishing HAProxy checks its servers no more: who waits in it waits in vain",
+)
+def test_who_waits_is_served_after_a_reload(leaderless: Cluster) -> None:
+    node = leaderless.srv2
+    client = Waiting(lambda: ask(node.address, PROD, WHO))
+    always(lambda: client.waits, "it waits", during=0.5)
+    node.do("reload")
+    leaderless.notify("pre-promote", promote=["srv1"])
+    assert client.end() == "srv1"
+
+
+def test_an_idle_hold_lasts(cluster: Cluster) -> None:
+    """The place that makes others wait is not given up because nothing happens on it."""
+    cluster.pacemaker("")
+    for node in cluster.nodes:
+        node.params |= {"hold_timeout": "3s", "session_timeout": "4s"}
+        node.do("start")
+    node = cluster.srv2
+    time.sleep(3)  # the place is nearly as old as an idle session may be
+    client = Waiting(lambda: ask(node.address, PROD, WHO))
+    always(lambda: client.waits, "it waits", during=2)
+    cluster.notify("pre-promote", promote=["srv1"])
+    assert client.end() == "srv1"
 
 
 def test_readers_do_not_wait_for_a_primary(leaderless: Cluster) -> None:
@@ -208,7 +238,7 @@ def test_sessions_of_the_old_primary_end_with_the_switchover(running: Cluster, f
 
 
 def test_a_lost_primary(running: Cluster, fresh: Pair) -> None:
-    """Its PostgreSQL and its HAProxy are gone at once, and the survivor hears only of a promotion."""
+    """PostgreSQL and HAProxy are gone at once; the survivor hears only of a promotion."""
     srv1, srv2 = running.nodes
     srv1.kill()
     srv1.postgres.kill()
@@ -256,7 +286,7 @@ def test_a_rogue_primary_gets_nobody(running: Cluster, fresh: Pair) -> None:
         srv2.postgres.promote()
         eventually(lambda: srv2.tells() == "down", "the rogue is nobody's production")
         for node in running.nodes:
-            eventually(lambda node=node: not node.up("stdby/srv2"), "it is no standby")  # type: ignore[misc]
+            node.await_up("stdby/srv2", up=False)
             node.do("monitor")
             assert node.servers()["prod/srv2"] == ("maint", False)
         always(lambda: srv2.tells() == "down", "it stays down", during=1)
@@ -270,16 +300,16 @@ def test_a_full_postgresql_is_not_a_dead_one(running: Cluster) -> None:
     srv1, srv2 = running.nodes
     before = connect(srv2.address, PROD)
     assert query(before, WHO) == "srv1"
-    taken = []
+    taken: list[Any] = []
     try:
-        with pytest.raises(psycopg2.OperationalError, match="slots|too many"):
+        with pytest.raises(psycopg2.OperationalError, match=FULL):
             while len(taken) < 100:
                 taken.append(connect(srv1.address, 5434))
         # Also when the one session that HAProxy asks with has to come back in.
         srv1.postgres.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'haproxy'"
         )
-        with pytest.raises(psycopg2.OperationalError, match="slots|too many"):
+        with pytest.raises(psycopg2.OperationalError, match=FULL):
             taken.append(connect(srv1.address, 5434))
             taken.append(connect(srv1.address, 5434))
         for node in running.nodes:
@@ -303,8 +333,8 @@ def test_postgresql_is_killed_and_comes_back(running: Cluster, fresh: Pair) -> N
     srv1.postgres.kill()
     eventually(lambda: srv1.tells() == "down", "srv1 says that it is down")
     for node in running.nodes:
-        eventually(lambda node=node: not node.up("prod/srv1"), "prod is down")  # type: ignore[misc]
-    clients = [Waiting(lambda node=node: ask(node.address, PROD, WHO)) for node in running.nodes]
+        node.await_up("prod/srv1", up=False)
+    clients = [Waiting(functools.partial(ask, node.address, PROD, WHO)) for node in running.nodes]
     always(lambda: all(client.waits for client in clients), "new connections wait", during=1)
     srv1.postgres.start()
     assert [client.end() for client in clients] == ["srv1", "srv1"]

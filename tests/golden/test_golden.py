@@ -13,13 +13,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from paf_haproxy import rolefile
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context
 from paf_haproxy.notify import notify
 from paf_haproxy.ocf import SUCCESS
 from paf_haproxy.routing import wanted
+
 from tests.tools import environments
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model

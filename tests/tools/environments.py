@@ -1,4 +1,4 @@
-"""Notification environments: as files, as plain arguments, and whether Pacemaker could send them."""
+"""Notification environments: from files, from arguments, and whether Pacemaker sends such ones."""
 
 from __future__ import annotations
 

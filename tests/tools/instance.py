@@ -7,16 +7,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from .waiting import eventually
-
-# The agent runs on the system's Python with the distribution's psycopg2; the tests use the same one.
-sys.path.append("/usr/lib/python3/dist-packages")
-
 import psycopg2
+
+from .waiting import eventually
 
 PORT = 5434
 HBA = """\

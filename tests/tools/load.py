@@ -6,7 +6,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from .instance import connect, psycopg2
+import psycopg2
+
+from .instance import connect
 
 WRITE = "INSERT INTO t SELECT current_setting('cluster_name'), clock_timestamp() RETURNING node"
 

@@ -4,12 +4,13 @@ HAProxy on it, and stand-ins answer for Pacemaker.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from paf_haproxy.routing import HOLD
 
 from . import ROOT, environments
 from .instance import Instance
-from .waiting import eventually
+from .waiting import at_once, eventually
 
 AGENT = Path("/usr/lib/ocf/resource.d/paf/haproxy")
 STAND_INS = ROOT / "tests" / "tools" / "pacemaker"
@@ -68,20 +69,20 @@ class Node:
             "OCF_ROOT": "/usr/lib/ocf",
             "OCF_RESOURCE_INSTANCE": "haproxy",
             "OCF_RESKEY_CRM_meta_on_node": self.name,
-            "OCF_RESKEY_CRM_meta_timeout": "20000",
         }
 
-    def act(self, action: str, timeout: float = 20, **meta: str) -> Result:
+    def act(
+        self, action: str, timeout: float = 20, environ: Mapping[str, str] | None = None
+    ) -> Result:
         """Runs an action as Pacemaker would, with `timeout` s for it. A test that needs more than
         that, and a little for the process itself, fails.
         """
-        environ = self.environ | meta
-        environ["OCF_RESKEY_CRM_meta_timeout"] = str(int(timeout * 1000))
+        meta = {"OCF_RESKEY_CRM_meta_timeout": str(int(timeout * 1000))}
         done = subprocess.run(
             [str(AGENT), action],
             capture_output=True,
             text=True,
-            env=environ,
+            env=self.environ | dict(environ or {}) | meta,
             stdin=subprocess.DEVNULL,
             timeout=timeout + 2,
             check=False,
@@ -101,7 +102,7 @@ class Node:
         environ = environments.notification(
             event, self.name, all_nodes=names, promoted=promoted, **changes
         )
-        result = self.act("notify", **environ)
+        result = self.act("notify", environ=environ)
         assert result.code == 0, result
 
     # What HAProxy says.
@@ -129,6 +130,10 @@ class Node:
 
     def up(self, server: str) -> bool:
         return self.servers()[server][1]
+
+    def await_up(self, server: str, up: bool = True, within: float = 10) -> None:
+        what = f"{server} on {self.name} is {'up' if up else 'down'}"
+        eventually(lambda: self.up(server) is up, what, within)
 
     def state(self, server: str) -> str:
         return self.servers()[server][0]
@@ -206,10 +211,9 @@ class Cluster:
 
     def start(self) -> None:
         """Starts HAProxy on both nodes, and waits until both lead to the primary."""
+        at_once(*(functools.partial(node.do, "start") for node in self.nodes))
         for node in self.nodes:
-            node.do("start")
-        for node in self.nodes:
-            eventually(lambda node=node: node.up("prod/srv1"), f"{node.name} leads to srv1")  # type: ignore[misc]
+            node.await_up("prod/srv1")
 
     def notify(self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]) -> None:
         for node in self.nodes:

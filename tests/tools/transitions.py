@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-
 from paf_haproxy.context import Notice
 
 _DEMOTE = ("pre-demote", "post-demote")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,13 @@ def eventually(look: Callable[[], T], what: str, within: float = 10.0) -> T:
         if time.monotonic() > end:
             raise AssertionError(f"not within {within:g} s: {what}; last seen: {last}")
         time.sleep(PAUSE)
+
+
+def at_once(*tasks: Callable[[], object]) -> None:
+    """Does several things side by side; fails if one of them does."""
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for done in [pool.submit(task) for task in tasks]:
+            done.result()
 
 
 def always(look: Callable[[], object], what: str, during: float) -> None:

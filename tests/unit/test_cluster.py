@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from paf_haproxy.cluster import ClusterView, announce
 from paf_haproxy.context import Notice
+
 from tests.tools.transitions import Transition, transitions
 
 # srv10: a name that has another one as its beginning.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from paf_haproxy.context import DEFAULT_STATEDIR, META, Context, Notice
+
 from tests.tools import environments
 from tests.unit.test_environments import NODES, switchover
 

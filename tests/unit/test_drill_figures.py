@@ -64,15 +64,29 @@ def test_outage_is_from_the_last_ack_of_the_old_to_the_first_of_the_new(kind: st
     found = figures.outages(good().seen, change(), ADDRESSES, kind)
     assert set(found) == {f"{node}/{kind}" for node in ADDRESSES}
     for outage in found.values():
-        # At 100 ms a write, the last ack is 90 to 190 ms before the last commit.
-        assert 1.5 + 0.05 <= outage <= 1.5 + 0.05 + 0.2
+        # At 100 ms a write, the last ack is up to 190 ms before the last commit.
+        assert 1.5 + 0.05 <= outage.length <= 1.5 + 0.05 + 0.2
+        assert outage.first == pytest.approx(OUT_OF_RECOVERY + 0.05)
 
 
 def test_an_outage_without_an_end_is_endless() -> None:
     world = good()
     kept = tuple(each for each in world.seen.attempts if each.end < OUT_OF_RECOVERY)
     found = figures.outages(replace(world.seen, attempts=kept), change(), ADDRESSES)
-    assert set(found.values()) == {math.inf}
+    assert {outage.length for outage in found.values()} == {math.inf}
+
+
+def test_an_ack_of_the_new_primary_proves_that_it_is_one() -> None:
+    world = good()
+    late = tuple(
+        replace(role, at=OUT_OF_RECOVERY + 0.2) if role.at == OUT_OF_RECOVERY else role
+        for role in world.seen.roles
+    )
+    found = figures.change(
+        replace(world.seen, roles=late), "srv1", "srv2", ADDRESSES, STARTED, [LAST_COMMIT]
+    )
+    assert found is not None
+    assert found.out_of_recovery == pytest.approx(OUT_OF_RECOVERY + 0.05)
 
 
 def test_route_delay_of_every_node() -> None:

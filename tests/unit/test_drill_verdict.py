@@ -57,17 +57,22 @@ def test_a_good_kill_passes_only_as_that(what: Ban | KillHaproxy) -> None:
 
 def test_overall_needs_every_run() -> None:
     bad = replace(good(), fencings=1)
-    assert all(finding.passed for finding in verdict.overall([run(good())] * 3, Bars()))
-    findings = verdict.overall([run(good()), run(bad)], Bars())
+    assert all(finding.passed for finding in verdict.overall([run(good())] * 3, 3, Bars()))
+    findings = verdict.overall([run(good()), run(bad)], 2, Bars())
     assert [finding.passed for finding in findings] == [False, True, True]
     assert findings[0].value == "1 of 2"
-    assert not verdict.overall([], Bars())[0].passed
+    assert not verdict.overall([], 0, Bars())[0].passed
+
+
+def test_a_run_that_was_not_made_is_not_passed() -> None:
+    finding = verdict.overall([run(good())] * 2, 3, Bars())[0]
+    assert (finding.passed, finding.value) == (False, "2 of 3")
 
 
 def test_overall_route_delay_is_a_percentile_over_all_nodes_and_runs() -> None:
     # One of 30 may be late, one of 3 may not.
-    assert verdict.overall([run(good())] * 9 + [run(late())], Bars())[-1].passed
-    finding = verdict.overall([run(late())], Bars())[-1]
+    assert verdict.overall([run(good())] * 9 + [run(late())], 10, Bars())[-1].passed
+    finding = verdict.overall([run(late())], 1, Bars())[-1]
     assert not finding.passed
     assert finding.value == "1000 ms"
 
@@ -84,6 +89,8 @@ def test_json_has_the_raw_figures_and_no_infinities() -> None:
     assert found["passed"] is True
     assert found["change"]["absence"] == pytest.approx(1.5)
     assert set(found["change"]["route_delay"]) == set(ADDRESSES)
+    outage = found["change"]["outage_connecting"]["srv1/connecting"]
+    assert outage["length"] == pytest.approx(outage["before"] + 1.5 + outage["after"])
     assert found["outcomes"]["connecting"]["ack"] > 50
     assert found["timeline"] == [{"at": 0.5, "node": "srv1", "who": "drill", "text": "it happens"}]
     world = good()
@@ -95,7 +102,7 @@ def test_json_has_the_raw_figures_and_no_infinities() -> None:
 def test_json_of_a_run_without_a_change() -> None:
     assert "change" not in verdict.as_json(run(still()))
     assert run(still()).ratio is None
-    assert run(still()).worst_outage is None
+    assert run(still()).worst is None
 
 
 def test_settings_are_json() -> None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.routing import wanted
+
 from tests.tools import AGENT, LIB, environments
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-
 from paf_haproxy import actions, context, log, main, notify
 from paf_haproxy.ocf import (
     ERR_ARGS,
@@ -21,6 +20,7 @@ from paf_haproxy.ocf import (
     AgentError,
     one_line,
 )
+
 from tests.tools import AGENT, LIB
 
 
@@ -148,7 +148,7 @@ def test_never_a_traceback(
 
 def test_nobody_reads_what_it_says() -> None:
     code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(LIB))
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-IS", "-c", code, "bogus"], stdout=full, stderr=full, check=False
         )

@@ -7,7 +7,6 @@ import string
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from paf_haproxy.ocf import ERR_CONFIGURED, AgentError
 from paf_haproxy.params import PARAMETERS, Parameter, Params, parse
 
@@ -32,7 +31,7 @@ HOSTILE = (
     "\u2028",
     "é",
     "٣٢",
-    "５４３２",
+    "\uff15\uff14\uff13\uff12",  # digits of full width
     "-rf",
     "../../etc/passwd",
     "/run/../etc",
@@ -168,6 +167,14 @@ def test_durations_fit_haproxy() -> None:
 )
 def test_ports_that_are_none(name: str, text: str) -> None:
     assert refusal({name: text}).startswith(f"parameter {name}: ")
+
+
+def test_who_waits_is_not_idle() -> None:
+    """HAProxy ends a session that says nothing for session_timeout, also one that waits."""
+    assert refusal({"session_timeout": "30s"}).startswith("parameter session_timeout: ")
+    assert "hold_timeout" in refusal({"session_timeout": "10m", "hold_timeout": "600s"})
+    assert parse({"session_timeout": "31s"}).session_timeout == 31_000
+    assert parse({"session_timeout": "1s", "hold_timeout": "0"}).hold_timeout == 0
 
 
 def test_ports_at_the_ends() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from paf_haproxy import pacemaker, render
 from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, AgentError
 from paf_haproxy.params import PARAMETERS, Params, parse
+
 from tests.tools import ROOT
 
 DATA = Path(__file__).parent / "data"
@@ -196,7 +195,7 @@ def test_haproxy_refuses(tmp_path: Path) -> None:
     assert caught.value.reason == (
         "HAProxy refuses the configuration: [ALERT] (1) : config : parsing [x:7] : unknown keyword"
     )
-    assert sorted(os.listdir(tmp_path)) == ["haproxy", "haproxy.cfg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["haproxy", "haproxy.cfg"]
     assert (tmp_path / "haproxy.cfg").read_text() == "the old one"
 
 

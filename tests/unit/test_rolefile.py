@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from paf_haproxy import rolefile
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.ocf import ERR_GENERIC, AgentError
@@ -46,7 +45,9 @@ def test_round_trip(
     role = rolefile.load(directory)
     assert role
     assert (role.view, role.promoted, role.event) == (view, promoted, event)
-    assert os.listdir(directory) == ["role"], "nothing is left beside it"
+    assert [path.name for path in Path(directory).iterdir()] == ["role"], (
+        "nothing is left beside it"
+    )
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_what_a_killed_action_left_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_it_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match="cannot write the role file .*: No such file"):
+    with pytest.raises(AgentError, match=r"cannot write the role file .*: No such file"):
         rolefile.save(str(tmp_path / "none"), Role(ClusterView("srv1")))
 
 

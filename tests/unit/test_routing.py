@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from paf_haproxy.cluster import ClusterView, announce
 from paf_haproxy.context import Notice
 from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY, commands, wanted
+
 from tests.tools.model import Model
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from paf_haproxy.ocf import ERR_GENERIC, AgentError
 from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY
 from paf_haproxy.runtime import LARGEST, NotServing, Runtime, admin_socket
+
 from tests.tools.fake_haproxy import PATIENCE, FakeHaproxy, listening, read_line
 from tests.tools.model import ADMIN_BITS, COLUMNS, Model
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from paf_haproxy import pacemaker
 from paf_haproxy.ocf import ERR_GENERIC, ERR_INSTALLED, AgentError
 from paf_haproxy.run import CommandError, run

@@ -1,0 +1,121 @@
+"""The real thing: a cluster of three, switched over, and broken a little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.layout import REPO
+
+pytestmark = pytest.mark.lab
+
+LAB = str(REPO / ".venv/bin/lab")
+# How long things took is recorded and printed, not asserted: the machine may be busy.
+PACE = ("write outage / PostgreSQL's absence", "HAProxy is back")
+
+
+def lab(*words: str, timeout: float = 600, check: bool = True) -> str:
+    done = subprocess.run([LAB, *words], capture_output=True, text=True, timeout=timeout)
+    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def drill(name: str, tmp_path: Path, *words: str) -> dict[str, Any]:
+    """Returns a drill's figures, after every run has passed all that is not a matter of pace."""
+    file = tmp_path / f"{name}.json"
+    said = lab("drill", name, *words, "--json", str(file), check=False)
+    assert file.exists(), said[-3000:]
+    figures: dict[str, Any] = json.loads(file.read_text())
+    for run in figures["runs"]:
+        assert run["findings"], "a run without an audit proves nothing"
+        failed = [each for each in run["findings"] if not each["passed"]]
+        assert not [each for each in failed if not each["name"].startswith(PACE)], said[-4000:]
+        print(name, run["run"], run["outcomes"], run.get("change"))
+    return figures
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    lab("up", timeout=900)
+    yield
+    lab("down")
+
+
+def test_switchover(tmp_path: Path) -> None:
+    figures = drill("switchover", tmp_path, "--repeat", "2")
+    assert len(figures["runs"]) == 2
+    for run in figures["runs"]:
+        assert run["primary_before"] != run["primary_expected"]
+        for kind in ("connecting", "session", "reader"):
+            assert run["outcomes"][kind]["ack"] > 50
+        assert run["change"]["absence"] > 0
+
+
+def test_haproxy_banned_from_the_primarys_node(tmp_path: Path) -> None:
+    drill("ban", tmp_path)
+
+
+def test_haproxy_killed_on_the_primarys_node(tmp_path: Path) -> None:
+    drill("kill-haproxy", tmp_path)
+
+
+def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:
+    """cluster.crm, loaded into a shadow CIB and verified; and it says what the pcs scripts said."""
+    script = (
+        "crm cib delete test >/dev/null 2>&1; crm cib new test empty >/dev/null &&"
+        " CIB_shadow=test crm configure load replace /usr/share/paf-haproxy/pcs-scripts/cluster.crm"
+        " && CIB_shadow=test crm configure verify && CIB_shadow=test cibadmin --query"
+    )
+    said = lab("exec", "srv1", "--", "sh", "-c", script)
+    # An empty cluster has no quorum, and says so; nothing else may be said.
+    bad = [line for line in said.splitlines() if "ERROR" in line or "WARNING" in line]
+    assert not [line for line in bad if "lack of quorum" not in line]
+    for element in (
+        'id="haproxy-clone"', 'id="pgsqld-clone"', 'influence="false"', 'symmetrical="false"',
+        'type="pgsqlms"', 'provider="paf"', 'name="notify" value="true"',
+    ):  # fmt: skip
+        assert element in said
+
+
+def test_up_is_idempotent() -> None:
+    assert "up: primary" in lab("up")
+
+
+def test_logs_of_all_nodes_arrive() -> None:
+    for node in ("srv1", "srv2", "srv3"):
+        assert f" {node} " in lab("logs", node, "-n", "5")
+
+
+def test_exec_gives_the_commands_own_exit_code() -> None:
+    assert subprocess.run([LAB, "exec", "srv1", "--", "sh", "-c", "exit 7"]).returncode == 7
+    done = subprocess.run([LAB, "exec", "srv9", "true"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["lab: no node srv9: there are srv1, srv2, srv3, log-sink"]
+
+
+def test_fencing_really_kills() -> None:
+    before = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+    lab("exec", "srv1", "--", "pcs", "stonith", "fence", "srv3", timeout=180)
+    lab("up")  # once it is healthy again
+    after = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
+    assert before != after, "the first process of the node is another one"
+
+
+def test_down_leaves_nothing() -> None:
+    lab("down")
+    mounts = Path("/proc/mounts").read_text()
+    assert "paf-" not in mounts
+    spaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
+    assert "paf-" not in spaces
+    assert not list(Path("/sys/fs/cgroup").rglob("paf-lab"))
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes()
+        except OSError:
+            continue
+        assert b"systemd-nspawn" not in words and b"lab.power" not in words

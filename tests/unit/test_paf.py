@@ -1,0 +1,82 @@
+"""PAF's own notify: found by what it is called with, waited for, and never for long."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from paf_haproxy import paf
+
+
+def process(proc: Path, pid: str, *words: str) -> None:
+    directory = proc / pid
+    directory.mkdir()
+    (directory / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("/usr/bin/perl", "/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "notify"), True),
+        (("perl", "-w", "/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "notify"), True),
+        (("/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "notify"), True),
+        (("perl", "/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "monitor"), False),
+        (("perl", "/usr/lib/ocf/resource.d/heartbeat/notpgsqlms", "notify"), False),
+        (("/usr/lib/ocf/resource.d/paf/haproxy", "notify"), False),
+        (("vi", "pgsqlms", "notify"), False),
+        (("notify",), False),
+        ((), False),
+    ],
+)
+def test_find(tmp_path: Path, words: tuple[str, ...], found: bool) -> None:
+    process(tmp_path, "1", "/sbin/init")
+    process(tmp_path, "4711", *words)
+    (tmp_path / "meminfo").write_text("")
+    (tmp_path / "4712").mkdir()  # it ended while we looked
+    assert paf.find(str(tmp_path)) == (4711 if found else None)
+
+
+@pytest.fixture
+def notify() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends when its input does."""
+    command = [sys.executable, "-IS", "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as running:
+        yield running
+        running.kill()
+
+
+def test_waits_for_its_end(
+    notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paf, "find", lambda _: notify.pid)
+    assert notify.stdin
+    notify.stdin.close()
+    assert paf.await_notify(longest=60)
+    assert notify.wait() == 0, "it has ended by then"
+
+
+def test_but_not_for_long(notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paf, "find", lambda _: notify.pid)
+    assert paf.await_notify(longest=0.05)
+    assert notify.poll() is None, "it runs on"
+
+
+def test_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paf, "find", lambda _: None)
+    assert not paf.await_notify()
+
+
+def test_it_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    monkeypatch.setattr(paf, "find", lambda _: ended.pid)
+    assert not paf.await_notify()
+
+
+def test_a_kernel_or_a_python_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paf, "find", lambda _: 1)
+    monkeypatch.delattr("os.pidfd_open")
+    assert not paf.await_notify()
