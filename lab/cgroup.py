@@ -1,4 +1,4 @@
-"""Every process of a node is in one control group: that is how it is found, and how it is killed."""
+"""A node's processes are in one control group: so they are found, and so they are killed."""
 
 from __future__ import annotations
 

@@ -110,6 +110,7 @@ def down(purge: bool) -> None:
     """Removes the lab: processes, mounts, namespaces, control groups and files."""
     with locked():
         power.stop()
+        cgroup.kill(image.BUILD)
         for node in ALL:
             node.power_off()
         for node in ALL:
@@ -135,7 +136,7 @@ def status() -> None:
 def shell(node: str) -> None:
     """Opens a shell in NODE."""
     command = named(node).enter("bash", "-l")
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - that is what a shell is
 
 
 @main.command(

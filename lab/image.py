@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from . import cgroup
 from .errors import LabError
 from .layout import CACHE, REPO
 from .shell import run
@@ -17,6 +18,8 @@ PACKAGES = (
     "resource-agents-paf fence-agents postgresql-15 haproxy python3-psycopg2 python3-jinja2 ncat "
     "psmisc lsof socat curl"
 ).split()
+BUILD = "image"
+"""The control group that the build runs in."""
 NODE_SCRIPT = REPO / "provision" / "node.sh"
 
 
@@ -44,15 +47,17 @@ def build() -> Path:
     target = path()
     if target.exists():
         return target
+    cgroup.kill(BUILD)  # a build whose `lab up` was killed
     for old in CACHE.glob("image-*"):
         shutil.rmtree(old)
     CACHE.mkdir(parents=True, exist_ok=True)
     new = CACHE / "image-new"
-    shutil.rmtree(new, ignore_errors=True)
     options = [f"--aptopt={line}" for line in _apt_options()]
     hook = f'--customize-hook=chroot "$1" bash -s < "{NODE_SCRIPT}"'
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    run([*command, *options, hook, SUITE, str(new), *sources()], timeout=1800)
+    command += [*options, hook, SUITE, str(new), *sources()]
+    run(cgroup.wrap(BUILD, command), timeout=1800)
+    cgroup.kill(BUILD)
     new.rename(target)
     return target
 

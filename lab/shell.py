@@ -21,9 +21,16 @@ def run(
     """Runs a program and returns what it printed. Raises LabError if it fails and check is set."""
     try:
         done = subprocess.run(
-            command, input=input, capture_output=True, text=True, errors="replace",
-            timeout=timeout, check=False, env=env, stdin=None if input is not None else subprocess.DEVNULL,
-        )  # fmt: skip
+            command,
+            input=input,
+            stdin=None if input is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            env=env,
+        )
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
