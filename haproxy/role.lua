@@ -17,8 +17,7 @@ local PATIENCE = 0.5 -- s for an answer, then another session is tried
 local ANSWER_WITHIN = 5 -- s without any answer, then PostgreSQL counts as down
 
 local SSL_NEVER_PROTOCOL_3 = 196608
--- Reasons to believe that nothing has changed, for a while.
-local BUSY = { ["53300"] = true, timeout = true } -- 53300: too many connections
+local TOO_MANY_CONNECTIONS = "53300" -- it answers, and its role is what it was
 local STARTUP = "user\0" .. os.getenv("PAF_PGUSER")
     .. "\0database\0" .. os.getenv("PAF_PGDATABASE")
     .. "\0application_name\0paf-haproxy\0\0"
@@ -30,8 +29,7 @@ local TELL_WITHIN = 400 -- ms that an answer on the role port may wait for a cha
 local SETTLED = 2 -- s after a change in which everyone is answered at once
 
 local postgres = "down" -- the local instance's own word: production, standby or down
-local published = "down" -- the same, if Pacemaker agrees
-local changed = 0 -- s, when the first of them last changed
+local changed = 0 -- s, when it last changed
 local armed = false -- whether a promotion of the local instance is expected
 
 -- Messages of PostgreSQL's protocol 3.0 (PostgreSQL documentation, "Message Formats").
@@ -97,14 +95,12 @@ local function admitted()
     return server ~= nil and not server:get_stats()["status"]:find("MAINT", 1, true)
 end
 
--- A primary that Pacemaker did not announce is nobody's production.
-local function learn(role, is_admitted)
+local function learn(role)
     if role ~= postgres then
         core.log(core.notice, "PostgreSQL on " .. NODE .. " is " .. role .. ", was " .. postgres)
         postgres = role
         changed = core.now().sec
     end
-    published = (role == "production" and not is_admitted) and "down" or role
 end
 
 -- One answer, on the session that stands or on a new one; nil, a closed session and why if neither
@@ -183,14 +179,15 @@ core.register_task(function()
     -- A process that was told to finish must not be kept alive by this session.
     while core.get_info()["Stopping"] == 0 do
         place = keep(place)
-        local is_admitted = admitted()
-        armed = is_admitted and postgres == "standby"
+        armed = postgres == "standby" and admitted()
         role, session, why = inquire(session, armed and QUESTION or LATER)
         if role then
             answered = core.now().sec
-            learn(role, is_admitted)
-        elseif not BUSY[why] or core.now().sec - answered > ANSWER_WITHIN then
-            learn("down", is_admitted)
+            learn(role)
+        elseif why == TOO_MANY_CONNECTIONS then
+            answered = core.now().sec
+        elseif why ~= "timeout" or core.now().sec - answered > ANSWER_WITHIN then
+            learn("down")
         end
         if armed or not role then
             core.msleep(role and ARMED_INTERVAL or RETRY_INTERVAL)
@@ -201,8 +198,10 @@ core.register_task(function()
     end
 end)
 
+-- A primary that Pacemaker did not announce is nobody's production.
 core.register_service("state", "tcp", function(applet)
-    applet:send(published .. "\n")
+    local rogue = postgres == "production" and not admitted()
+    applet:send((rogue and "down" or postgres) .. "\n")
 end)
 
 local FITS = { prod = "production", stdby = "standby" }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -99,19 +100,28 @@ def fresh(pair: Pair) -> Iterator[Pair]:
     pair.rebuild()
 
 
-@pytest.fixture
-def cluster(pair: Pair, installed: None, tmp_path: Path, directory: Path) -> Iterator[Cluster]:
-    """Both nodes; HAProxy does not run yet, and Pacemaker says that srv1 is promoted."""
+@contextlib.contextmanager
+def make(pair: Pair, directory: Path) -> Iterator[Cluster]:
+    """Makes two nodes. HAProxy does not run yet, and Pacemaker says that srv1 is promoted."""
     nodes = " ".join(f"{instance.name}={instance.address}" for instance in pair.all)
-    mock = tmp_path / "pacemaker"
-    mock.mkdir()
     states = Path(tempfile.mkdtemp(dir=directory))
     states.chmod(0o755)
+    mock = states / "pacemaker"
+    mock.mkdir()
     srv1, srv2 = (Node(instance, nodes, states / instance.name, mock) for instance in pair.all)
-    made = Cluster(srv1, srv2, mock)
-    made.pacemaker("srv1")
-    yield made
-    made.end()
+    cluster = Cluster(srv1, srv2, mock)
+    cluster.pacemaker("srv1")
+    try:
+        yield cluster
+    finally:
+        cluster.end()
+
+
+@pytest.fixture
+def cluster(pair: Pair, installed: None, directory: Path) -> Iterator[Cluster]:
+    """Both nodes, without HAProxy."""
+    with make(pair, directory) as made:
+        yield made
 
 
 @pytest.fixture
@@ -119,3 +129,11 @@ def running(cluster: Cluster) -> Cluster:
     """Both nodes, with HAProxy, leading to srv1."""
     cluster.start()
     return cluster
+
+
+@pytest.fixture(scope="module")
+def steady(pair: Pair, installed: None, directory: Path) -> Iterator[Cluster]:
+    """The same for all tests of a module that leave it as it is."""
+    with make(pair, directory) as made:
+        made.start()
+        yield made

@@ -14,20 +14,22 @@ from tests.tools.waiting import always, eventually
 NOT_RUNNING, PROMOTED = 7, 8
 
 
-def test_all_is_well(running: Cluster) -> None:
-    result = running.srv1.do("monitor")
+def test_all_is_well(steady: Cluster) -> None:
+    result = steady.srv1.do("monitor")
     assert (result.out, result.err) == ("", "")
 
 
-def test_killed(running: Cluster) -> None:
-    running.srv1.kill()
-    result = running.srv1.do("monitor", code=NOT_RUNNING)
+def test_killed(cluster: Cluster) -> None:
+    cluster.srv1.do("start")
+    cluster.srv1.kill()
+    result = cluster.srv1.do("monitor", code=NOT_RUNNING)
     assert result.err == ""
 
 
-def test_hung(running: Cluster) -> None:
+def test_hung(cluster: Cluster) -> None:
     """Within its timeout it says that HAProxy hangs, and does not wait for Pacemaker to give up."""
-    node = running.srv1
+    node = cluster.srv1
+    node.do("start")
     pid = node.pid()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -40,9 +42,10 @@ def test_hung(running: Cluster) -> None:
     node.do("monitor")
 
 
-def test_its_socket_is_gone(running: Cluster) -> None:
+def test_its_socket_is_gone(cluster: Cluster) -> None:
     """The process is there, but nobody can reach it: neither stopped nor running."""
-    node = running.srv1
+    node = cluster.srv1
+    node.do("start")
     (node.statedir / "admin.sock").unlink()
     (reason,) = node.do("monitor", code=1).reasons
     assert "but its process is there" in reason
@@ -66,8 +69,8 @@ def test_its_socket_is_gone(running: Cluster) -> None:
         ),
     ],
 )
-def test_what_was_typed_in_by_hand_is_mended(running: Cluster, typed: str, said: str) -> None:
-    node = running.srv2
+def test_what_was_typed_in_by_hand_is_mended(steady: Cluster, typed: str, said: str) -> None:
+    node = steady.srv2
     node.haproxy(typed)
     result = node.do("monitor")
     assert result.err.splitlines() == [f"monitor: mending HAProxy, primary srv1: {said}"]
@@ -83,17 +86,18 @@ def test_what_was_typed_in_by_hand_is_mended(running: Cluster, typed: str, said:
     assert not node.up("prod/srv2")
 
 
-def test_the_promoted_instance_is_mended_too(running: Cluster) -> None:
-    node = running.srv1
+def test_the_promoted_instance_is_mended_too(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
     node.do("promote")
     node.haproxy("disable server prod/srv1")
     assert "mending HAProxy" in node.do("monitor", code=PROMOTED).err
 
 
 @pytest.mark.parametrize("text", [None, "", "junk"])
-def test_a_role_file_that_is_gone_or_junk(running: Cluster, text: str | None) -> None:
+def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> None:
     """Pacemaker is asked, and HAProxy goes on as it was."""
-    node = running.srv1
+    node = steady.srv1
     role = node.statedir / "role"
     role.unlink()
     if text is not None:

@@ -13,15 +13,15 @@ from tests.tools.node import PROD, ROLE, STATE, STATS, Cluster, Node
 from tests.tools.waiting import always, eventually
 
 
-def test_the_role_as_text(running: Cluster) -> None:
-    srv1, srv2 = running.nodes
+def test_the_role_as_text(steady: Cluster) -> None:
+    srv1, srv2 = steady.nodes
     eventually(lambda: srv1.tells() == "production", "srv1 is the primary")
     eventually(lambda: srv2.tells() == "standby", "srv2 is the standby")
     assert srv1.read(STATE) == "production\n"
 
 
-def test_the_role_as_a_script_asks_for_it(running: Cluster) -> None:
-    command = ["ncat", "--recv-only", running.srv1.address, str(STATE)]
+def test_the_role_as_a_script_asks_for_it(steady: Cluster) -> None:
+    command = ["ncat", "--recv-only", steady.srv1.address, str(STATE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     assert done.stdout == "production\n"
 
@@ -58,8 +58,8 @@ def asked(node: Node, pool: str) -> str:
 @pytest.mark.parametrize(
     ("name", "prod", "stdby"), [("srv1", "up", "down"), ("srv2", "down", "up")]
 )
-def test_the_role_for_other_haproxys(running: Cluster, name: str, prod: str, stdby: str) -> None:
-    node: Node = getattr(running, name)
+def test_the_role_for_other_haproxys(steady: Cluster, name: str, prod: str, stdby: str) -> None:
+    node: Node = getattr(steady, name)
     eventually(lambda: asked(node, "prod") == prod, "prod")
     assert asked(node, "stdby") == stdby
 
@@ -76,16 +76,16 @@ def test_the_role_for_other_haproxys(running: Cluster, name: str, prod: str, std
         b"a" * 5000 + b"\n",
     ],
 )
-def test_who_asks_for_the_role_strangely(running: Cluster, junk: bytes) -> None:
-    node = running.srv1
+def test_who_asks_for_the_role_strangely(steady: Cluster, junk: bytes) -> None:
+    node = steady.srv1
     assert node.read(ROLE, junk).strip() in ("down", "")
     eventually(lambda: asked(node, "prod") == "up", "the next one is answered")
 
 
 @pytest.mark.parametrize("port", [STATE, ROLE])
-def test_who_says_nothing_or_leaves(running: Cluster, port: int) -> None:
+def test_who_says_nothing_or_leaves(steady: Cluster, port: int) -> None:
     """A port scanner does no harm."""
-    node = running.srv1
+    node = steady.srv1
     silent = [socket.create_connection((node.address, port)) for _ in range(20)]
     for _ in range(20):
         socket.create_connection((node.address, port)).close()
@@ -105,16 +105,16 @@ def get(node: Node, path: str, port: int = STATS) -> str:
         return str(answer.read().decode())
 
 
-def test_the_statistics_page(running: Cluster) -> None:
-    page = get(running.srv1, "/")
+def test_the_statistics_page(steady: Cluster) -> None:
+    page = get(steady.srv1, "/")
     assert "Statistics Report for HAProxy" in page and "srv1" in page
     for word in ("prod", "stdby", "srv2"):
         assert word in page
 
 
-def test_the_statistics_page_changes_nothing(running: Cluster) -> None:
+def test_the_statistics_page_changes_nothing(steady: Cluster) -> None:
     """It is for looking: there is no admin form behind it."""
-    node = running.srv1
+    node = steady.srv1
     request = urllib.request.Request(
         f"http://{node.address}:{STATS}/", data=b"s=srv1&action=maint&b=%232", method="POST"
     )
@@ -123,8 +123,8 @@ def test_the_statistics_page_changes_nothing(running: Cluster) -> None:
     assert node.state("prod/srv1") == "ready"
 
 
-def test_metrics(running: Cluster) -> None:
-    lines = get(running.srv1, "/metrics").splitlines()
+def test_metrics(steady: Cluster) -> None:
+    lines = get(steady.srv1, "/metrics").splitlines()
     up = 'haproxy_server_status{proxy="prod",server="srv1",state="UP"} 1'
     assert up in lines
     assert any(line.startswith("haproxy_backend_current_queue{") for line in lines)

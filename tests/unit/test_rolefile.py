@@ -190,7 +190,7 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    for number in range(2000):
+    for number in range(500):
         rolefile.save(directory, Role(views[number % 2]))
     done.set()
     reader.join()
