@@ -226,7 +226,7 @@ def haproxy_back(evidence: Evidence, node: str, within: float) -> Finding:
     away = haproxy_away(evidence, node)
     took = float("inf") if away is None else away[1] - away[0]
     value = "never away" if away is None else f"{took:.2f} s"
-    return Finding(f"HAProxy on {node} back", took <= within, value, f"{within:g} s")
+    return Finding(f"HAProxy is back on {node}", took <= within, value, f"{within:g} s")
 
 
 def ratio(evidence: Evidence, bar: float) -> Finding:

@@ -137,7 +137,7 @@ PARAMETERS = (
               "OS user and PostgreSQL role that confirm a promotion, by peer authentication"),
     Parameter("user", "haproxy", word, "OS user that HAProxy runs as"),
     Parameter("group", "haproxy", word, "OS group that HAProxy runs as"),
-    Parameter("maxconn", "2000", number(10, 1_000_000), "Most connections at a time", "integer"),
+    Parameter("maxconn", "2000", number(10, 1_000_000), "Most connections at a time to each pool", "integer"),
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),

@@ -117,9 +117,51 @@ def make(pair: Pair, directory: Path) -> Iterator[Cluster]:
         cluster.end()
 
 
+class Steady:
+    """A running cluster that tests share as long as they leave it as it is."""
+
+    def __init__(self, pair: Pair, directory: Path) -> None:
+        self._make = functools.partial(make, pair, directory)
+        self._stack = contextlib.ExitStack()
+        self._cluster: Cluster | None = None
+
+    def get(self) -> Cluster:
+        if not self._cluster:
+            self._cluster = self._stack.enter_context(self._make())
+            self._cluster.start()
+        return self._cluster
+
+    def end(self) -> None:
+        self._stack.close()
+        self._cluster = None
+
+
+@pytest.fixture(scope="session")
+def shared(pair: Pair, installed: None, directory: Path) -> Iterator[Steady]:
+    steady = Steady(pair, directory)
+    yield steady
+    steady.end()
+
+
 @pytest.fixture
-def cluster(pair: Pair, installed: None, directory: Path) -> Iterator[Cluster]:
+def steady(shared: Steady) -> Iterator[Cluster]:
+    """Both nodes, with HAProxy, leading to srv1: for tests that leave them like that."""
+    cluster = shared.get()
+    before = [node.states() for node in cluster.nodes]
+    yield cluster
+    try:
+        as_it_was = [node.states() for node in cluster.nodes] == before
+    except OSError:
+        as_it_was = False
+    if not as_it_was:
+        shared.end()
+    assert as_it_was, "this test needs a cluster of its own"
+
+
+@pytest.fixture
+def cluster(shared: Steady, pair: Pair, directory: Path) -> Iterator[Cluster]:
     """Both nodes, without HAProxy."""
+    shared.end()  # it has the same addresses
     with make(pair, directory) as made:
         yield made
 
@@ -129,11 +171,3 @@ def running(cluster: Cluster) -> Cluster:
     """Both nodes, with HAProxy, leading to srv1."""
     cluster.start()
     return cluster
-
-
-@pytest.fixture(scope="module")
-def steady(pair: Pair, installed: None, directory: Path) -> Iterator[Cluster]:
-    """The same for all tests of a module that leave it as it is."""
-    with make(pair, directory) as made:
-        made.start()
-        yield made

@@ -15,9 +15,9 @@ from tests.tools.waiting import always
 NODES = ("srv1", "srv2")
 
 
-def test_the_same_commands_lead_to_the_same_states(steady: Cluster) -> None:
+def test_the_same_commands_lead_to_the_same_states(running: Cluster) -> None:
     """Typed in at random, and after every command of the agent's own lists."""
-    node = steady.srv1
+    node = running.srv1
     haproxy = Runtime(str(node.statedir / "admin.sock"))
     have, _ = haproxy.servers()
     model = Model(have)
@@ -54,11 +54,11 @@ def test_the_same_objections(steady: Cluster) -> None:
         assert haproxy.run([line]) == [model.run(line)]
 
 
-def test_marked_down_it_stays_down_when_it_leaves_maintenance(steady: Cluster) -> None:
+def test_marked_down_it_stays_down_when_it_leaves_maintenance(running: Cluster) -> None:
     """What a switchover rests on: an armed standby is not up for a moment. The control: without
     the mark it is up at once.
     """
-    node = steady.srv1
+    node = running.srv1
     haproxy = Runtime(str(node.statedir / "admin.sock"))
     enter = "set server prod/srv2 state ready"
     for _ in range(20):

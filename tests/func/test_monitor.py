@@ -19,6 +19,51 @@ def test_all_is_well(steady: Cluster) -> None:
     assert (result.out, result.err) == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("set server prod/srv1 state maint", "prod/srv1 ready"),
+        ("set server prod/srv1 state drain", "prod/srv1 ready"),
+        ("disable server prod/srv1", "prod/srv1 ready"),
+        ("set server prod/srv2 state ready", "prod/srv2 maint"),
+        ("set server stdby/srv2 state drain", "stdby/srv2 ready"),
+        ("set server stdby/srv2 state maint", "stdby/srv2 ready"),
+        ("set server stdby/srv1 state ready", "stdby/srv1 maint"),
+        (
+            "set server prod/srv1 state maint;set server prod/srv2 state ready",
+            "prod/srv2 maint, prod/srv1 ready",
+        ),
+    ],
+)
+def test_what_was_typed_in_by_hand_is_mended(steady: Cluster, typed: str, said: str) -> None:
+    node = steady.srv2
+    node.haproxy(typed)
+    result = node.do("monitor")
+    assert result.err.splitlines() == [f"monitor: mending HAProxy, primary srv1: {said}"]
+    assert node.states() == {
+        "prod/srv1": "ready",
+        "prod/srv2": "maint",
+        "stdby/srv1": "maint",
+        "stdby/srv2": "ready",
+    }
+    assert node.do("monitor").err == "", "once"
+    eventually(lambda: node.up("prod/srv1"), "it leads to srv1 again")
+    assert not node.up("prod/srv2")
+
+
+@pytest.mark.parametrize("text", [None, "", "junk"])
+def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> None:
+    """Pacemaker is asked, and HAProxy goes on as it was."""
+    node = steady.srv1
+    role = node.statedir / "role"
+    role.unlink()
+    if text is not None:
+        role.write_text(text)
+    node.do("monitor")
+    assert node.role()["primary"] == "srv1"
+    assert node.state("prod/srv1") == "ready"
+
+
 def test_killed(cluster: Cluster) -> None:
     cluster.srv1.do("start")
     cluster.srv1.kill()
@@ -53,58 +98,12 @@ def test_its_socket_is_gone(cluster: Cluster) -> None:
     assert node.pids() == []
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ("set server prod/srv1 state maint", "prod/srv1 ready"),
-        ("set server prod/srv1 state drain", "prod/srv1 ready"),
-        ("disable server prod/srv1", "prod/srv1 ready"),
-        ("set server prod/srv2 state ready", "prod/srv2 maint"),
-        ("set server stdby/srv2 state drain", "stdby/srv2 ready"),
-        ("set server stdby/srv2 state maint", "stdby/srv2 ready"),
-        ("set server stdby/srv1 state ready", "stdby/srv1 maint"),
-        (
-            "set server prod/srv1 state maint;set server prod/srv2 state ready",
-            "prod/srv2 maint, prod/srv1 ready",
-        ),
-    ],
-)
-def test_what_was_typed_in_by_hand_is_mended(steady: Cluster, typed: str, said: str) -> None:
-    node = steady.srv2
-    node.haproxy(typed)
-    result = node.do("monitor")
-    assert result.err.splitlines() == [f"monitor: mending HAProxy, primary srv1: {said}"]
-    states = {name: state for name, (state, _) in node.servers().items()}
-    assert states == {
-        "prod/srv1": "ready",
-        "prod/srv2": "maint",
-        "stdby/srv1": "maint",
-        "stdby/srv2": "ready",
-    }
-    assert node.do("monitor").err == "", "once"
-    eventually(lambda: node.up("prod/srv1"), "it leads to srv1 again")
-    assert not node.up("prod/srv2")
-
-
 def test_the_promoted_instance_is_mended_too(cluster: Cluster) -> None:
     node = cluster.srv1
     node.do("start")
     node.do("promote")
     node.haproxy("disable server prod/srv1")
     assert "mending HAProxy" in node.do("monitor", code=PROMOTED).err
-
-
-@pytest.mark.parametrize("text", [None, "", "junk"])
-def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> None:
-    """Pacemaker is asked, and HAProxy goes on as it was."""
-    node = steady.srv1
-    role = node.statedir / "role"
-    role.unlink()
-    if text is not None:
-        role.write_text(text)
-    node.do("monitor")
-    assert node.role()["primary"] == "srv1"
-    assert node.state("prod/srv1") == "ready"
 
 
 def test_an_aborted_switchover(running: Cluster) -> None:

@@ -26,31 +26,6 @@ def test_the_role_as_a_script_asks_for_it(steady: Cluster) -> None:
     assert done.stdout == "production\n"
 
 
-def test_the_role_without_postgresql(cluster: Cluster) -> None:
-    node = cluster.srv1
-    node.params["pghost"] = "/nonexistent"
-    node.do("start")
-    always(lambda: node.tells() == "down", "it is down", during=0.5)
-
-
-def test_the_role_without_permission(cluster: Cluster) -> None:
-    """PostgreSQL runs, but has no such role: nobody can tell, so it is down."""
-    node = cluster.srv1
-    node.params["pguser"] = "stranger"
-    node.do("start")
-    always(lambda: node.tells() == "down" and not node.up("prod/srv1"), "it is down", during=0.5)
-
-
-def test_a_primary_that_is_not_promoted_is_down(cluster: Cluster) -> None:
-    """PostgreSQL alone does not make a production."""
-    cluster.pacemaker("")
-    node = cluster.srv1
-    node.do("start")
-    always(lambda: node.tells() == "down", "it is down", during=1)
-    node.notify("pre-promote", promote=["srv1"])
-    eventually(lambda: node.tells() == "production", "it is the primary")
-
-
 def asked(node: Node, pool: str) -> str:
     return node.read(ROLE, f"{pool}\n".encode()).strip()
 
@@ -128,3 +103,28 @@ def test_metrics(steady: Cluster) -> None:
     up = 'haproxy_server_status{proxy="prod",server="srv1",state="UP"} 1'
     assert up in lines
     assert any(line.startswith("haproxy_backend_current_queue{") for line in lines)
+
+
+def test_the_role_without_postgresql(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params["pghost"] = "/nonexistent"
+    node.do("start")
+    always(lambda: node.tells() == "down", "it is down", during=0.5)
+
+
+def test_the_role_without_permission(cluster: Cluster) -> None:
+    """PostgreSQL runs, but has no such role: nobody can tell, so it is down."""
+    node = cluster.srv1
+    node.params["pguser"] = "stranger"
+    node.do("start")
+    always(lambda: node.tells() == "down" and not node.up("prod/srv1"), "it is down", during=0.5)
+
+
+def test_a_primary_that_is_not_promoted_is_down(cluster: Cluster) -> None:
+    """PostgreSQL alone does not make a production."""
+    cluster.pacemaker("")
+    node = cluster.srv1
+    node.do("start")
+    always(lambda: node.tells() == "down", "it is down", during=1)
+    node.notify("pre-promote", promote=["srv1"])
+    eventually(lambda: node.tells() == "production", "it is the primary")

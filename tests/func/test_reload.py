@@ -58,10 +58,10 @@ def test_the_states_are_those_of_before(running: Cluster) -> None:
     """A reload loses what HAProxy was told at run time; the agent tells it again."""
     node = running.srv2
     running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
-    before = {name: state for name, (state, _) in node.servers().items()}
+    before = node.states()
     assert before["prod/srv1"] == "drain"
     node.do("reload")
-    assert {name: state for name, (state, _) in node.servers().items()} == before
+    assert node.states() == before
     assert node.role()["event"] == "pre-demote"
 
 

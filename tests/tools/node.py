@@ -128,6 +128,10 @@ class Node:
                 found[f"{row['be_name']}/{row['srv_name']}"] = state, row["srv_op_state"] == "2"
         return found
 
+    def states(self) -> dict[str, str]:
+        """Returns the administrative state of each node's server."""
+        return {name: state for name, (state, _) in self.servers().items()}
+
     def up(self, server: str) -> bool:
         return self.servers()[server][1]
 
