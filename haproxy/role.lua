@@ -38,13 +38,21 @@ local function send(session, kind, body)
     session:send(kind .. string.pack(">I4", #body + 4) .. body)
 end
 
+-- Why nothing came. HAProxy itself calls it closed, too, when the patience is at its end.
+local function reason(began, why)
+    local now = core.now()
+    local waited = now.sec - began.sec + (now.usec - began.usec) / 1000000
+    return waited >= PATIENCE and "timeout" or why
+end
+
 -- Reads up to ReadyForQuery; returns the messages by their type, or nil and the SQLSTATE or reason.
 local function read(session)
     local messages = {}
+    local began = core.now()
     while true do
         local header, why = session:receive(5)
         if not header or #header < 5 then
-            return nil, why
+            return nil, reason(began, why)
         end
         local kind, length = string.unpack(">c1I4", header)
         local body = ""
@@ -52,7 +60,7 @@ local function read(session)
             body, why = session:receive(length - 4)
         end
         if not body then
-            return nil, why
+            return nil, reason(began, why)
         end
         if kind == "E" then
             return nil, body:match("C(%w%w%w%w%w)\0") or "error"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # On every node, before its first start; optional. A cluster that starts for the first time waits
-# for dc-deadtime, 20 s by default, for a coordinator that cannot be there. DC_DEADTIME shortens it.
+# for dc-deadtime, 20 s by default, for a coordinator that cannot be there; DC_DEADTIME shortens it.
+# And Pacemaker looks at its load-threshold (see 60-haproxy.sh) every 30 s only: given here, it is
+# never throttled.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
@@ -9,6 +11,8 @@ cib=/var/lib/pacemaker/cib/cib.xml
 if [ -n "${DC_DEADTIME:-}" ] && [ ! -e "$cib" ]; then
     cibadmin --empty >"$cib"
     CIB_file=$cib crm_attribute --type crm_config --name dc-deadtime --update "$DC_DEADTIME"
+    CIB_file=$cib crm_attribute --type crm_config --name load-threshold \
+        --update "${LOAD_THRESHOLD:-0%}"
     chown hacluster:haclient "$cib"
     chmod 600 "$cib"
     rm -f "$cib.sig"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg2
 import pytest
 
 from tests.func.conftest import Pair
-from tests.tools.instance import ask, connect, query
+from tests.tools.instance import Instance, ask, connect, query
 from tests.tools.load import Load
 from tests.tools.node import PROD, STDBY, Cluster, Node, elapsed
 from tests.tools.waiting import always, eventually
@@ -138,6 +141,22 @@ def test_an_idle_hold_lasts(cluster: Cluster) -> None:
     assert client.end() == "srv1"
 
 
+def test_more_wait_than_there_is_room_for(cluster: Cluster) -> None:
+    """maxconn is for clients. HAProxys that ask each other for the role need no room of theirs."""
+    cluster.pacemaker("")
+    for node in cluster.nodes:
+        node.params["maxconn"] = "10"
+        node.do("start")
+    clients = [
+        Waiting(functools.partial(ask, node.address, PROD, WHO))
+        for node in cluster.nodes
+        for _ in range(15)
+    ]
+    always(lambda: all(client.waits for client in clients), "they wait", during=0.5)
+    cluster.notify("pre-promote", promote=["srv1"])
+    assert {client.end() for client in clients} == {"srv1"}
+
+
 def test_readers_do_not_wait_for_a_primary(leaderless: Cluster) -> None:
     node = leaderless.srv1
     eventually(lambda: node.up("stdby/srv2"), "srv2 serves readers")
@@ -191,6 +210,19 @@ def queued(node: Node) -> int:
     lines = node.haproxy("show stat prod 2 -1").splitlines()  # 2: the backend's line
     columns = lines[0].lstrip("# ").split(",")
     return int(dict(zip(columns, lines[1].split(",")))["qcur"])
+
+
+@contextlib.contextmanager
+def stopped(instance: Instance) -> Iterator[None]:
+    """Stops every process of an instance, so that nothing answers and nothing closes."""
+    pids = instance.pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def switch_over(cluster: Cluster, old: Node, new: Node) -> None:
@@ -324,6 +356,25 @@ def test_a_rogue_primary_gets_nobody(running: Cluster, fresh: Pair) -> None:
     for load in (first, second):
         assert load.failed == [] and load.served_by() == ["srv1"]
     assert srv1.tells() == "production"
+
+
+def test_a_slow_postgresql_is_not_a_dead_one(steady: Cluster) -> None:
+    """It answers nobody for a while, and then again: readers keep their sessions."""
+    srv1, srv2 = steady.nodes
+    eventually(lambda: srv1.up("stdby/srv2") and srv2.tells() == "standby", "srv2 serves readers")
+    reader = connect(srv1.address, STDBY)
+    with stopped(srv2.postgres):
+        always(lambda: srv2.tells() == "standby" and srv1.up("stdby/srv2"), "it is up", during=2.5)
+    assert query(reader, WHO) == "srv2"
+    always(lambda: srv2.tells() == "standby", "it is up", during=0.5)
+
+
+def test_a_hung_postgresql_is_a_dead_one(running: Cluster, fresh: Pair) -> None:
+    srv1, srv2 = running.nodes
+    with stopped(srv1.postgres):
+        eventually(lambda: srv1.tells() == "down", "srv1 is down", within=15)
+        srv2.await_up("prod/srv1", up=False, within=15)
+    eventually(lambda: ask(srv2.address, PROD, WHO) == "srv1", "it is back")
 
 
 def test_postgresql_is_killed_and_comes_back(running: Cluster, fresh: Pair) -> None:

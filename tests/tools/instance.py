@@ -128,13 +128,18 @@ class Instance:
             return False
         return True
 
-    def kill(self) -> None:
-        """Kills the postmaster as the kernel would, and waits until its children are gone."""
+    def pids(self) -> list[int]:
+        """Returns the postmaster and its children."""
         pid = self.postmaster
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        os.kill(pid, signal.SIGKILL)
+        return [pid, *map(int, children)]
+
+    def kill(self) -> None:
+        """Kills the postmaster as the kernel would, and waits until its children are gone."""
+        pids = self.pids()
+        os.kill(self.postmaster, signal.SIGKILL)
         eventually(
-            lambda: not any(Path(f"/proc/{each}").exists() for each in [str(pid), *children]),
+            lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids),
             "the postmaster and its children are gone",
         )
 

@@ -50,7 +50,9 @@ def test_a_run_without_findings_does_not_pass() -> None:
 @pytest.mark.parametrize("what", [Ban(), KillHaproxy()])
 def test_a_good_kill_passes_only_as_that(what: Ban | KillHaproxy) -> None:
     findings = {finding.name: finding.passed for finding in what.judge(still())}
-    findings.pop("HAProxy is back on srv1", None)  # its bar is the monitor's interval, asked for live
+    findings.pop(
+        "HAProxy is back on srv1", None
+    )  # its bar is the monitor's interval, asked for live
     assert all(findings.values()), findings
     assert not all(finding.passed for finding in Switchover().judge(still()))
 

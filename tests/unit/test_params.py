@@ -216,6 +216,10 @@ def test_nodes_that_are_none(text: str) -> None:
     assert refusal({"nodes": text}).startswith("parameter nodes: ")
 
 
+def test_a_name_that_is_ours() -> None:
+    assert "'hold'" in refusal({"nodes": "srv1 hold=10.0.0.2"})
+
+
 def test_a_node_is_named_once() -> None:
     assert "named twice" in refusal({"nodes": "srv1=10.0.0.1 srv2 srv1=10.0.0.3"})
 
