@@ -42,7 +42,7 @@ end
 local function reason(began, why)
     local now = core.now()
     local waited = now.sec - began.sec + (now.usec - began.usec) / 1000000
-    return waited >= PATIENCE and "timeout" or why
+    return waited > PATIENCE / 2 and "timeout" or why
 end
 
 -- Reads up to ReadyForQuery; returns the messages by their type, or nil and the SQLSTATE or reason.

@@ -134,8 +134,9 @@ def configure() -> None:
 
 
 def start() -> None:
-    """Starts the cluster on nodes that have it already."""
-    script(NODES[0], "25-cluster-start")
+    """Starts the cluster on nodes that have it already; they do so themselves when they boot."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES))
 
 
 def promoted() -> str | None:

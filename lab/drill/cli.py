@@ -91,7 +91,7 @@ def _run(what: Drill, repeat: int, json_file: Path | None) -> None:
     """Runs a drill, shows it, writes it down, and exits with 0 only if all passed."""
     settings = Settings()
     now = datetime.now(timezone.utc)
-    directory = RECORDS / now.strftime("%Y%m%dT%H%M%SZ")
+    directory = RECORDS / now.strftime("%Y%m%dT%H%M%S.%fZ")
     runs: list[verdict.Run] = []
     with _alone():
         for number in range(1, repeat + 1):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lab.layout import REPO
+from lab import cgroup, network, power
+from lab.layout import REPO, STATE
 
 pytestmark = pytest.mark.lab
 
@@ -109,13 +110,13 @@ def test_fencing_really_kills() -> None:
 def test_down_leaves_nothing() -> None:
     lab("down")
     mounts = Path("/proc/mounts").read_text()
-    assert "paf-" not in mounts
-    spaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
-    assert "paf-" not in spaces
-    assert not list(Path("/sys/fs/cgroup").rglob("paf-lab"))
+    assert str(STATE) not in mounts
+    assert not network.existing()
+    assert not [group for group in cgroup.groups("srv1") if group.parent.exists()]
+    assert power.pid() is None
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = process.read_bytes()
         except OSError:
             continue
-        assert b"systemd-nspawn" not in words and b"lab.power" not in words
+        assert str(STATE).encode() not in words
