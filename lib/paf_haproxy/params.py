@@ -86,6 +86,12 @@ def bind_address(text: str) -> str:
     return "" if text == "*" else address(text)
 
 
+def node_name(text: str) -> str:
+    if text == HOLD:
+        raise Refused(f"'{HOLD}' is the name of a server of ours: no node can have it")
+    return word(text)
+
+
 def nodes(text: str) -> tuple[tuple[str, str], ...]:
     """Reads 'srv1 srv2=10.0.0.2' as (('srv1', 'srv1'), ('srv2', '10.0.0.2'))."""
     pairs = []
@@ -93,9 +99,7 @@ def nodes(text: str) -> tuple[tuple[str, str], ...]:
         raise Refused("expected node names in one line, as in: srv1 srv2=10.0.0.2")
     for item in text.split():
         name, separator, host = item.partition("=")
-        pairs.append((word(name), address(host if separator else name)))
-    if any(name == HOLD for name, _ in pairs):
-        raise Refused(f"'{HOLD}' is the name of a server of ours: no node can have it")
+        pairs.append((node_name(name), address(host if separator else name)))
     if len({name for name, _ in pairs}) != len(pairs):
         raise Refused("a node is named twice")
     return tuple(pairs)

@@ -7,6 +7,7 @@ import struct
 
 from . import pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
+from .params import Refused, node_name
 from .run import CommandError, run
 
 TYPE_CHECKING = False
@@ -34,7 +35,7 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
     """
     import socket
 
-    pairs = params.nodes or tuple((name, name) for name in pacemaker.nodes())
+    pairs = params.nodes or tuple((named(name), name) for name in pacemaker.nodes())
     if not pairs:
         raise AgentError("parameter nodes: the cluster names no node, and neither does it")
     for name, address in pairs:
@@ -52,6 +53,16 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def named(node: str) -> str:
+    """Returns a node's name as Pacemaker knows it. Raises AgentError (ERR_CONFIGURED) if it can be
+    taken for more than a word in haproxy.cfg.
+    """
+    try:
+        return node_name(node)
+    except Refused as error:
+        raise AgentError(f"node {node!r} of the cluster: {error}", ERR_CONFIGURED) from error
+
+
 def render(params: Params, node: str) -> str:
     """Returns the text of haproxy.cfg. Raises AgentError (ERR_CONFIGURED) on a broken template."""
     import jinja2
@@ -66,7 +77,7 @@ def render(params: Params, node: str) -> str:
     values = dict(params.values)
     values["nodes"] = backends(params)
     values["lua"] = os.path.join(TEMPLATES, "role.lua")
-    values["node"] = node
+    values["node"] = named(node)
     values["startup_packet"] = startup_packet(params.pguser, params.pgdatabase)
     try:
         return environment.get_template(os.path.basename(source)).render(values)

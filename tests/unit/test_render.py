@@ -116,6 +116,16 @@ def test_an_unknown_host_that_the_cluster_names(monkeypatch: pytest.MonkeyPatch)
     assert "parameter nodes: host unknown" in refusal(parse({}), ERR_GENERIC)
 
 
+@pytest.mark.parametrize("name", ["hold", 'srv"1', "srv1;", "srv{{1}}", "é", "-x", "#"])
+def test_a_node_whose_name_is_no_word(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Pacemaker is trusted, and nothing else than words gets into the configuration."""
+    with pytest.raises(AgentError, match="of the cluster: ") as caught:
+        render.render(parse({}), name)
+    assert caught.value.code == ERR_CONFIGURED
+    monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", name))
+    assert repr(name) in refusal(parse({}))
+
+
 def test_a_cluster_without_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacemaker, "nodes", lambda: ())
     assert "parameter nodes:" in refusal(parse({}), ERR_GENERIC)

@@ -103,7 +103,8 @@ def test_a_slow_answer_in_time(path: Path) -> None:
 
 def test_closed_without_an_answer(path: Path) -> None:
     assert "cut off" in error(path, says("")).reason
-    assert "reset by peer" in error(path, lambda connection: None).reason, "nor was it read"
+    unread = error(path, lambda connection: None).reason
+    assert any(words in unread for words in ("cut off", "reset by peer", "Broken pipe"))
 
 
 @pytest.mark.parametrize("cut", [1, 2, 10, len(ROW) // 2, len(ROW), len(ROW) + 1])
