@@ -31,9 +31,10 @@ def members(name: str) -> set[int]:
     """Returns the pids of everything in the node's groups."""
     found: set[int] = set()
     for group in groups(name):
-        for file in group.rglob("cgroup.procs"):
+        # os.walk passes over groups that go while it looks; rglob raises.
+        for path, _, _ in os.walk(group):
             try:
-                found.update(int(word) for word in file.read_text().split())
+                found.update(int(word) for word in Path(path, "cgroup.procs").read_text().split())
             except OSError:
                 continue  # the group has gone meanwhile
     return found - {0}
@@ -67,8 +68,7 @@ def kill(name: str, within: float = 20) -> None:
 
 def remove(group: Path) -> None:
     """Removes an empty group and all below it."""
-    below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-    for path in [*below, group]:
+    for path in [*(Path(path) for path, _, _ in os.walk(group, topdown=False)), group]:
         try:
             path.rmdir()
         except FileNotFoundError:

@@ -57,6 +57,7 @@ def as_postgres(*command: str) -> str:
         stdin=subprocess.DEVNULL,
         text=True,
         cwd="/",
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
         timeout=60,
         check=False,
     )

@@ -13,11 +13,12 @@ from tests.tools import LIB
 
 REPO = LIB.parent
 SCRIPTS = sorted([*REPO.glob("pcs-scripts/*.sh"), *REPO.glob("provision/*.sh"), REPO / ".ci/run"])
+STAND_INS = sorted(REPO.glob("tests/tools/pacemaker/*"))
 
 
 @pytest.mark.parametrize(
     "words",
-    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)],
+    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("mypy", "agents/haproxy")],
     ids=lambda words: "-".join(words),
 )
 def test_python(words: tuple[str, ...]) -> None:
@@ -29,9 +30,18 @@ def test_shell() -> None:
     assert len(SCRIPTS) > 10
     assert shutil.which("shellcheck"), "tests/packages.txt names it"
     done = subprocess.run(
-        ["shellcheck", "-x", *map(str, SCRIPTS)], cwd=REPO, capture_output=True, text=True
+        ["shellcheck", "-x", *map(str, SCRIPTS + STAND_INS)],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(REPO.glob("haproxy/*.lua")), ids=lambda path: path.name)
+def test_lua(path: Path) -> None:
+    done = subprocess.run(["luac5.3", "-p", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_scripts_stop_at_the_first_error() -> None:
