@@ -62,8 +62,15 @@ def kill(name: str, within: float = 20) -> None:
             except ProcessLookupError:
                 pass
         time.sleep(0.02)
-    for group in groups(name):
-        remove(group)
+    while True:
+        try:
+            for group in groups(name):
+                remove(group)
+            return
+        except LabError:  # the kernel may need a moment after the last process
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def remove(group: Path) -> None:
