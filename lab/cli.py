@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import click
 from rich.console import Console
 
-from . import cgroup, cluster, host, image, network, power
+from . import agent, cluster, host, lifecycle
 from .drill.cli import bench, drill
 from .errors import LabError
 from .forward import forward_ports
-from .layout import CACHE, RUN, STATE
-from .node import ALL, LOG_SINK, NODES, named
+from .node import LOG_SINK, NODES, named
 from .status import show
 
 console = Console(highlight=False)
@@ -36,6 +33,9 @@ class Group(click.Group):
         except LabError as error:
             errors.print(f"lab: {error}", style="red", markup=False, soft_wrap=True)
             context.exit(1)
+        except (OSError, subprocess.SubprocessError) as error:
+            errors.print(f"lab: {error}", style="red", markup=False, soft_wrap=True)
+            context.exit(1)
         except KeyboardInterrupt:
             context.exit(130)
 
@@ -43,6 +43,8 @@ class Group(click.Group):
 @click.group(cls=Group)
 def main() -> None:
     """Three PostgreSQL nodes and a log sink on this machine: PAF, HAProxy, fencing, drills."""
+    if "--help" not in sys.argv:
+        host.check_root()
 
 
 @contextlib.contextmanager
@@ -54,74 +56,22 @@ def step(text: str) -> Iterator[None]:
     console.print(f"{time.monotonic() - start:6.1f} s  {text}")
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """Keeps two of us from building and razing the lab at a time."""
-    host.check()
-    RUN.mkdir(parents=True, exist_ok=True)
-    with (RUN / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError("another lab up or lab down is at work: wait for it") from error
-        yield
-
-
 @main.command()
 def up() -> None:
     """Boots the cluster, or what is missing of it."""
-    with locked():
-        start = time.monotonic()
-        if packages := host.missing():
-            with step(f"install {' '.join(packages)}"):
-                host.install(packages)
-        with step("image"):
-            base = image.build()
-        with step("network and power switch"):
-            network.up()
-            power.start()
-        with step("boot"):
-            for node in ALL:
-                node.lay_out(base)
-                node.boot()
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda node: node.await_ready(), ALL))
-        with step("agent and logs"), ThreadPoolExecutor() as pool:
-            list(pool.map(cluster.prepare, ALL))
-        if not (NODES[0].root / "etc/corosync/corosync.conf").exists():
-            with step("PostgreSQL"):
-                cluster.databases()
-            with step("cluster"):
-                cluster.join()
-        else:
-            with step("cluster"):
-                cluster.start()
-        if not cluster.formed():
-            with step("resources"):
-                cluster.configure()
-        with step("primary, standbys, HAProxy"):
-            cluster.await_healthy()
-        console.print(f"{time.monotonic() - start:6.1f} s  up: primary {cluster.promoted()}")
+    start = time.monotonic()
+    host.check()
+    note = lifecycle.up(step)
+    console.print(f"{time.monotonic() - start:6.1f} s  up: primary {cluster.promoted()}")
+    if note:
+        console.print(note, markup=False)
 
 
 @main.command()
-@click.option("--purge", is_flag=True, help="Remove the image too.")
+@click.option("--purge", is_flag=True, help="Remove the image and the drills' records too.")
 def down(purge: bool) -> None:
     """Removes the lab: processes, mounts, namespaces, control groups and files."""
-    with locked():
-        power.stop()
-        cgroup.kill(image.BUILD)
-        for node in ALL:
-            node.power_off()
-        for node in ALL:
-            node.remove()
-        cgroup.remove_parent()
-        network.down()
-        subprocess.run(["rm", "-rf", str(STATE / "secrets")], check=True)
-        if purge:
-            subprocess.run(["rm", "-rf", str(CACHE), str(STATE)], check=True)
-        for file in [*RUN.glob("*.console"), *RUN.glob("power*")]:
-            subprocess.run(["rm", "-rf", str(file)], check=True)
+    lifecycle.down(purge)
     console.print("the lab is down")
 
 
@@ -175,7 +125,8 @@ def install_agent() -> None:
     """Puts the agent of this source tree onto all running nodes."""
     for node in NODES:
         if node.running:
-            cluster.install_agent(node)
+            changed = agent.install(node)
+            console.print(f"{node.name}: {'installed' if changed else 'the same already'}")
 
 
 main.add_command(drill)

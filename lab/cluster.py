@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import secrets
 import shlex
-import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from . import agent
 from .errors import LabError
-from .layout import DATABASE_NODES, REPO, SECRETS
+from .layout import DATABASE_NODES, SECRETS
 from .node import LOG_SINK, NODES, Node, named
+from .shell import together
 
-SCRIPTS = "/usr/share/paf-haproxy/pcs-scripts"
 CIB = "/root/cluster.cib"
+COROSYNC = "etc/corosync/corosync.conf"
+ENABLED = "etc/systemd/system/multi-user.target.wants/pacemaker.service"
 SETTINGS = "/root/paf-haproxy.env"
+LOCKS = "/run/paf-lab-script"
 SINK_CONF = """\
 module(load="imtcp")
 template(name="per-node" type="string" string="/var/log/%HOSTNAME%/syslog")
@@ -25,18 +28,28 @@ NODE_CONF = """\
 $ActionFileDefaultTemplate RSYSLOG_FileFormat
 *.* action(type="omfwd" target="log-sink" port="514" protocol="tcp"
            template="RSYSLOG_ForwardFormat" action.resumeRetryCount="-1"
-           queue.type="linkedList" queue.size="20000")
+           action.resumeInterval="1" queue.type="linkedList" queue.size="20000")
 """
 
 
-def secret(name: str) -> str:
-    """Returns the lab's password of that name, made on first use and kept for root alone."""
+def make_secrets() -> None:
+    """Makes the lab's passwords on first use, and keeps them for root alone."""
     SECRETS.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = SECRETS / name
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(12))
-    return file.read_text()
+    for name in ("hacluster", "replicator", "app"):
+        file = SECRETS / name
+        if not file.exists():
+            new = SECRETS / f"{name}.new"
+            new.touch(mode=0o600)
+            new.write_text(secrets.token_hex(12))
+            new.rename(file)  # whole or not at all
+
+
+def secret(name: str) -> str:
+    """Returns the lab's password of that name."""
+    try:
+        return (SECRETS / name).read_text()
+    except FileNotFoundError as error:
+        raise LabError(f"the lab has no password for {name}: lab up") from error
 
 
 def settings() -> str:
@@ -54,7 +67,9 @@ def settings() -> str:
 def script(node: Node, name: str, *arguments: str, cib: bool = False, timeout: float = 180) -> None:
     """Runs one of the pcs scripts on a node, on the CIB file if `cib` is set."""
     # The passwords stand in a file of root's, not in anybody's process list.
-    words = " ".join(["bash", f"{SCRIPTS}/{name}.sh", *arguments])
+    # The lock: a script of a lab up that was killed may still be at work.
+    path = f"{agent.SCRIPTS}/{name}.sh"
+    words = " ".join(["flock", "-o", f"{LOCKS}.{name}", "bash", path, *arguments])
     where = f"CIB={CIB}" if cib else "CIB="
     node.run("sh", "-c", f". {SETTINGS}; {where} {words}", timeout=timeout)
 
@@ -68,47 +83,45 @@ def logging(node: Node) -> None:
         node.run("systemctl", "restart", "rsyslog")
 
 
-def install_agent(node: Node) -> None:
-    """Puts the agent, the pcs scripts and the fence agent of this source tree onto a node."""
-    parts = ["agents", "lib/paf_haproxy", "haproxy", "provision", "pcs-scripts"]
-    command = ["tar", "-C", str(REPO), "--exclude=__pycache__", "-cz", *parts]
-    archive = subprocess.run(command, check=True, capture_output=True).stdout
-    unpack = (
-        "rm -rf /root/paf-haproxy && mkdir -p /root/paf-haproxy && cd /root/paf-haproxy"
-        " && tar -xz && bash provision/install-agent.sh . && install -m 755"
-        f" provision/fence_paf_lab /usr/sbin/ && rm -rf {SCRIPTS} && cp -r pcs-scripts {SCRIPTS}"
-    )
-    done = subprocess.run(node.enter("sh", "-c", unpack), input=archive, capture_output=True)
-    if done.returncode:
-        raise LabError(f"{node.name}: the agent cannot be installed: {done.stderr.decode()[-300:]}")
-
-
 def prepare(node: Node) -> None:
     """Makes a booted node ready for the cluster: logs, agent, the password of hacluster."""
     logging(node)
     if node is not LOG_SINK:
-        install_agent(node)
+        agent.install(node)
         file = node.root / SETTINGS.lstrip("/")
-        file.touch(mode=0o600)
-        file.write_text(settings())
-        node.run("chpasswd", input=f"hacluster:{secret('hacluster')}\n")
+        if not file.exists() or file.read_text() != settings():
+            file.touch(mode=0o600)
+            file.write_text(settings())
+            node.run("chpasswd", input=f"hacluster:{secret('hacluster')}\n")
+
+
+def joined() -> bool:
+    """Returns whether the nodes have been set up as one cluster, running or not."""
+    found = {_read(node.root / COROSYNC) for node in NODES}
+    return len(found) == 1 and found != {""}
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def online(node: Node) -> bool:
+    """Returns whether Pacemaker of a node sees all nodes online."""
+    done = node.run("crm_mon", "-1", "--output-as=xml", check=False)
+    return sum('online="true"' in line for line in done.stdout.splitlines()) == len(NODES)
 
 
 def formed() -> bool:
-    """Returns whether the nodes are a cluster that has our resources."""
-    first = NODES[0]
-    if not (first.root / "etc/corosync/corosync.conf").exists():
-        return False
-    done = first.run("cibadmin", "--query", "--xpath", "//primitive[@id='haproxy']", check=False)
-    return done.returncode == 0
+    """Returns whether the cluster, which runs, has our resources. They come in one step."""
+    words = ("cibadmin", "--query", "--xpath", "//primitive[@id='haproxy']")
+    return NODES[0].run(*words, check=False).returncode == 0
 
 
 def databases() -> None:
-    """Makes the first instance and copies it to the other nodes."""
+    """Makes the first instance and copies it to the other nodes, before Pacemaker runs them."""
     first, *others = NODES
     script(first, "40-postgresql", "primary")
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: script(node, "40-postgresql", "standby", first.name), others))
+    together(lambda node: script(node, "40-postgresql", "standby", first.name), others)
     script(first, "40-postgresql", "stop")
 
 
@@ -116,9 +129,12 @@ def join() -> None:
     """Makes the nodes a cluster with a quorum."""
     first = NODES[0]
     script(first, "10-host-auth")
+    # What an interrupted setup has left on some of the nodes.
+    for node in NODES:
+        if (node.root / COROSYNC).exists():
+            node.run("pcs", "cluster", "destroy", timeout=120)
     script(first, "20-cluster-setup")
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: script(node, "22-first-election"), NODES))
+    together(lambda node: script(node, "22-first-election"), NODES)
     script(first, "25-cluster-start")
 
 
@@ -134,9 +150,19 @@ def configure() -> None:
 
 
 def start() -> None:
-    """Starts the cluster on nodes that have it already; they do so themselves when they boot."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES))
+    """Starts the cluster on nodes that are set up."""
+    if not all((node.root / ENABLED).is_symlink() for node in NODES):
+        NODES[0].run("pcs", "cluster", "enable", "--all")
+    if online(NODES[0]):
+        return
+    together(lambda node: script(node, "22-first-election"), NODES)
+    # They start it themselves when they boot; and this is faster than pcsd.
+    together(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES)
+    end = time.monotonic() + 90
+    while not online(NODES[0]):
+        if time.monotonic() > end:
+            raise LabError("Pacemaker does not see all nodes online after 90 s: lab status")
+        time.sleep(0.2)
 
 
 def promoted() -> str | None:
@@ -153,6 +179,13 @@ def promoted() -> str | None:
 
 def healthy() -> str:
     """Returns '' if writes and replication run through every node, or in a line why not."""
+    try:
+        return _lacking()
+    except LabError as error:  # a node that is going down under our hands
+        return str(error)
+
+
+def _lacking() -> str:
     primary = promoted()
     if primary is None:
         return "no primary is promoted"
@@ -176,10 +209,27 @@ def healthy() -> str:
     return ""
 
 
-def await_healthy(within: float = 120) -> None:
-    """Returns once the cluster is healthy. Raises LabError with what it lacks after `within` s."""
-    end = time.monotonic() + within
+def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
+    """Returns once the cluster is healthy. Raises LabError with what it lacks after `within` s.
+
+    What only a person could mend is mended if it is not healthy after `mend_after` s.
+    """
+    start = time.monotonic()
     while why := healthy():
-        if time.monotonic() > end:
+        passed = time.monotonic() - start
+        if passed > within:
             raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
+        if mend_after is not None and passed > mend_after:
+            mend()
+            mend_after = None
         time.sleep(0.3)
+
+
+def mend() -> None:
+    """Takes back what keeps resources off a node for good: failures, moves, bans, standby."""
+    node = NODES[0]
+    for resource in ("pgsqld-clone", "haproxy-clone"):
+        node.run("crm_resource", "--clear", "--resource", resource, check=False)
+    for other in DATABASE_NODES:
+        node.run("crm_standby", "--delete", "--node", other, check=False)
+    node.run("crm_resource", "--cleanup", check=False)

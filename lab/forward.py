@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 
 from rich.console import Console
 from rich.table import Table
 
-from . import network
+from . import cgroup, network
 from .errors import LabError
 from .node import NODES, Node
 
@@ -21,27 +23,31 @@ def loopback(node: Node) -> str:
 
 def command(node: Node, port: int) -> list[str]:
     """Returns the program that listens on the host and connects from inside the node's network."""
-    connect = f"ip netns exec {network.namespace(node.name)} socat STDIO TCP:127.0.0.1:{port}"
+    space = network.SPACES / network.namespace(node.name)
+    connect = f"nsenter --net={space} socat STDIO TCP:127.0.0.1:{port}"
     listen = f"TCP-LISTEN:{port},bind={loopback(node)},fork,reuseaddr"
     return ["socat", listen, f"EXEC:{connect}"]
 
 
 def forward_ports(nodes: list[Node], console: Console) -> None:
     """Forwards until it is interrupted. Raises LabError if a port is taken."""
+    group = f"forward-{os.getpid()}"  # connections are processes, to be ended with us
     table = Table("node", "address", *(f"{port} {what}" for port, what in PORTS.items()))
-    programs: list[subprocess.Popen[bytes]] = []
+    programs = {}
+    for node in nodes:
+        if not node.running:
+            raise LabError(f"{node.name} does not run: lab up")
+        address = loopback(node)
+        table.add_row(node.name, address, *(f"{address}:{port}" for port in PORTS))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for node in nodes:
-            if not node.running:
-                raise LabError(f"{node.name} does not run: lab up")
-            programs += [subprocess.Popen(command(node, port)) for port in PORTS]
-            address = loopback(node)
-            table.add_row(node.name, address, *(f"{address}:{port}" for port in PORTS))
+            for port in PORTS:
+                words = cgroup.wrap(group, command(node, port))
+                program = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+                programs[program.pid] = f"{loopback(node)}:{port}"
         console.print(table, "Ctrl-C ends it.")
-        for program in programs:
-            if program.wait():
-                raise LabError("a port is taken on the host's loopback: is a forward running?")
+        ended, _ = os.wait()
+        raise LabError(f"{programs[ended]} is taken on the host: is another forward running?")
     finally:
-        for program in programs:
-            program.terminate()
-            program.wait()
+        cgroup.kill(group)

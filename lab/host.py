@@ -20,20 +20,28 @@ PACKAGES = {
 LEAST_FREE = 4 << 30  # bytes: the image takes 0.9 GB, the nodes less than 1 GB together
 
 
-def check() -> None:
-    """Raises LabError that says in one line what is missing."""
+def check_root() -> None:
+    """Raises LabError unless we are root."""
     if os.geteuid() != 0:
         raise LabError("the lab boots containers: run it as root")
+
+
+def check() -> None:
+    """Raises LabError that says in one line what is missing."""
     if not Path("/etc/debian_version").exists():
         raise LabError("the lab is built from the host's Debian packages: run it on Debian 12")
-    if "overlay" not in Path("/proc/filesystems").read_text():
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text():
         run(["modprobe", "overlay"], check=False)
-    if "overlay" not in Path("/proc/filesystems").read_text():
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text():
         raise LabError("the kernel has no overlayfs: load the module overlay")
-    if not Path("/proc/self/ns/net").exists():
-        raise LabError("the kernel has no network namespaces")
+    for kind in ("net", "pid", "uts", "ipc", "cgroup"):
+        if not Path(f"/proc/self/ns/{kind}").exists():
+            raise LabError(f"the kernel has no {kind} namespaces: the lab cannot run here")
     if not cgroup.hierarchies():
-        raise LabError("no control group hierarchy is mounted on /sys/fs/cgroup")
+        raise LabError("no control group hierarchy is mounted on /sys/fs/cgroup: mount cgroup2")
+    for top in cgroup.hierarchies():
+        if not os.access(top, os.W_OK) or os.statvfs(top).f_flag & os.ST_RDONLY:
+            raise LabError(f"{top} is read-only: a container without privileges cannot be the host")
     free = shutil.disk_usage("/var").free
     if free < LEAST_FREE:
         raise LabError(f"/var has {free >> 20} MiB free, the lab needs {LEAST_FREE >> 20} MiB")
@@ -47,6 +55,8 @@ def missing() -> list[str]:
 def install(packages: list[str]) -> None:
     """Installs packages with the host's own apt."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-q"], timeout=300, env=environment)
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
-    run(command, timeout=900, env=environment)
+    # Another apt may be at work: of an interrupted lab up, or of the host's own timers.
+    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]
+    run([*apt, "update"], timeout=300, env=environment)
+    words = ["install", "-y", "--no-install-recommends", *packages]
+    run([*apt, *words], timeout=900, env=environment)

@@ -6,8 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from . import cgroup
-from .errors import LabError
+from . import cgroup, sources
 from .layout import CACHE, REPO
 from .shell import run
 
@@ -18,51 +17,57 @@ PACKAGES = (
     "resource-agents-paf fence-agents postgresql-15 haproxy python3-psycopg2 python3-jinja2 ncat "
     "psmisc lsof socat curl"
 ).split()
-BUILD = "image"
-"""The control group that the build runs in."""
-NODE_SCRIPT = REPO / "provision" / "node.sh"
+SCRIPTS = [REPO / "provision" / name for name in ("node.sh", "container.sh")]
+NEW = CACHE / "new"
+BUILDER = "builder"
+"""The control group in which the image is built: an interrupted build is found there, and ended."""
 
 
 def path() -> Path:
     """Returns where the image is, or will be: its name tells what it was made of."""
-    recipe = " ".join([SUITE, *PACKAGES]) + NODE_SCRIPT.read_text()
+    recipe = " ".join([SUITE, *PACKAGES]) + "".join(script.read_text() for script in SCRIPTS)
     return CACHE / f"image-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-
-
-def sources() -> list[str]:
-    """Returns the host's apt sources for the suite, as mmdebstrap takes them."""
-    files = sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))
-    files += [file for file in [Path("/etc/apt/sources.list")] if file.exists()]
-    files += sorted(Path("/etc/apt/sources.list.d").glob("*.list"))
-    found = [str(file) for file in files if SUITE in file.read_text(errors="replace")]
-    if not found:
-        raise LabError(
-            f"no apt source of the host offers {SUITE}: add one in /etc/apt/sources.list.d"
-        )
-    return found
 
 
 def build() -> Path:
     """Builds the image if it is not there, in about a minute. Returns its path."""
     target = path()
-    if target.exists():
-        return target
-    cgroup.kill(BUILD)  # a build whose `lab up` was killed
-    for old in CACHE.glob("image-*"):
-        shutil.rmtree(old)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    new = CACHE / "image-new"
-    options = [f"--aptopt={line}" for line in _apt_options()]
-    hook = f'--customize-hook=chroot "$1" bash -s < "{NODE_SCRIPT}"'
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    command += [*options, hook, SUITE, str(new), *sources()]
-    run(cgroup.wrap(BUILD, command), timeout=1800)
-    cgroup.kill(BUILD)
-    new.rename(target)
+    if not target.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(NEW, ignore_errors=True)
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        command += [f"--aptopt={line}" for line in sources.apt_options()]
+        command += [f'--customize-hook=chroot "$1" bash -s < "{script}"' for script in SCRIPTS]
+        command += [SUITE, str(NEW), *sources.find(SUITE)]
+        try:
+            run(cgroup.wrap(BUILDER, command), timeout=1800)
+        finally:
+            stop_build()
+        NEW.rename(target)
     return target
 
 
-def _apt_options() -> list[str]:
-    """Returns the host's own settings for reaching its mirror (proxy, dates, retries)."""
-    lines = run(["apt-config", "dump"]).stdout.splitlines()
-    return [line for line in lines if line.startswith("Acquire::") and '""' not in line]
+def stop_build() -> None:
+    """Ends what is left of an interrupted build."""
+    cgroup.kill(BUILDER)
+
+
+def mounted() -> dict[Path, Path]:
+    """Returns the image below each overlay that is mounted, by the overlay's mount point."""
+    found = {}
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, options, *_ = line.split()
+        for option in options.split(",") if kind == "overlay" else ():
+            name, _, value = option.partition("=")
+            if name == "lowerdir":
+                found[Path(where)] = Path(value)
+    return found
+
+
+def remove_unused(used: set[Path | None]) -> None:
+    """Removes all images but those on which a node stands."""
+    for image in [*CACHE.glob("image-*"), NEW]:
+        if image not in used:
+            shutil.rmtree(image, ignore_errors=True)
+    if not any(CACHE.glob("*")):
+        shutil.rmtree(CACHE, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
+from pathlib import Path
 
+from .errors import LabError
 from .layout import ADDRESSES, PREFIX, SWITCH
 from .shell import run
 
 MASK = 24
+SPACES = Path("/run/netns")
 
 
 def namespace(name: str) -> str:
@@ -17,37 +20,51 @@ def namespace(name: str) -> str:
 
 def existing() -> set[str]:
     """Returns the lab's namespaces that exist."""
-    listed = run(["ip", "-json", "netns", "list"]).stdout
-    names = {item["name"] for item in json.loads(listed or "[]")}
-    return names & {SWITCH, *(namespace(name) for name in ADDRESSES)}
+    return {space for space in (*map(namespace, ADDRESSES), SWITCH) if (SPACES / space).exists()}
 
 
 def up() -> None:
     """Makes what is missing."""
-    there = existing()
-    if SWITCH not in there:
-        run(["ip", "netns", "add", SWITCH])
-    if run(["ip", "-n", SWITCH, "link", "show", "br0"], check=False).returncode:
-        run(["ip", "-n", SWITCH, "link", "add", "br0", "type", "bridge"])
+    _namespace(SWITCH)
+    _link(SWITCH, "br0", "type", "bridge")
     run(["ip", "-n", SWITCH, "link", "set", "br0", "up"])
     for name in ADDRESSES:
-        _plug(name, namespace(name) in there)
+        _plug(name, namespace(name))
 
 
-def _plug(name: str, exists: bool) -> None:
-    space = namespace(name)
-    if not exists:
-        run(["ip", "netns", "add", space])
-    if run(["ip", "-n", space, "link", "show", "eth0"], check=False).returncode:
-        peer = ["peer", "name", name, "netns", SWITCH]
-        run(["ip", "-n", space, "link", "add", "eth0", "type", "veth", *peer])
+def _plug(name: str, space: str) -> None:
+    _namespace(space)
+    _link(space, "eth0", "type", "veth", "peer", "name", name, "netns", SWITCH)
     run(["ip", "-n", SWITCH, "link", "set", name, "master", "br0", "up"])
     run(["ip", "-n", space, "address", "replace", f"{ADDRESSES[name]}/{MASK}", "dev", "eth0"])
     run(["ip", "-n", space, "link", "set", "eth0", "up"])
     run(["ip", "-n", space, "link", "set", "lo", "up"])
 
 
+def _namespace(space: str) -> None:
+    """Makes a network namespace unless it is there."""
+    if not os.path.ismount(SPACES / space):
+        # A name without a namespace is what an `ip netns add` that was killed leaves.
+        (SPACES / space).unlink(missing_ok=True)
+        run(["ip", "netns", "add", space])
+
+
+def _link(space: str, name: str, *kind: str) -> None:
+    """Makes a network device in a namespace unless it is there."""
+    if run(["ip", "-n", space, "link", "show", name], check=False).returncode == 0:
+        return
+    try:
+        run(["ip", "-n", space, "link", "add", name, *kind])
+    except LabError as error:
+        if "nknown device type" in str(error):
+            raise LabError(f"the kernel has no {kind[1]} devices: load {kind[1]}") from error
+        raise
+
+
 def down() -> None:
     """Removes all namespaces of the lab, and with them their links."""
     for space in existing():
         run(["ip", "netns", "delete", space])
+    # The first `ip netns add` on a host leaves this mount, empty now if it was ours.
+    if os.path.ismount(SPACES) and not any(SPACES.iterdir()):
+        run(["umount", str(SPACES)], check=False)

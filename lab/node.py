@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import cgroup, network
+from . import cgroup, image, network
 from .errors import LabError
-from .layout import ADDRESSES, DATABASE_NODES, POWER, RUN, SINK, STATE
+from .layout import ADDRESSES, DATABASE_NODES, POWER, PREFIX, RUN, SINK, STATE
 from .shell import Done, run
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/root",
     "LANG": "C.UTF-8",
 }
 READY = ("running", "degraded")
+NOT_FOR_THE_SINK = ("pcsd.service", "pcsd-ruby.service")
 
 
 class Node:
@@ -57,23 +60,57 @@ class Node:
         leader = self.leader
         return Path(f"/proc/{leader}/root") if leader else self.mount
 
-    def lay_out(self, image: Path) -> None:
-        """Mounts the node's root: the image below, its own writes above."""
+    @property
+    def image(self) -> Path | None:
+        """The image on which the node stands, or None while it has nothing of its own."""
+        link = self.directory / "image"
+        if link.is_symlink() and link.exists():
+            return link.resolve()
+        return image.mounted().get(self.mount)
+
+    def lay_out(self, base: Path) -> None:
+        """Mounts the node's root: its image below (base if it has none yet), its writes above."""
         upper, work = self.directory / "upper", self.directory / "work"
+        if self.image is None:
+            self.remove()  # without its image, what it once wrote is of no use
+        base = self.image or base
+        self.directory.mkdir(parents=True, exist_ok=True)
+        link = self.directory / "image"
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(base)
         for path in (upper, work, self.mount):
             path.mkdir(parents=True, exist_ok=True)
         if not os.path.ismount(self.mount):
-            options = f"lowerdir={image},upperdir={upper},workdir={work}"
-            run(["mount", "-t", "overlay", f"paf-{self.name}", "-o", options, str(self.mount)])
+            options = f"lowerdir={base},upperdir={upper},workdir={work}"
+            run(["mount", "-t", "overlay", f"{PREFIX}{self.name}", "-o", options, str(self.mount)])
         (self.mount / "etc/hostname").write_text(self.name + "\n")
         hosts = ["127.0.0.1 localhost", *(f"{ip} {name}" for name, ip in ADDRESSES.items())]
         (self.mount / "etc/hosts").write_text("\n".join(hosts) + "\n")
+        for unit in NOT_FOR_THE_SINK if self.name == SINK else ():
+            link = self.mount / "etc/systemd/system" / unit
+            if not link.is_symlink():
+                link.symlink_to("/dev/null")
 
-    def boot(self) -> None:
-        """Starts the container; it outlives this process. Returns at once."""
-        if self.running:
-            return
-        cgroup.kill(self.name)  # whatever a container that died has left
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Lets one of us switch the node's power at a time: lab up, or the power daemon."""
+        RUN.mkdir(parents=True, exist_ok=True)
+        with (RUN / f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def boot(self, within: float = 20) -> None:
+        """Starts the container; it outlives this process. Returns once its systemd runs.
+
+        Raises LabError if it does not after `within` s.
+        """
+        with self._alone():
+            if not self.running:
+                cgroup.kill(self.name)  # whatever a container that died has left
+                self._start(within)
+
+    def _start(self, within: float) -> None:
         POWER.mkdir(parents=True, exist_ok=True)
         command = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
@@ -81,8 +118,9 @@ class Node:
             "--timezone=off", f"--network-namespace-path=/run/netns/{network.namespace(self.name)}",
             f"--bind={POWER}:/srv/power", "--boot",
         ]  # fmt: skip
-        with (RUN / f"{self.name}.console").open("ab") as console:
-            subprocess.Popen(
+        log = RUN / f"{self.name}.console"
+        with log.open("ab") as console:
+            container = subprocess.Popen(
                 cgroup.wrap(self.name, command),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
@@ -91,30 +129,49 @@ class Node:
                 close_fds=True,
                 cwd="/",
             )
+        end = time.monotonic() + within
+        while not self.running:
+            if container.poll() is not None or time.monotonic() > end:
+                said = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+                raise LabError(f"{self.name} does not boot: systemd-nspawn said: {said[-1]}")
+            time.sleep(0.05)
 
     def await_ready(self, within: float = 90) -> None:
         """Returns once systemd has started everything. Raises LabError after `within` s."""
         end = time.monotonic() + within
         state = "not there"
-        while time.monotonic() < end:
-            if self.running:
-                state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
-                if state in READY:
-                    return
-            time.sleep(0.2)
+        while self.running and time.monotonic() < end:
+            # It waits by itself, once systemd answers at all.
+            words = ("timeout", str(within), "systemctl", "is-system-running", "--wait")
+            state = self.run(*words, check=False, timeout=within + 5).stdout.strip()
+            if state in READY:
+                return
+            time.sleep(0.1)
         console = RUN / f"{self.name}.console"
         raise LabError(f"{self.name} has not booted in {within:g} s ({state}): see {console}")
 
     def enter(self, *argv: str, user: str | None = None) -> list[str]:
-        """Returns the host's command that runs argv inside the node."""
+        """Returns the host's command that runs argv inside the node.
+
+        It is in the node's control group then, and dies with the node.
+        """
         leader = self.leader
         if leader is None:
             raise LabError(f"{self.name} does not run: lab up")
         environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
         environment.append(f"TERM={os.environ.get('TERM', 'dumb')}")
+        environment.append(f"HOME={self._home(user or 'root')}")
         who = ["runuser", "-u", user, "--"] if user else []
         space = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w"]
-        return [*space, "--", "/usr/bin/env", "-i", *environment, *who, *argv]
+        command = [*space, "--", "/usr/bin/env", "-i", *environment, *who, *argv]
+        return cgroup.wrap(f"{self.name}/{cgroup.ENTERED}", command)
+
+    def _home(self, user: str) -> str:
+        for line in (self.root / "etc/passwd").read_text().splitlines():
+            fields = line.split(":")
+            if fields[0] == user:
+                return fields[5]
+        raise LabError(f"{self.name} has no user {user}")
 
     def run(
         self,
@@ -137,12 +194,14 @@ class Node:
 
     def power_off(self) -> None:
         """Cuts the node's power: every process is killed, nothing is written back."""
-        cgroup.kill(self.name)
+        with self._alone():
+            cgroup.kill(self.name)
 
     def remove(self) -> None:
         """Takes away what is left of a node that does not run."""
         while os.path.ismount(self.mount):
-            run(["umount", "--lazy", str(self.mount)])
+            if run(["umount", str(self.mount)], check=False).returncode:
+                run(["umount", "--lazy", str(self.mount)])  # somebody's shell is in there
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -6,21 +6,53 @@ One line in, one line out, over a Unix socket that every node sees as /srv/power
 
 from __future__ import annotations
 
-import os
+import socket
 import socketserver
 import subprocess
 import sys
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 
+from . import cgroup
 from .errors import LabError
 from .layout import POWER, REPO, RUN
-from .node import NODES, named
+from .node import NODES, Node, named
 
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
-PIDFILE = RUN / "power.pid"
+OUTPUT = RUN / "power.out"
+GROUP = "power"
+"""The daemon's control group: it is found there whatever became of the `lab up` that started it."""
+
+
+def power_off(node: Node) -> None:
+    """Cuts a node's power, as a fencing does: returns once all its processes are gone."""
+    ask(f"off {node.name}")
+
+
+def power_on(node: Node) -> None:
+    """Boots a node that is off. Returns once its systemd runs, which is before it is ready."""
+    ask(f"on {node.name}")
+
+
+def is_running(node: Node) -> bool:
+    """Returns whether the node has power."""
+    return node.running
+
+
+def ask(line: str, within: float = 60) -> str:
+    """Returns the daemon's answer to one line. Raises LabError if it refuses or is not there."""
+    try:
+        with socket.socket(socket.AF_UNIX) as power:
+            power.settimeout(within)
+            power.connect(str(SOCKET))
+            power.sendall(line.encode() + b"\n")
+            answer = power.makefile().readline().strip()
+    except OSError as error:
+        raise LabError(f"the power daemon does not answer ({error}): lab up") from error
+    if not answer or answer.startswith("error"):
+        raise LabError(f"power {line}: {answer.removeprefix('error ') or 'no answer'}")
+    return answer
 
 
 def switch(line: str) -> str:
@@ -35,69 +67,73 @@ def switch(line: str) -> str:
         node.power_off()
     if verb in ("on", "reboot"):
         node.boot()
-    return "on" if node.running or verb in ("on", "reboot") else "off"
+    return "on" if node.running else "off"
 
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         line = self.rfile.readline(200).decode(errors="replace").strip()
+        if not line.startswith(("status", "list")):
+            _log(line)
         try:
             answer = switch(line)
         except LabError as error:
             answer = f"error {error}"
+        except OSError as error:
+            answer = f"error {line}: {error}"
         if not line.startswith(("status", "list")):
-            with LOG.open("a") as log:
-                moment = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-                log.write(f"{moment} {line}: {answer}\n")
+            _log(f"{line}: {answer}")
         self.wfile.write((answer + "\n").encode())
 
 
+def _log(text: str) -> None:
+    """Drills read this: one line when an order comes, one when it is carried out."""
+    with LOG.open("a") as log:
+        moment = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+        log.write(f"{moment} {text}\n")
+
+
 def pid() -> int | None:
-    """Returns the daemon's pid if it runs."""
+    """Returns the daemon's pid if there is one."""
+    return min(cgroup.members(GROUP), default=None)
+
+
+def answers() -> bool:
+    """Returns whether the daemon is at work."""
     try:
-        number = int(PIDFILE.read_text())
-        words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return number if b"lab.power" in words else None
+        return bool(ask("list", within=5))
+    except LabError:
+        return False
 
 
 def start() -> None:
-    """Starts the daemon unless it runs. Returns once it listens."""
-    if pid() is not None:
+    """Starts the daemon unless it answers. Returns once it does."""
+    if answers():
         return
+    stop()
     POWER.mkdir(parents=True, exist_ok=True)
-    SOCKET.unlink(missing_ok=True)
-    with (RUN / "power.out").open("ab") as out:
+    with OUTPUT.open("ab") as out:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "lab.power"],
+            cgroup.wrap(GROUP, [sys.executable, "-m", "lab.power"]),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=REPO,
         )  # fmt: skip
-    PIDFILE.write_text(f"{daemon.pid}\n")
     end = time.monotonic() + 10
-    while not SOCKET.exists():
+    while not answers():
         if time.monotonic() > end or daemon.poll() is not None:
-            raise LabError(f"the power daemon does not start: see {RUN / 'power.out'}")
+            raise LabError(f"the power daemon does not start: see {OUTPUT}")
         time.sleep(0.05)
 
 
 def stop() -> None:
-    """Ends the daemon and waits for it."""
-    number = pid()
-    if number is None:
-        return
-    os.kill(number, 15)
-    end = time.monotonic() + 10
-    while Path(f"/proc/{number}").exists() and pid() is not None:
-        if time.monotonic() > end:
-            os.kill(number, 9)
-        time.sleep(0.05)
+    """Ends the daemon."""
+    cgroup.kill(GROUP)
 
 
 def serve() -> None:
     """Answers until it is killed. One thread a request: a fencing may last for seconds."""
     SOCKET.unlink(missing_ok=True)
     with socketserver.ThreadingUnixStreamServer(str(SOCKET), _Handler) as server:
+        SOCKET.chmod(0o600)
         server.serve_forever()
 
 

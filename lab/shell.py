@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from .errors import LabError
 
 Done = subprocess.CompletedProcess[str]
+Item = TypeVar("Item")
+
+_running: set[int] = set()
 
 
 def run(
@@ -20,22 +27,52 @@ def run(
 ) -> Done:
     """Runs a program and returns what it printed. Raises LabError if it fails and check is set."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
-            input=input,
-            stdin=None if input is not None else subprocess.DEVNULL,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout,
-            check=False,
             env=env,
+            start_new_session=True,  # a process group, to be killed as one
         )
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise LabError(f"no end within {timeout:g} s: {' '.join(command)}") from error
-    if check and done.returncode:
-        words = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-400:]
-        raise LabError(f"{' '.join(command)[-200:]} ended with {done.returncode}: {words}")
-    return done
+    _running.add(process.pid)
+    try:
+        out, err = process.communicate(input, timeout)
+    except BaseException as error:
+        # The whole group: what nsenter started would go on inside the node.
+        _kill(process.pid)
+        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            what = " ".join(command)[-200:]
+            raise LabError(f"no end within {timeout:g} s: {what}") from error
+        raise
+    finally:
+        _running.discard(process.pid)
+    if check and process.returncode:
+        words = " ".join((err.strip() or out.strip()).split())[-400:]
+        raise LabError(f"{' '.join(command)[-200:]} ended with {process.returncode}: {words}")
+    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+
+def together(work: Callable[[Item], object], items: Iterable[Item]) -> None:
+    """Does the work on all items at a time. Raises what the first that failed raised."""
+    with ThreadPoolExecutor() as pool:
+        try:
+            for _ in pool.map(work, items):
+                pass
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for pid in list(_running):
+                _kill(pid)
+            raise
+
+
+def _kill(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -5,6 +5,5 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 if [ ! -e /etc/corosync/corosync.conf ]; then
-    pcs cluster setup "$CLUSTER" "${NODE_LIST[@]}"
+    pcs cluster setup "$CLUSTER" "${NODE_LIST[@]}" --enable
 fi
-pcs cluster enable --all

@@ -9,11 +9,12 @@ set -euo pipefail
 
 cib=/var/lib/pacemaker/cib/cib.xml
 if [ -n "${DC_DEADTIME:-}" ] && [ ! -e "$cib" ]; then
-    cibadmin --empty >"$cib"
-    CIB_file=$cib crm_attribute --type crm_config --name dc-deadtime --update "$DC_DEADTIME"
-    CIB_file=$cib crm_attribute --type crm_config --name load-threshold \
+    cibadmin --empty >"$cib.new"
+    CIB_file=$cib.new crm_attribute --type crm_config --name dc-deadtime --update "$DC_DEADTIME"
+    CIB_file=$cib.new crm_attribute --type crm_config --name load-threshold \
         --update "${LOAD_THRESHOLD:-0%}"
-    chown hacluster:haclient "$cib"
-    chmod 600 "$cib"
-    rm -f "$cib.sig"
+    chown hacluster:haclient "$cib.new"
+    chmod 600 "$cib.new"
+    rm -f "$cib.sig" "$cib.new.sig"
+    mv "$cib.new" "$cib" # whole or not at all
 fi

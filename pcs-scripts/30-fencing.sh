@@ -6,9 +6,8 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 read -ra options <<<"$FENCE_OPTIONS"
-if ! have_resource fence; then
+if ! have "//primitive[@id='fence']"; then
     cib stonith create fence "$FENCE_AGENT" "pcmk_host_list=$NODES" "${options[@]}" \
         op monitor interval=60s timeout=30s
 fi
-cib property set stonith-enabled=true
-cib property set no-quorum-policy=stop
+cib property set stonith-enabled=true no-quorum-policy=stop

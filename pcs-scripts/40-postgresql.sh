@@ -80,8 +80,11 @@ SQL
 case ${1:-} in
 primary)
     if [ ! -s "$PGDATA/PG_VERSION" ]; then
-        install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")" "$PGDATA"
-        as_postgres "$PGBIN/initdb" -D "$PGDATA" --data-checksums >/dev/null
+        install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")"
+        rm -rf "$PGDATA.new"
+        as_postgres "$PGBIN/initdb" -D "$PGDATA.new" --data-checksums >/dev/null
+        rm -rf "$PGDATA"
+        mv "$PGDATA.new" "$PGDATA" # whole or not at all
     fi
     configure
     pg_ctl status >/dev/null || pg_ctl -l /dev/null start

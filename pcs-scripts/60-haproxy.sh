@@ -5,18 +5,18 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 read -ra options <<<"${HAPROXY_OPTIONS:-}"
-if ! have_resource haproxy; then
+# A HAProxy that failed is tried again without end; it must never be given up for good.
+if ! have "//primitive[@id='haproxy']"; then
     cib resource create haproxy ocf:paf:haproxy "${options[@]}" \
         op start timeout=30s op stop timeout=30s \
         op promote timeout=30s op demote timeout=30s \
         op monitor interval=4s timeout=20s role=Promoted \
         op monitor interval=5s timeout=20s role=Unpromoted \
         op notify timeout=10s \
+        meta migration-threshold=INFINITY \
         promotable
 fi
 cib resource meta haproxy-clone notify=true interleave=true
-# A HAProxy that failed is tried again without end; it must never be given up for good.
-cib resource meta haproxy migration-threshold=INFINITY
 # Above this load Pacemaker runs the actions of all nodes one after another, notifications too: a
 # switchover then takes several times as long, and PAF's demote may overtake our pre-demote. A
 # database server is often that busy. 0% switches it off.

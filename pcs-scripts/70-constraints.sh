@@ -5,11 +5,11 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 # influence=false: a HAProxy that cannot run on the primary's node must not move the primary.
-if ! cib constraint colocation config | grep -q 'haproxy-clone'; then
+if ! have "//rsc_colocation[@rsc='haproxy-clone']"; then
     cib constraint colocation add Promoted haproxy-clone with Promoted pgsqld-clone INFINITY \
         influence=false
 fi
 # Not symmetrical: PAF's demote must never wait for HAProxy, through which the last WAL flows.
-if ! cib constraint order config | grep -q 'haproxy-clone'; then
+if ! have "//rsc_order[@then='haproxy-clone']"; then
     cib constraint order promote pgsqld-clone "then" promote haproxy-clone symmetrical=false
 fi

@@ -19,6 +19,8 @@ cib() {
     if [ -n "$CIB" ]; then pcs -f "$CIB" "$@"; else pcs "$@"; fi
 }
 
-have_resource() {
-    cib resource config "$1" >/dev/null 2>&1 || cib stonith config "$1" >/dev/null 2>&1
+# Whether the cluster's configuration has something, by XPath. Not with pcs, which needs 0.6 s.
+have() {
+    if [ -n "$CIB" ]; then local -x CIB_file=$CIB; fi
+    cibadmin --query --xpath "$1" >/dev/null 2>&1
 }

@@ -4,11 +4,26 @@ set -euo pipefail
 
 source=${1:?the source tree}
 root=${2:-}
-share=$root/usr/share/paf-haproxy
+share=/usr/share/paf-haproxy
+agent=$root/usr/lib/ocf/resource.d/paf/haproxy
 
-install -d "$share/paf_haproxy" "$share/templates" "$root/usr/lib/ocf/resource.d/paf"
-install -m 644 "$source"/lib/paf_haproxy/*.py "$share/paf_haproxy/"
-install -m 644 "$source"/haproxy/* "$share/templates/"
-install -m 755 "$source/agents/haproxy" "$root/usr/lib/ocf/resource.d/paf/haproxy"
+# Pacemaker may run the agent at any moment: everything is made beside its place, then moved there.
+into_place() {
+    rm -rf "$1.old"
+    if [ -e "$1" ]; then mv "$1" "$1.old"; fi
+    mv "$1.new" "$1"
+    rm -rf "$1.old"
+}
+
+new=$root$share/paf_haproxy.new
+rm -rf "$new" "$root$share/templates.new"
+install -d "$new" "$root$share/templates.new" "$(dirname "$agent")"
+install -m 644 "$source"/lib/paf_haproxy/*.py "$new/"
+install -m 644 "$source"/haproxy/* "$root$share/templates.new/"
 # Byte-compiled: a notify is the faster for it.
-python3 -m compileall -q -f -s "$root" "$share/paf_haproxy"
+/usr/bin/python3 -m compileall -q -f -s "$new" -p "$share/paf_haproxy" "$new"
+
+into_place "$root$share/paf_haproxy"
+into_place "$root$share/templates"
+install -m 755 "$source/agents/haproxy" "$agent.new"
+mv "$agent.new" "$agent"

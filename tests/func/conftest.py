@@ -30,7 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def directory() -> Iterator[Path]:
     """A directory that everyone may pass: postgres and haproxy have their sockets in it."""
-    path = Path(tempfile.mkdtemp(prefix="paf-"))
+    memory = Path("/dev/shm")  # instances are copied often, and need no disk
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 1 << 30
+    path = Path(tempfile.mkdtemp(prefix="paf-", dir=memory if roomy else None))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)

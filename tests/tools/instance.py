@@ -78,7 +78,7 @@ class Instance:
     def build(self) -> None:
         """Makes a new instance, stopped."""
         self._directories()
-        as_postgres(program("initdb"), "-D", str(self.data), "-N", "-A", "trust")
+        as_postgres(program("initdb"), "-D", str(self.data), "-N", "-A", "trust", "--wal-segsize=1")
         self.configure()
 
     def copy(self, primary: Instance) -> None:
