@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 # What is parsed is what Pacemaker's tools print on our own nodes (S314).
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +53,8 @@ def parse_status(text: str) -> ClusterState:
     clones = {clone.get("id", ""): _clone(clone) for clone in root.iter("clone")}
     failures = [
         f"{failure.get('op_key', failure.get('task', '?'))} on {failure.get('node')}:"
-        f" {failure.get('exitstatus')} {failure.get('exitreason') or ''}".rstrip()
+        # Pacemaker 2.1.5 escapes the reason twice.
+        f" {failure.get('exitstatus')} {html.unescape(failure.get('exitreason') or '')}".rstrip()
         for failure in root.iter("failure")
     ]
     name = dc.get("name", "") if dc is not None else ""

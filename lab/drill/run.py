@@ -32,7 +32,7 @@ def perform(
     stage = Stage(nodes, settings, directory, view)
     with stage.watched():
         stage.say("wait until the cluster is healthy")
-        before = stage.await_healthy()
+        before = stage.begin()
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
         expected = drill.expected(stage)
         password = secrets.token_hex(16)

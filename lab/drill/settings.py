@@ -52,6 +52,8 @@ class Settings:
     """s of undisturbed work after the cluster is whole again."""
     deadline: float = 90
     """s until the cluster must be healthy: before the event, and again after it."""
+    patience_with_leftovers: float = 10
+    """s until what keeps a cluster from being healthy before the event is taken to be left over."""
     bars: Bars = field(default_factory=Bars)
 
     @property

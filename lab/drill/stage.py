@@ -193,7 +193,23 @@ class Stage:
             streaming,
         )
 
-    def await_healthy(self, primary: str | None = None, moving: bool = False) -> cluster.Snapshot:
+    def begin(self) -> cluster.Snapshot:
+        """Returns once the cluster is whole. Raises LabError with what it lacks.
+
+        What a drill that was killed, or a crash, has left in Pacemaker is taken away.
+        """
+        try:
+            return self.await_healthy(within=self.settings.patience_with_leftovers)
+        except LabError as lacking:
+            self.say(f"take away what was left: {lacking}")
+        for resource in (self.settings.pgsql_clone, self.settings.haproxy_clone):
+            commands.clear(self.anyone, resource)
+            commands.cleanup(self.anyone, resource)
+        return self.await_healthy()
+
+    def await_healthy(
+        self, primary: str | None = None, moving: bool = False, within: float | None = None
+    ) -> cluster.Snapshot:
         """Returns once the cluster is whole. Raises LabError with what it lacks.
 
         moving: the constraint of a move may still be there.
@@ -207,7 +223,7 @@ class Stage:
             both = self.settings.pgsql_clone, self.settings.haproxy_clone
             return cluster.unhealthy(last[0], self.names, *both, primary)
 
-        self.wait(lacking, every=ASK_EVERY)
+        self.wait(lacking, within, every=ASK_EVERY)
         return last[0]
 
     def fell_silent(self, node: str) -> bool:

@@ -78,7 +78,7 @@ def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:
     assert not [line for line in bad if "lack of quorum" not in line]
     for element in (
         'id="haproxy-clone"', 'id="pgsqld-clone"', 'influence="false"', 'symmetrical="false"',
-        'type="pgsqlms"', 'provider="paf"', 'name="notify" value="true"',
+        'then-action="demote"', 'type="pgsqlms"', 'provider="paf"', 'name="notify" value="true"',
     ):  # fmt: skip
         assert element in said
 
