@@ -226,7 +226,11 @@ def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
 
 
 def mend() -> None:
-    """Takes back what keeps resources off a node for good: failures, moves, bans, standby."""
+    """Takes back what keeps a node or its resources out for good: a Pacemaker that stays down, as
+    it does when it hears of its own fencing; failures, moves, bans, standby."""
+    for node in NODES:
+        if node.running:
+            node.run("systemctl", "start", "corosync", "pacemaker", check=False)
     node = NODES[0]
     for resource in ("pgsqld-clone", "haproxy-clone"):
         node.run("crm_resource", "--clear", "--resource", resource, check=False)

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,6 +197,14 @@ class Node:
         """Cuts the node's power: every process is killed, nothing is written back."""
         with self._alone():
             cgroup.kill(self.name)
+
+    def reset(self, off: threading.Event, seconds: float) -> None:
+        """Cuts the power, sets `off`, and boots the node `seconds` later, not sooner."""
+        with self._alone():
+            cgroup.kill(self.name)
+            off.set()
+            time.sleep(seconds)
+            self._start(within=20)
 
     def remove(self) -> None:
         """Takes away what is left of a node that does not run."""

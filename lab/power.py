@@ -10,7 +10,9 @@ import socket
 import socketserver
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 
 from . import cgroup
@@ -21,6 +23,9 @@ from .node import NODES, Node, named
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
+FIRMWARE = 6.0
+"""s between power and boot after a reset. A node that is back before the cluster is done with its
+loss is told of its own fencing, and stays down (pacemakerd's exit code 100)."""
 GROUP = "power"
 """The daemon's control group: it is found there whatever became of the `lab up` that started it."""
 
@@ -63,11 +68,30 @@ def switch(line: str) -> str:
     if len(words) != 2 or words[0] not in ("status", "off", "on", "reboot"):
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])
-    if verb in ("off", "reboot"):
+    if verb == "reboot":
+        return _reset(node)
+    if verb == "off":
         node.power_off()
-    if verb in ("on", "reboot"):
+    if verb == "on":
         node.boot()
     return "on" if node.running else "off"
+
+
+def _reset(node: Node) -> str:
+    """Cuts a node's power and returns; it boots by itself once its firmware is through."""
+    off = threading.Event()
+    boot = threading.Thread(target=_logged, args=(node.reset, off, FIRMWARE), daemon=True)
+    boot.start()
+    if not off.wait(30):
+        raise LabError(f"{node.name} does not go off")
+    return "off"
+
+
+def _logged(work: Callable[..., None], *arguments: object) -> None:
+    try:
+        work(*arguments)
+    except LabError as error:
+        _log(f"error {error}")
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -6,22 +6,20 @@ import os
 import pwd
 import sys
 
-from . import log, pacemaker, process, render, rolefile, runtime
-from .cluster import ClusterView
+from . import log, pacemaker, process, render, rolefile, runtime, stats
+from .beliefs import learn, remembered
+from .monitor import monitor
 from .notify import describe, project
 from .ocf import (
     ERR_CONFIGURED,
     ERR_INSTALLED,
     ERR_PERM,
     NOT_RUNNING,
-    RUNNING_PROMOTED,
     SUCCESS,
     AgentError,
 )
 from .params import Params, parse, parse_leniently
 from .rolefile import Role
-from .routing import PROD, commands, wanted
-from .run import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def perform(context: Context) -> int:
     if context.action == "stop":
         return stop(context)
     if context.action == "monitor":
-        return monitor(context)
+        return monitor(lenient(context), context.timeout - RESERVE)
     if context.action == "demote":
         return demote(context)
     params = parse(context.parameters)
@@ -104,30 +102,15 @@ def start(context: Context, params: Params) -> int:
     return SUCCESS
 
 
-def learn(params: Params) -> ClusterView | None:
-    """Returns who is primary as Pacemaker knows it, or None if it does not answer."""
-    try:
-        found = pacemaker.promoted(params.pgsql_clone)
-    except CommandError as error:
-        log.warning(f"Pacemaker does not tell where {params.pgsql_clone} is promoted: {error}")
-        return None
-    return ClusterView(found[0] if len(found) == 1 else None)
-
-
-def remembered(params: Params) -> Role:
-    """Returns the role file's content; what cannot be believed is said and forgotten."""
-    try:
-        return rolefile.load(params.statedir) or Role(ClusterView())
-    except AgentError as error:
-        log.warning(error.reason)
-        return Role(ClusterView())
-
-
 def stop(context: Context) -> int:
     """Ends HAProxy, also where the parameters have become wrong: a failed stop means fencing."""
     params = lenient(context)
     process.stop(params, context.timeout - RESERVE)
-    for leftover in (rolefile.path(params.statedir), runtime.admin_socket(params.statedir)):
+    for leftover in (
+        rolefile.path(params.statedir),
+        runtime.admin_socket(params.statedir),
+        process.due_path(params),
+    ):
         try:
             os.unlink(leftover)
         except FileNotFoundError:
@@ -142,43 +125,6 @@ def stop(context: Context) -> int:
 def lenient(context: Context) -> Params:
     """Returns the parameters, the default of each that cannot be read; for probes and stops."""
     return parse_leniently(context.parameters, log.warning)
-
-
-def monitor(context: Context) -> int:
-    """Sees that HAProxy answers, and that it holds what it should hold; mends what it does not."""
-    params = lenient(context)
-    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
-    try:
-        have, up = haproxy.servers()
-    except runtime.NotServing as error:
-        if process.find(params):
-            raise AgentError(f"{error.reason}, but its process is there") from error
-        return NOT_RUNNING
-    role = remembered(params)
-    view = role.view
-    if not view.settled or (PROD, view.primary or "") not in up:
-        view = reconsider(params, role)
-    want = wanted(view, sorted({node for _, node in have}))
-    lines = commands(have, want)
-    if lines:
-        log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
-        for objection in haproxy.run(lines):
-            log.warning(f"monitor: HAProxy objects: {objection}")
-    return RUNNING_PROMOTED if role.promoted else SUCCESS
-
-
-def reconsider(params: Params, role: Role) -> ClusterView:
-    """Returns the view to follow where the remembered one serves nobody: Pacemaker's, unless a
-    transition is under way whose notifications are still to come.
-    """
-    if not pacemaker.idle():
-        return role.view
-    view = learn(params)
-    if view is None or view == role.view:
-        return role.view
-    log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
-    rolefile.save(params.statedir, Role(view, role.promoted, "monitor"))
-    return view
 
 
 def promote(context: Context, params: Params) -> int:
@@ -210,10 +156,18 @@ def running(params: Params) -> Role:
 
 
 def reload(context: Context, params: Params) -> int:
-    """Puts a new configuration into use; open sessions go on in the old process."""
+    """Puts a new configuration into use; open sessions go on in the old process.
+
+    While clients wait for a primary, the next monitor that finds none waiting does it: the old
+    process asks its servers no more, and whoever waits in it would wait in vain.
+    """
     role = running(params)
     validate_all(context, params)
     render.install(params, context.node)
+    if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+        process.put_off_reload(params)
+        log.info(f"{context.action}: clients wait for a primary; HAProxy is reloaded after that")
+        return SUCCESS
     process.launch(params, context.timeout - RESERVE)
     log.info(f"{context.action}: {describe(project(params.statedir, role.view))}")
     return SUCCESS

@@ -13,12 +13,12 @@ keeps it in step with PAF: pool prod leads to the primary, pool stdby to the sta
 node and without a virtual IP. Use it as a promotable clone with notify=true, its promoted role
 colocated with PAF's (influence=false), and promoted after it (symmetrical=false)."""
 
-# name, timeout in s, role and interval in s of a recurring action. reload-agent, which there is, is
-# left out: the DTD of resource-agents does not know it.
+# name, timeout in s, role and interval in s of a recurring action.
 ACTIONS: tuple[tuple[str, int, str, int], ...] = (
     ("start", 30, "", 0),
     ("stop", 30, "", 0),
     ("reload", 30, "", 0),
+    ("reload-agent", 30, "", 0),
     ("promote", 30, "", 0),
     ("demote", 30, "", 0),
     ("monitor", 20, "Promoted", 4),
@@ -27,6 +27,14 @@ ACTIONS: tuple[tuple[str, int, str, int], ...] = (
     ("meta-data", 5, "", 0),
     ("validate-all", 20, "", 0),
 )
+
+
+# What a HAProxy that runs cannot change: it is found by these.
+FIXED = ("haproxy", "statedir")
+
+
+def _reloadable(name: str) -> str:
+    return "" if name in FIXED else ' reloadable="1"'
 
 
 def metadata() -> str:
@@ -44,7 +52,7 @@ def metadata() -> str:
         text = escape(parameter.text)
         default = f" default={quoteattr(parameter.default)}" if parameter.default else ""
         lines += [
-            f'<parameter name="{parameter.name}" required="0">',
+            f'<parameter name="{parameter.name}" required="0"{_reloadable(parameter.name)}>',
             f'<longdesc lang="en">{text}.</longdesc>',
             f'<shortdesc lang="en">{text.partition(";")[0].partition(". ")[0]}</shortdesc>',
             f'<content type="{parameter.kind}"{default}/>',

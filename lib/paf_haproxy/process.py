@@ -49,6 +49,22 @@ def _here(pid: str) -> bool:
         return True  # it cannot be told
 
 
+def due_path(params: Params) -> str:
+    """Returns the file that is there while a reload is due."""
+    return str(params.statedir) + "/reload-due"
+
+
+def reload_is_due(params: Params) -> bool:
+    """Returns whether HAProxy still runs with a configuration that has been replaced."""
+    return os.path.exists(due_path(params))
+
+
+def put_off_reload(params: Params) -> None:
+    """Remembers that the new configuration is still to be put into use."""
+    with open(due_path(params), "w", encoding="ascii"):
+        pass
+
+
 def launch(params: Params, timeout: float) -> None:
     """Starts HAProxy, or replaces the running one without closing its ports or sessions.
 
@@ -65,6 +81,8 @@ def launch(params: Params, timeout: float) -> None:
     while True:
         try:
             if pid(haproxy) not in old:
+                if reload_is_due(params):
+                    os.unlink(due_path(params))
                 return
         except AgentError:
             pass

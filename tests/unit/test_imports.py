@@ -55,8 +55,9 @@ LAYERS = [
     {"routing"},
     {"params"},
     {"paf", "runtime", "rolefile", "pacemaker", "metadata", "postgres"},
-    {"render", "notify"},
+    {"render", "notify", "stats", "beliefs"},
     {"process"},
+    {"monitor"},
     {"actions"},
     {"main"},
 ]

@@ -1,0 +1,32 @@
+"""What this node believes of the cluster: its memory, and Pacemaker's present word."""
+
+from __future__ import annotations
+
+from . import log, pacemaker, rolefile
+from .cluster import ClusterView
+from .ocf import AgentError
+from .rolefile import Role
+from .run import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
+
+
+def learn(params: Params) -> ClusterView | None:
+    """Returns who is primary as Pacemaker knows it, or None if it does not answer."""
+    try:
+        found = pacemaker.promoted(params.pgsql_clone)
+    except CommandError as error:
+        log.warning(f"Pacemaker does not tell where {params.pgsql_clone} is promoted: {error}")
+        return None
+    return ClusterView(found[0] if len(found) == 1 else None)
+
+
+def remembered(params: Params) -> Role:
+    """Returns the role file's content; what cannot be believed is said and forgotten."""
+    try:
+        return rolefile.load(params.statedir) or Role(ClusterView())
+    except AgentError as error:
+        log.warning(error.reason)
+        return Role(ClusterView())

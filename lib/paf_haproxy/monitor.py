@@ -1,0 +1,80 @@
+"""The monitor action: HAProxy is there, and holds what it should hold; else it is mended."""
+
+from __future__ import annotations
+
+from . import log, pacemaker, process, rolefile, runtime, stats
+from .beliefs import learn, remembered
+from .notify import describe, project
+from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
+from .rolefile import Role
+from .routing import PROD, commands, wanted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .cluster import ClusterView
+    from .params import Params
+
+
+def monitor(params: Params, timeout: float) -> int:
+    """Returns the instance's state as an exit code. timeout: s that may pass.
+
+    Raises AgentError if HAProxy is there but does not answer.
+    """
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    try:
+        have, up = haproxy.servers()
+    except runtime.NotServing as error:
+        if process.find(params):
+            raise AgentError(f"{error.reason}, but its process is there") from error
+        return NOT_RUNNING
+    role = remembered(params)
+    view = role.view
+    serving = (PROD, view.primary or "") in up
+    if not view.settled or not serving:
+        view = reconsider(params, role)
+    lines = commands(have, wanted(view, sorted({node for _, node in have})))
+    if lines:
+        log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
+        for objection in haproxy.run(lines):
+            log.warning(f"monitor: HAProxy objects: {objection}")
+    elif view.settled and not serving:
+        vouch(haproxy, params, view)
+    if process.reload_is_due(params) and not stats.waiting(haproxy):
+        process.launch(params, timeout)
+        log.info(
+            f"monitor: the reload that had to wait: {describe(project(params.statedir, view))}"
+        )
+    return RUNNING_PROMOTED if role.promoted else SUCCESS
+
+
+def reconsider(params: Params, role: Role) -> ClusterView:
+    """Returns the view to follow where the remembered one serves nobody: Pacemaker's, unless a
+    transition is under way whose notifications are still to come.
+    """
+    if not pacemaker.idle():
+        return role.view
+    view = learn(params)
+    if view is None or view == role.view:
+        return role.view
+    log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
+    rolefile.save(params.statedir, Role(view, role.promoted, "monitor"))
+    return view
+
+
+def vouch(haproxy: runtime.Runtime, params: Params, view: ClusterView) -> None:
+    """Lets clients reach a primary whose own HAProxy is gone, so that nobody there says what
+    PostgreSQL is: PAF has promoted it, Pacemaker is idle and says so, and the ordinary check still
+    sees whether it answers.
+    """
+    server = PROD, view.primary or ""
+    if (
+        view.primary
+        and stats.silent(haproxy, server)
+        and pacemaker.idle()
+        and learn(params) == view
+    ):
+        log.warning(
+            f"monitor: HAProxy on {view.primary} is gone; Pacemaker vouches for its primary"
+        )
+        for objection in haproxy.run([f"set server {'/'.join(server)} agent up"]):
+            log.warning(f"monitor: HAProxy objects: {objection}")
