@@ -15,7 +15,6 @@ from .shell import together
 
 CIB = "/root/cluster.cib"
 COROSYNC = "etc/corosync/corosync.conf"
-ENABLED = "etc/systemd/system/multi-user.target.wants/pacemaker.service"
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
 SINK_CONF = """\
@@ -151,12 +150,10 @@ def configure() -> None:
 
 def start() -> None:
     """Starts the cluster on nodes that are set up."""
-    if not all((node.root / ENABLED).is_symlink() for node in NODES):
-        NODES[0].run("pcs", "cluster", "enable", "--all")
     if online(NODES[0]):
         return
     together(lambda node: script(node, "22-first-election"), NODES)
-    # They start it themselves when they boot; and this is faster than pcsd.
+    # This is faster than pcsd.
     together(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES)
     end = time.monotonic() + 90
     while not online(NODES[0]):

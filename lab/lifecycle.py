@@ -64,7 +64,7 @@ def up(step: Step) -> str:
 def _boot(node: Node, base: Path) -> None:
     node.lay_out(base)
     if node is not LOG_SINK and not node.running:
-        agent.install(node)  # a node of a cluster starts Pacemaker, and the agent, when it boots
+        agent.install(node)  # Pacemaker may be enabled, and run it at once
     node.boot()
     node.await_ready()
 

@@ -23,6 +23,7 @@ from .node import NODES, Node, named
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
+REFUSAL = RUN / "power-refuses"
 FIRMWARE = 6.0
 """s between power and boot after a reset. A node that is back before the cluster is done with its
 loss is told of its own fencing, and stays down (pacemakerd's exit code 100)."""
@@ -43,6 +44,14 @@ def power_on(node: Node) -> None:
 def is_running(node: Node) -> bool:
     """Returns whether the node has power."""
     return node.running
+
+
+def refuse(whether: bool) -> None:
+    """Lets every order to the switch fail, or not."""
+    if whether:
+        REFUSAL.touch()
+    else:
+        REFUSAL.unlink(missing_ok=True)
 
 
 def ask(line: str, within: float = 60) -> str:
@@ -68,6 +77,8 @@ def switch(line: str) -> str:
     if len(words) != 2 or words[0] not in ("status", "off", "on", "reboot"):
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])
+    if verb != "status" and REFUSAL.exists():
+        raise LabError("the switch is out of order: it was told to refuse")
     if verb == "reboot":
         return _reset(node)
     if verb == "off":

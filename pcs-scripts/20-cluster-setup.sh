@@ -4,6 +4,9 @@ set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
+# Not enabled at boot, as PAF's documentation advises: a node that was lost may hold a primary that
+# crashed, which PAF refuses to demote or stop; Pacemaker would fence it again and again. Somebody
+# looks at it, rebuilds it if need be, and starts the cluster on it.
 if [ ! -e /etc/corosync/corosync.conf ]; then
-    pcs cluster setup "$CLUSTER" "${NODE_LIST[@]}" --enable
+    pcs cluster setup "$CLUSTER" "${NODE_LIST[@]}"
 fi

@@ -44,7 +44,7 @@ class Client(threading.Thread):
         self.writes = kind != "reader"
         self.keeps = keeps
         self.every = settings["every"][kind]
-        self.most = settings["most"]
+        self.sequences = range(settings["first"], settings["first"] + settings["most"])
         self.target = dict(settings["connect"], application_name="drill-" + kind)
         self.target["port"] = settings["prod_port" if self.writes else "stdby_port"]
         self.connection: Any = None
@@ -52,7 +52,7 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         due = time.monotonic()
-        for sequence in range(1, self.most + 1):
+        for sequence in self.sequences:
             # What was late is not made up for: after a hold there is no burst.
             due = max(due + self.every, time.monotonic())
             self.attempt(sequence)

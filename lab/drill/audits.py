@@ -6,15 +6,30 @@ something before the event and after it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from . import figures
-from .records import ACK, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, UP, Attempt, Records
+from .records import (
+    ACK,
+    CONNECTING,
+    FAILED,
+    MISROUTED,
+    PRIMARY,
+    REFUSED,
+    SESSION,
+    UNKNOWN,
+    UP,
+    Attempt,
+    Records,
+)
 
 Row = tuple[str, int]
 """A write: client and sequence, e.g. ('srv1/session', 17)."""
 
+RATIO = "write outage / PostgreSQL's absence"
+THROUGH_HAPROXY = "127.0.0.1:5432"
 LEAST = 5
 """Acknowledged attempts that every client must have before the event, and again at the end."""
 
@@ -51,6 +66,12 @@ class Evidence:
     rows: Mapping[Row, float | None]
     """What the table held afterwards on the primary, and when it was committed if that is known."""
     fencings: int
+    died: frozenset[str] = frozenset()
+    """Nodes that went down meanwhile: what their own clients saw is not HAProxy's doing."""
+    receivers: Mapping[str, str] = field(default_factory=dict)
+    """Standby -> where it streams from afterwards, as host:port."""
+    leftovers: tuple[str, ...] = ()
+    """What is left on the nodes that should not be, in words."""
     load: float = 0.0
     """Load average per CPU when the event began. Pacemaker throttles its actions from 0.96 on
     (1.2 times its load-threshold of 80 %), and what it then does one after the other it does
@@ -96,11 +117,18 @@ def clients_ran(evidence: Evidence) -> Finding:
     return Finding("clients at work before and after", passed, value, "all", "; ".join(idle[:3]))
 
 
-def new_connections(evidence: Evidence) -> Finding:
-    """No new connection was refused, failed, or lost before its answer."""
-    new = [each for each in evidence.seen.attempts if each.new]
+def new_connections(evidence: Evidence, most: int = 0) -> Finding:
+    """No client of a node that lived had more than `most` new connections refused, failed, or lost
+    before their answer.
+    """
+    new = [each for each in evidence.seen.attempts if each.new and each.node not in evidence.died]
     bad = [each for each in new if each.outcome in (REFUSED, FAILED, UNKNOWN)]
-    return _count("new connections refused, failed or lost", bad, among=f" of {len(new)}")
+    name = "new connections refused, failed or lost"
+    if most == 0:
+        return _count(name, bad, among=f" of {len(new)}")
+    worst = max(Counter(each.client for each in bad).values(), default=0)
+    finding = _count(name, bad, among=f" of {len(new)}, at most {worst} a client")
+    return replace(finding, passed=worst <= most, bar=f"{most} a client")
 
 
 def misrouted_writes(evidence: Evidence) -> Finding:
@@ -147,8 +175,63 @@ def one_timeline(evidence: Evidence) -> Finding:
     return _count("writes acknowledged on two timelines", bad)
 
 
-def fencings(evidence: Evidence) -> Finding:
-    return Finding("fencings", evidence.fencings == 0, str(evidence.fencings), "0")
+def fencings(evidence: Evidence, most: int = 0) -> Finding:
+    return Finding("fencings", evidence.fencings <= most, str(evidence.fencings), f"{most}")
+
+
+def failed_over(evidence: Evidence) -> Finding:
+    """Another node is primary than before."""
+    passed = evidence.expected != evidence.primary
+    value = f"{evidence.primary} -> {evidence.expected}"
+    return Finding("primary moved", passed, value, "yes")
+
+
+def replication(evidence: Evidence) -> Finding:
+    """Every standby streams through its own HAProxy."""
+    standbys = sorted(set(evidence.addresses) - {evidence.expected})
+    bad = [
+        f"{name} from {evidence.receivers.get(name, 'nobody')}"
+        for name in standbys
+        if evidence.receivers.get(name) != THROUGH_HAPROXY
+    ]
+    value = f"{len(standbys) - len(bad)} of {len(standbys)}"
+    name = "standbys that stream through HAProxy"
+    return Finding(name, not bad and bool(standbys), value, "all", ", ".join(bad))
+
+
+def tidy(evidence: Evidence) -> Finding:
+    """No process, socket or file is left that a cluster at rest does not have."""
+    value = str(len(evidence.leftovers))
+    shown = "; ".join(evidence.leftovers[:3])
+    return Finding("left over", not evidence.leftovers, value, "0", shown)
+
+
+def served_again(evidence: Evidence, within: float) -> Finding:
+    """Connecting clients of the nodes that lived wrote again soon after the new primary had left
+    recovery.
+    """
+    name = "writes again after the new primary left recovery"
+    what = evidence.change
+    if what is None:
+        return Finding(name, False, "no change of primary seen", f"{within:g} s")
+    found = {
+        client: outage.first - what.out_of_recovery
+        for client, outage in figures.outages(evidence.seen, what, evidence.addresses).items()
+        if client.partition("/")[0] not in evidence.died
+    }
+    worst = max(found.values(), default=float("inf"))
+    return Finding(name, worst <= within, f"{worst:.2f} s", f"{within:g} s")
+
+
+def served_within(evidence: Evidence, within: float) -> Finding:
+    """No connecting client of a node that lived was without an acknowledged write for longer."""
+    found = {
+        client: length
+        for client, length in figures.stalls(evidence.seen).items()
+        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died
+    }
+    worst = max(found.values(), default=float("inf"))
+    return Finding("longest without a write", worst <= within, f"{worst:.2f} s", f"{within:g} s")
 
 
 def moved(evidence: Evidence) -> Finding:
@@ -199,6 +282,27 @@ def undisturbed(evidence: Evidence, nodes: frozenset[str]) -> Finding:
     return finding if of_interest else Finding(finding.name, False, "none made", "0")
 
 
+def writers_undisturbed(evidence: Evidence) -> Finding:
+    """Writers of the nodes that lived saw nothing, but that a synchronous standby was lost."""
+    writes = [
+        each
+        for each in evidence.seen.attempts
+        if each.writes and each.node not in evidence.died and each.end >= evidence.started
+    ]
+    bad = [each for each in writes if each.outcome != ACK]
+    return _count("writes that were not acknowledged", bad, among=f" of {len(writes)}")
+
+
+def sessions_kept(evidence: Evidence) -> Finding:
+    """No session was lost."""
+    reconnects = [
+        each
+        for each in evidence.seen.attempts
+        if each.kind == SESSION and each.new and each.start >= evidence.started
+    ]
+    return _count("sessions that were lost", reconnects)
+
+
 def haproxy_away(evidence: Evidence, node: str) -> tuple[float, float] | None:
     """Returns when the node's HAProxy last answered before it fell silent, and when it led to the
     expected primary again (infinity: never); None if it did not fall silent.
@@ -231,7 +335,7 @@ def haproxy_back(evidence: Evidence, node: str, within: float) -> Finding:
 
 def ratio(evidence: Evidence, bar: float) -> Finding:
     """The worst connecting client was without writes little longer than PostgreSQL was away."""
-    name = "write outage / PostgreSQL's absence"
+    name = RATIO
     what = evidence.change
     if what is None:
         return Finding(name, False, "no change of primary seen", f"{bar:g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -15,64 +16,95 @@ import click
 from rich.console import Console
 
 from ..errors import LabError
-from ..layout import RUN, STATE
+from ..layout import RUN
 from ..node import NODES, named
 from . import bench as bench_of_notify
-from . import commands, report, verdict
-from .ban import Ban
+from . import commands, compare, report, series
 from .drill import Drill
-from .kill_haproxy import KillHaproxy
-from .run import perform
+from .faults import DRILLS, SHORT, faults_named
+from .faults.switchover import Switchover
 from .settings import Settings
-from .switchover import Switchover
 
-DRILLS: tuple[type[Drill], ...] = (Switchover, Ban, KillHaproxy)
-RECORDS = STATE / "drills"
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
+def _outputs(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options for its report."""
+    command = click.option(
+        "--compare", "other", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Say what got worse since that report.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--json", "json_file", type=FILE, help="Write the figures here, and an .html beside it."
+    )(command)
+
+
 @click.group(invoke_without_command=True)
 @click.option("--list", "show_list", is_flag=True, help="Name the drills.")
+@click.option("--all", "every", is_flag=True, help="Run every drill, in an order of the seed's.")
+@click.option("--short", is_flag=True, help=f"Run {', '.join(SHORT)}.")
+@click.option("--random", "draw", type=click.IntRange(min=1), help="Run so many, drawn at random.")
+@click.option("--seed", type=int, help="Of the order; by default one is drawn and told.")
+@_outputs
 @click.pass_context
-def drill(context: click.Context, show_list: bool) -> None:
+def drill(
+    context: click.Context,
+    show_list: bool,
+    every: bool,
+    short: bool,
+    draw: int | None,
+    seed: int | None,
+    json_file: Path | None,
+    other: Path | None,
+) -> None:
     """Changes or breaks something on purpose, and judges what clients saw of it."""
+    if context.invoked_subcommand is not None:
+        return
     if show_list:
         for each in DRILLS:
-            console.print(f"{each.name:14} {each.summary}", markup=False, soft_wrap=True)
-    elif context.invoked_subcommand is None:
+            console.print(f"{each.name:22} {each.summary}", markup=False, soft_wrap=True)
+        return
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    if short:
+        _run("short", faults_named(SHORT), json_file, other, {})
+    elif every:
+        _run("all", series.shuffled(DRILLS, seed), json_file, other, {"seed": seed})
+    elif draw:
+        _run("random", series.drawn(DRILLS, draw, seed), json_file, other, {"seed": seed})
+    else:
         click.echo(context.get_help())
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    path = click.Path(dir_okay=False, path_type=Path)
-    command = click.option("--json", "json_file", type=path, help="Write the figures here.")(
-        command
+def _command(what: type[Drill]) -> click.Command:
+    """Returns the command of one drill."""
+
+    @click.command(what.name, help=what.summary)
+    @click.option(
+        "--repeat", default=1, type=click.IntRange(min=1), show_default=True, help="Runs."
     )
-    count = click.IntRange(min=1)
-    return click.option("--repeat", default=1, type=count, show_default=True, help="Runs.")(command)
+    @_outputs
+    def command(repeat: int, json_file: Path | None, other: Path | None) -> None:
+        _run(what.name, [what] * repeat, json_file, other, {})
+
+    return command
 
 
-@drill.command(Switchover.name, help=Switchover.summary)
+@click.command(Switchover.name, help=Switchover.summary)
 @click.option("--to", help="Node to promote; by default the one after the primary.")
-@_options
-def switchover(to: str | None, repeat: int, json_file: Path | None) -> None:
+@click.option("--repeat", default=1, type=click.IntRange(min=1), show_default=True, help="Runs.")
+@_outputs
+def switchover(to: str | None, repeat: int, json_file: Path | None, other: Path | None) -> None:
     if to and repeat > 1:
         raise click.UsageError("--to names one target: use it without --repeat")
-    _run(Switchover(to), repeat, json_file)
+    _run(Switchover.name, [lambda: Switchover(to)] * repeat, json_file, other, {})
 
 
-@drill.command(Ban.name, help=Ban.summary)
-@_options
-def ban(repeat: int, json_file: Path | None) -> None:
-    _run(Ban(), repeat, json_file)
-
-
-@drill.command(KillHaproxy.name, help=KillHaproxy.summary)
-@_options
-def kill_haproxy(repeat: int, json_file: Path | None) -> None:
-    _run(KillHaproxy(), repeat, json_file)
+drill.add_command(switchover)
+for _each in DRILLS:
+    if _each is not Switchover:
+        drill.add_command(_command(_each))
 
 
 @contextlib.contextmanager
@@ -87,44 +119,27 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _run(what: Drill, repeat: int, json_file: Path | None) -> None:
-    """Runs a drill, shows it, writes it down, and exits with 0 only if all passed."""
+def _run(
+    title: str,
+    plan: series.Plan,
+    json_file: Path | None,
+    other: Path | None,
+    facts: dict[str, Any],
+) -> None:
+    """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
     settings = Settings()
-    now = datetime.now(timezone.utc)
-    directory = RECORDS / now.strftime("%Y%m%dT%H%M%S.%fZ")
-    runs: list[verdict.Run] = []
+    for name, value in facts.items():
+        console.print(f"{name}: {value}", markup=False)
     with _alone():
-        for number in range(1, repeat + 1):
-            title = f"{what.name} {number}/{repeat}"
-            place = directory / f"run-{number:02}"
-            try:
-                with report.LiveView(console, title) as view:
-                    runs.append(perform(what, number, NODES, settings, place, view))
-            except LabError as error:
-                if not runs:
-                    raise
-                # What the runs before have shown is still worth showing.
-                console.print(f"{title} cannot begin: {error}", style="red", markup=False)
-                break
-            report.show_run(console, runs[-1])
-        versions = commands.versions(NODES[0])
-    findings = verdict.overall(runs, repeat, settings.bars)
-    report.show_overall(console, runs, findings)
-    result: dict[str, Any] = {
-        "drill": what.name,
-        "date": now.isoformat(timespec="seconds"),
-        "passed": all(finding.passed for finding in findings),
-        "findings": [vars(finding) for finding in findings],
-        "spans": verdict.spans(runs),
-        "versions": versions,
-        "settings": settings.as_json(),
-        "runs": [verdict.as_json(run) for run in runs],
-    }
-    for file in (directory / "report.json", json_file):
-        if file is not None:
-            file.write_text(json.dumps(result, indent=1) + "\n")
-    console.print(f"records: {directory}", markup=False, soft_wrap=True)
-    sys.exit(0 if result["passed"] else 1)
+        runs, directory = series.perform_all(plan, console, settings)
+        passed = series.conclude(
+            title, plan, runs, directory, console, settings, facts, [json_file]
+        )
+    if other is not None:
+        report_now = json.loads((directory / "report.json").read_text())
+        lines = list(compare.worse(report_now, json.loads(other.read_text())))
+        console.print(f"worse than {other}:", *(lines or ["nothing"]), sep="\n  ", markup=False)
+    sys.exit(0 if passed else 1)
 
 
 @click.group()

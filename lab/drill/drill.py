@@ -1,4 +1,4 @@
-"""What every drill is made of; each is one short file beside this one."""
+"""What every drill is made of; each is one short file in lab/drill/faults."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from .stage import Stage
 
 
 class Drill:
-    """Something that is done to the cluster on purpose."""
+    """Something that is done to the cluster on purpose. The attributes say what may come of it."""
 
     name = ""
     summary = ""
+    moves: bool | None = False
+    """Whether the primary must be another afterwards: True, False, or None for either."""
+    fencings = 0
+    """Most fencings."""
+    failed: int | None = 0
+    """Most new connections that may fail for each client of a node that lived; None: no bar."""
+    deadline = 90.0
+    """s from the event until the cluster must be whole again."""
 
-    def expected(self, stage: Stage) -> str:
-        """Returns the node that should be primary afterwards. Raises LabError if the drill cannot
-        be run on the cluster as it is.
+    def expected(self, stage: Stage) -> str | None:
+        """Returns the node that should be primary afterwards, or None where Pacemaker chooses.
+
+        Raises LabError if the drill cannot be run on the cluster as it is.
         """
-        return stage.primary
+        return None if self.moves is not False else stage.primary
+
+    def prepare(self, stage: Stage) -> None:
+        """Does what must be there before the event, while the clients work already."""
 
     def inject(self, stage: Stage) -> None:
         """Does it, and sees that it is done."""
@@ -31,7 +43,7 @@ class Drill:
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Returns the verdict, line by line."""
-        return [
+        found = [
             audits.whole_again(evidence),
             audits.clients_ran(evidence),
             audits.misrouted_writes(evidence),
@@ -39,6 +51,13 @@ class Drill:
             audits.lost_rows(evidence),
             audits.one_primary(evidence),
             audits.one_timeline(evidence),
-            audits.fencings(evidence),
+            audits.fencings(evidence, self.fencings),
             audits.moved(evidence),
+            audits.replication(evidence),
+            audits.tidy(evidence),
         ]
+        if self.moves is True:
+            found.append(audits.failed_over(evidence))
+        if self.failed is not None:
+            found.append(audits.new_connections(evidence, self.failed))
+        return found

@@ -43,15 +43,23 @@ class Program:
         self._errors = directory / f"{self.name}.err"
         self._process: subprocess.Popen[str] | None = None
         self._read_up_to = 0
+        self._starts = 0
 
     def start(self) -> None:
-        with self._path.open("w") as out, self._errors.open("w") as errors:
+        """Starts the program, or another after the one that died with its node: its output goes on
+        in the same file, and what it counts begins at another million.
+        """
+        with self._path.open("a") as out, self._errors.open("a") as errors:
+            out.write("\n" if self._starts else "")  # the last line may have been cut off
+            out.flush()
             self._process = self.node.popen(
                 *self._argv, user=self._user, stdin=subprocess.PIPE, stdout=out, stderr=errors
             )
         if self._settings is not None and self._process.stdin is not None:
-            self._process.stdin.write(json.dumps(self._settings) + "\n")
+            settings = {**self._settings, "first": self._starts * 1_000_000 + 1}
+            self._process.stdin.write(json.dumps(settings) + "\n")
             self._process.stdin.flush()
+        self._starts += 1
 
     def ended(self) -> str:
         """Returns why the program is not there, in one line; empty while it runs."""

@@ -132,11 +132,13 @@ def outcome_table(run: Run) -> Table:
     return table
 
 
-def show_overall(console: Console, runs: Sequence[Run], findings: Sequence[Finding]) -> None:
+def show_overall(
+    console: Console, title: str, runs: Sequence[Run], findings: Sequence[Finding]
+) -> None:
     """Prints what is judged over all runs."""
     if len(runs) > 1:
-        heads = ("run", "primary", "absence", "worst outage", "ratio", "route, worst", "")
-        table = Table(*heads, box=SIMPLE_HEAD)
+        heads = ("drill", "primary", "absence", "worst outage", "ratio", "route, worst", "failed")
+        table = Table(*heads, "held", "", box=SIMPLE_HEAD)
         for run in runs:
             table.add_row(*_row(run))
         console.print(table)
@@ -145,15 +147,18 @@ def show_overall(console: Console, runs: Sequence[Run], findings: Sequence[Findi
         console.print(f"{name}: median {middle:.3f} s, worst {worst:.3f} s", markup=False)
     passed = all(finding.passed for finding in findings)
     word = Text("passed", "bold green") if passed else Text("FAILED", "bold red")
-    console.print(Text(f"{runs[0].drill}: ") + word if runs else word)
+    console.print(Text(f"{title}: ") + word)
 
 
 def _row(run: Run) -> list[str]:
     change, worst, ratio = run.evidence.change, run.worst, run.ratio
-    verdict = "pass" if run.passed else "FAIL"
+    counts = figures.outcomes(run.evidence.seen.attempts).values()
+    failed = sum(each.get("refused", 0) + each.get("failed", 0) for each in counts)
+    held = sum(each.get("held", 0) for each in counts)
+    tail = [str(failed), str(held), "pass" if run.passed else "FAIL"]
     path = f"{run.evidence.primary} -> {run.evidence.expected}"
     if change is None or worst is None or ratio is None:
-        return [str(run.number), path, "", "", "", "", verdict]
+        return [run.drill, path, "", "", "", "", *tail]
     delay = max(run.delays.values(), default=float("nan"))
     spans = [f"{change.absence:.3f} s", f"{worst.length:.3f} s", f"{ratio:.2f}"]
-    return [str(run.number), path, *spans, f"{delay * 1000:.0f} ms", verdict]
+    return [run.drill, path, *spans, f"{delay * 1000:.0f} ms", *tail]

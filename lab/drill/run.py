@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import LabError
 from ..node import Node
-from . import commands, records, table, timeline
+from . import commands, leftovers, records, rejoin, table, timeline
 from .audits import Evidence, Row
 from .drill import Drill
 from .settings import Settings
@@ -34,7 +34,7 @@ def perform(
         stage.say("wait until the cluster is healthy")
         before = stage.begin()
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
-        expected = drill.expected(stage)
+        wanted = drill.expected(stage)
         password = secrets.token_hex(16)
         table.make(stage.nodes[stage.primary], settings, password)
         try:
@@ -42,12 +42,14 @@ def perform(
                 stage.say("clients at work")
                 stage.rest(settings.warm_up)
                 fencings, load = commands.fencings(stage.anyone), commands.load(stage.anyone)
-                trouble = _event(drill, stage, expected)
+                trouble = _event(drill, stage, wanted)
                 settled = time.time()
                 stage.say(trouble or "cluster whole again")
                 stage.rest(settings.cool_down)
+            expected = wanted or stage.leader()
             rows, trouble = _rows(stage, expected, trouble)
             fencings = commands.fencings(stage.anyone) - fencings
+            receivers, left = leftovers.receivers(stage), leftovers.find(stage)
         finally:
             _clear_away(stage)
     evidence = Evidence(
@@ -61,23 +63,29 @@ def perform(
         trouble,
         rows,
         fencings,
+        frozenset(stage.died),
+        receivers,
+        left,
         load,
     )
     events = timeline.merged(stage.events, stage.started, settled + settings.cool_down)
     return Run(drill.name, number, evidence, tuple(drill.judge(evidence)), tuple(events))
 
 
-def _event(drill: Drill, stage: Stage, expected: str) -> str:
+def _event(drill: Drill, stage: Stage, expected: str | None) -> str:
     """Brings the event about and sees it through. Returns what went wrong, in one line."""
     trouble = ""
     stage.started = time.time()
     try:
         try:
+            drill.prepare(stage)
+            stage.started = time.time()
             drill.inject(stage)
             drill.follow(stage)
         finally:
             drill.undo(stage)
-        stage.await_healthy(expected)
+        rejoin.await_whole(stage, expected, drill.deadline)
+        stage.await_clients()
     except LabError as error:
         trouble = str(error)
     return trouble

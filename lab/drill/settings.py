@@ -40,7 +40,7 @@ class Settings:
     """s from the start of one attempt to the next, by kind of client."""
     watch_every: float = 0.01
     """s between two questions to PostgreSQL, and to HAProxy, on each node."""
-    seconds: float = 300
+    seconds: float = 900
     """Longest that a program in a node runs, s."""
     most: int = 100_000
     """Most attempts of one client."""

@@ -14,11 +14,12 @@ from ..errors import LabError
 from ..node import Node
 from . import cluster, commands, programs, timeline
 from .programs import Program
-from .records import ACK, PRIMARY, UP, Attempt, Record, RoleSeen, ServersSeen
+from .records import ACK, DOWN, PRIMARY, UP, Attempt, Record, RoleSeen, ServersSeen
 from .settings import Settings
 from .timeline import Event, Narrator
 
 LOOK_EVERY = 0.1  # s
+REVIVE_EVERY = 2.0  # s between two attempts to start a program whose node was down
 ASK_EVERY = 1.0  # s between two rounds of questions that cost the nodes something
 
 
@@ -42,6 +43,11 @@ class Stage:
         """The primary when the drill began."""
         self.started = 0.0
         """When the event was about to be brought about, s of the epoch."""
+        self.died: set[str] = set()
+        """Nodes that went down, and all their programs with them; those are started again once the
+        node is back."""
+        self.out_of_touch: set[str] = set()
+        """Nodes that cannot tell how the cluster is: cut off from it by the drill."""
         self.records: list[Record] = []
         self.events: list[Event] = []
         self.roles: dict[str, str] = {}
@@ -49,6 +55,7 @@ class Stage:
         self._outcomes: Counter[str] = Counter()
         self._acks: Counter[str] = Counter()
         self._programs: list[Program] = []
+        self._revive: dict[str, float] = {}
         self._narrator = Narrator(self.addresses)
         self._view = view
         self._phase = ""
@@ -63,10 +70,13 @@ class Stage:
 
     @property
     def anyone(self) -> Node:
-        """A node that runs."""
-        for node in self.nodes.values():
-            if node.running:
+        """A node that runs, and is not out of touch if another is not."""
+        running = [node for node in self.nodes.values() if node.running]
+        for node in running:
+            if node.name not in self.out_of_touch | self.died:
                 return node
+        if running:
+            return running[0]
         raise LabError("no node runs: lab up")
 
     def say(self, text: str, node: str = "") -> None:
@@ -76,17 +86,43 @@ class Stage:
         self._phase = text
         self._view.update(text, [event], self._outcomes)
 
+    @staticmethod
+    def fail_if(what: object, text: str) -> None:
+        """Raises LabError with the text if there is something."""
+        if what:
+            raise LabError(text)
+
     def look(self) -> None:
         """Takes in what the programs have told since the last time."""
+        self._take_in(self._programs)
+
+    def _take_in(self, found: Sequence[Program]) -> None:
         events: list[Event] = []
-        for program in self._programs:
-            for record in program.new():
+        for program in found:
+            for record in [*program.new(), *self._mourn(program)]:
                 self.records.append(record)
                 events += self._narrator.tell(record)
                 self._remember(record)
         events.sort(key=lambda event: event.at)
         self.events += events
         self._view.update(self._phase, events, self._outcomes)
+
+    def _mourn(self, program: Program) -> list[Record]:
+        """Sees to a program that ended in the middle of the drill. Returns what that means."""
+        if not program.ended() or program not in self._programs:
+            return []
+        name = program.node.name
+        told: list[Record] = []
+        if not program.node.running and name not in self.died:
+            self.died.add(name)
+            now = time.time()
+            told = [RoleSeen(name, now, now, DOWN), ServersSeen(name, now, now, None)]
+        elif program.node.running and time.monotonic() > self._revive.get(program.name, 0):
+            self._revive[program.name] = time.monotonic() + REVIVE_EVERY
+            self.died.add(name)
+            with contextlib.suppress(LabError):  # it went down again
+                program.start()
+        return told
 
     def _remember(self, record: Record) -> None:
         if isinstance(record, RoleSeen):
@@ -144,15 +180,20 @@ class Stage:
         """Lets the clients work meanwhile; they work already when the block begins."""
         nodes = self.nodes.values()
         found = [programs.clients(node, self.settings, password, self.directory) for node in nodes]
-        self._acks.clear()
         with self._running(found):
-            self.wait(self._idle_client, within=20)
+            self.await_clients()
             yield
 
+    def await_clients(self) -> None:
+        """Returns once every client has got an answer from now on."""
+        self.look()
+        self._acks.clear()
+        self.wait(self._idle_client, within=30)
+
     def _idle_client(self) -> str:
-        idle = [client for client in self.clients if not self._acks[client]]
+        idle = sorted(client for client in self.clients if not self._acks[client])
         ended = next((why for each in self._programs if (why := each.ended())), "")
-        return ended or (f"{idle[0]} got no answer" if idle else "")
+        return f"{idle[0]} got no answer; {ended}".rstrip("; ") if idle else ""
 
     @property
     def clients(self) -> frozenset[str]:
@@ -170,8 +211,8 @@ class Stage:
                 program.ask_to_end()
             for program in found:
                 program.wait()
-            self.look()
             self._programs = [each for each in self._programs if each not in found]
+            self._take_in(found)
 
     def snapshot(self) -> cluster.Snapshot:
         """Asks the cluster for its state; this costs the nodes some CPU."""
@@ -192,6 +233,11 @@ class Stage:
             dict(self.servers),
             streaming,
         )
+
+    def leader(self) -> str:
+        """Returns the node that Pacemaker has promoted now, or the one of before if none is."""
+        status = commands.status(self.anyone)
+        return status.promoted(self.settings.pgsql_clone) or self.primary
 
     def begin(self) -> cluster.Snapshot:
         """Returns once the cluster is whole. Raises LabError with what it lacks.
@@ -217,7 +263,10 @@ class Stage:
         last: list[cluster.Snapshot] = []
 
         def lacking() -> str:
-            now = self.snapshot()
+            try:
+                now = self.snapshot()
+            except LabError as error:  # a node that is on its way down or up
+                return str(error)
             last[:] = [replace(now, moves=()) if moving else now]
             self.look()
             both = self.settings.pgsql_clone, self.settings.haproxy_clone

@@ -44,7 +44,12 @@ class Run:
         if evidence.change is None:
             return None
         found = figures.outages(evidence.seen, evidence.change, evidence.addresses)
-        return max(found.values(), key=lambda outage: outage.length, default=None)
+        of_the_living = [
+            outage
+            for client, outage in found.items()
+            if client.partition("/")[0] not in evidence.died
+        ]
+        return max(of_the_living, key=lambda outage: outage.length, default=None)
 
     @property
     def ratio(self) -> float | None:
@@ -57,12 +62,13 @@ def overall(runs: Sequence[Run], wanted: int, bars: Bars) -> list[Finding]:
     """Returns what is judged over all runs: that all passed, the ratio, the route delay."""
     passed = sum(run.passed for run in runs)
     found = [Finding("runs passed", passed == wanted > 0, f"{passed} of {wanted}", "all")]
-    ratios = [run.ratio for run in runs if run.ratio is not None]
+    planned = [run for run in runs if any(each.name == audits.RATIO for each in run.findings)]
+    ratios = [run.ratio for run in planned if run.ratio is not None]
     if ratios:
         text = f"median {figures.median(ratios):.2f}, worst {max(ratios):.2f}"
-        name = "write outage / PostgreSQL's absence"
+        name = audits.RATIO
         found.append(Finding(name, max(ratios) <= bars.ratio, text, f"{bars.ratio:g}"))
-    delays = [delay for run in runs for delay in run.delays.values()]
+    delays = [delay for run in planned for delay in run.delays.values()]
     if delays:
         worst = figures.percentile(delays, 0.95)
         text = f"{worst * 1000:.0f} ms"
@@ -109,7 +115,7 @@ def as_json(run: Run) -> dict[str, Any]:
             "absence": change.absence,
             "outage_connecting": _parts(change, figures.outages(seen, change, addresses)),
             "outage_session": _parts(change, figures.outages(seen, change, addresses, SESSION)),
-            "ratio": run.ratio,
+            **_finite({"ratio": run.ratio or math.inf, "worst_outage": _length(run.worst)}),
             "route_delay": _finite(run.delays),
         }
     result["timeline"] = [
@@ -118,6 +124,10 @@ def as_json(run: Run) -> dict[str, Any]:
         for event in run.events
     ]  # fmt: skip
     return result
+
+
+def _length(outage: Outage | None) -> float:
+    return math.inf if outage is None else outage.length
 
 
 def _parts(change: Change, found: dict[str, Outage]) -> dict[str, dict[str, float | None]]:

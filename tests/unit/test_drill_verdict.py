@@ -10,12 +10,12 @@ import pytest
 
 from lab.drill import verdict
 from lab.drill.audits import Evidence
-from lab.drill.ban import Ban
-from lab.drill.cli import DRILLS
-from lab.drill.kill_haproxy import KillHaproxy
+from lab.drill.faults import DRILLS
+from lab.drill.faults.ban import Ban
+from lab.drill.faults.haproxy import KillHaproxy
+from lab.drill.faults.switchover import Switchover
 from lab.drill.records import ServersSeen
 from lab.drill.settings import Bars, Settings
-from lab.drill.switchover import Switchover
 from lab.drill.timeline import Event
 from lab.drill.verdict import Run
 from tests.unit.drill_world import ADDRESSES, OUT_OF_RECOVERY, good, still

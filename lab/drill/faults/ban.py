@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import audits, commands
-from .audits import Evidence, Finding
-from .drill import Drill
-from .stage import Stage
+from .. import audits, commands
+from ..audits import Evidence, Finding
+from ..drill import Drill
+from ..stage import Stage
 
 UNDER_BAN = 5.0
 """s for which the ban stands once HAProxy is gone."""

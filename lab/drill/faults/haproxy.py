@@ -1,13 +1,16 @@
-"""kill -9 of HAProxy on the primary's node."""
+"""HAProxy dies, hangs, or cannot start."""
 
 from __future__ import annotations
 
-from ..errors import LabError
-from . import audits, commands
-from .audits import Evidence, Finding
-from .drill import Drill
-from .settings import Bars
-from .stage import Stage
+from ...errors import LabError
+from .. import audits, commands
+from ..audits import Evidence, Finding
+from ..drill import Drill
+from ..settings import Bars
+from ..stage import Stage
+
+TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
+BROKEN_FOR = 15.0  # s
 
 
 class KillHaproxy(Drill):
@@ -15,31 +18,39 @@ class KillHaproxy(Drill):
 
     name = "kill-haproxy"
     summary = "kill -9 of HAProxy on the primary's node: back soon, PostgreSQL stays"
+    signal = "KILL"
+    role = "Promoted"
+    failed = None  # the node's own clients are refused
 
     def __init__(self, bars: Bars | None = None) -> None:
         self.bars = bars or Bars()
         self._interval = 0.0
+        self._victim = ""
+
+    def victim(self, stage: Stage) -> str:
+        return stage.primary
 
     def expected(self, stage: Stage) -> str:
         node, resource = stage.anyone, stage.settings.haproxy
-        interval = commands.monitor_interval(node, resource, "Promoted")
+        interval = commands.monitor_interval(node, resource, self.role)
         if not interval:
-            raise LabError(f"resource {resource} has no monitor for its promoted role")
+            raise LabError(f"resource {resource} has no monitor for its role {self.role}")
         self._interval = interval
+        self._victim = self.victim(stage)
         return stage.primary
 
     def inject(self, stage: Stage) -> None:
-        node = stage.nodes[stage.primary]
+        node = stage.nodes[self._victim]
         pid = commands.haproxy_pid(node, stage.settings)
         if pid is None:
             raise LabError(f"HAProxy on {node.name} does not tell its pid")
-        stage.say(f"kill -9 {pid}, the HAProxy of the primary's node", node.name)
-        node.run("kill", "-9", str(pid))
+        stage.say(f"SIG{self.signal} to {pid}, the HAProxy", node.name)
+        node.run("kill", f"-{self.signal}", str(pid))
 
     def follow(self, stage: Stage) -> None:
-        here = stage.primary
+        here = self._victim
         stage.wait(lambda: "" if stage.fell_silent(here) else "HAProxy still answers", within=5)
-        stage.wait(lambda: stage.unrouted(here))
+        stage.wait(lambda: stage.unrouted(stage.primary))
         # The failure stays on record until somebody has looked at it: that is `undo`.
         stage.wait(lambda: "" if self._recorded(stage) else "Pacemaker has no failure on record")
 
@@ -50,11 +61,78 @@ class KillHaproxy(Drill):
         commands.cleanup(stage.anyone, stage.settings.haproxy)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        others = frozenset(evidence.addresses) - {evidence.primary}
-        within = self._interval + self.bars.haproxy_back
+        victim = self._victim or evidence.primary
+        others = frozenset(evidence.addresses) - {victim}
         return [
             *super().judge(evidence),
             audits.primary_stayed(evidence),
-            audits.haproxy_back(evidence, evidence.primary, within),
+            audits.haproxy_back(evidence, victim, self._within()),
             audits.undisturbed(evidence, others),
         ]
+
+    def _within(self) -> float:
+        return self._interval + self.bars.haproxy_back
+
+
+class KillHaproxyStandby(KillHaproxy):
+    name = "kill-haproxy-standby"
+    summary = "kill -9 of HAProxy on a standby's node"
+    role = "Unpromoted"
+
+    def victim(self, stage: Stage) -> str:
+        return next(name for name in sorted(stage.names) if name != stage.primary)
+
+
+class StopHaproxy(KillHaproxy):
+    """It hangs: its ports take connections and say nothing. The monitor's patience comes on top."""
+
+    name = "stop-haproxy"
+    summary = "SIGSTOP of HAProxy on the primary's node: found by asking it, and restarted"
+    signal = "STOP"
+
+    def _within(self) -> float:
+        return super()._within() + HUNG
+
+
+class StopHaproxyStandby(StopHaproxy):
+    name = "stop-haproxy-standby"
+    summary = "SIGSTOP of HAProxy on a standby's node"
+    role = "Unpromoted"
+
+    def victim(self, stage: Stage) -> str:
+        return next(name for name in sorted(stage.names) if name != stage.primary)
+
+
+HUNG = 15.0
+"""s: the monitor waits 3 s for an answer, and the stop tries a soft end and TERM before KILL."""
+
+
+class BrokenTemplate(KillHaproxy):
+    """On the primary's node, HAProxy is killed and cannot start. It must not be stopped elsewhere,
+    and PostgreSQL must stay.
+    """
+
+    name = "broken-template"
+    summary = "HAProxy on the primary's node cannot start: no other node notices"
+
+    def inject(self, stage: Stage) -> None:
+        node = stage.nodes[self._victim]
+        stage.say("break the template of haproxy.cfg", node.name)
+        node.run("cp", "-p", TEMPLATE, "/root/haproxy.cfg.j2")
+        node.run("sh", "-c", f"echo 'global bogus' >>{TEMPLATE}")
+        super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        here = self._victim
+        stage.wait(lambda: "" if stage.fell_silent(here) else "HAProxy still answers", within=5)
+        stage.wait(lambda: "" if self._recorded(stage) else "Pacemaker has no failure on record")
+        stage.rest(BROKEN_FOR)
+
+    def undo(self, stage: Stage) -> None:
+        node = stage.nodes[self._victim]
+        node.run("sh", "-c", f"[ ! -e /root/haproxy.cfg.j2 ] || mv /root/haproxy.cfg.j2 {TEMPLATE}")
+        stage.say("mend the template", node.name)
+        super().undo(stage)
+
+    def _within(self) -> float:
+        return super()._within() + BROKEN_FOR + HUNG

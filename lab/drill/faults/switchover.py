@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from ..errors import LabError
-from . import audits, commands
-from .audits import Evidence, Finding
-from .drill import Drill
-from .settings import Bars
-from .stage import Stage
+from ...errors import LabError
+from .. import audits, commands
+from ..audits import Evidence, Finding
+from ..drill import Drill
+from ..settings import Bars
+from ..stage import Stage
 
 
 class Switchover(Drill):
     """to: the node to promote; by default the one after the primary, in the order of names."""
 
     name = "switchover"
+    moves = True
+    with_ratio = True
+    """Whether the write outage is held to PostgreSQL's own absence."""
     summary = "planned switchover: no connection refused, no write misrouted, no row lost"
 
     def __init__(self, to: str | None = None, bars: Bars | None = None) -> None:
@@ -45,8 +48,5 @@ class Switchover(Drill):
         commands.clear(stage.anyone, stage.settings.pgsql_clone)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        return [
-            *super().judge(evidence),
-            audits.new_connections(evidence),
-            audits.ratio(evidence, self.bars.ratio),
-        ]
+        found = super().judge(evidence)
+        return [*found, audits.ratio(evidence, self.bars.ratio)] if self.with_ratio else found

@@ -1,0 +1,67 @@
+"""The drills. What cannot be had: a clock that is wrong on one node. The lab's nodes are containers
+and share the clock of their host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..drill import Drill
+from .ban import Ban
+from .cluster import Maintenance, NodeStandby, Reload, RollingRestart
+from .combined import DoubleFailure, SlowPromote
+from .daemons import PACEMAKER, KillCorosync
+from .fencing import FencingFails
+from .haproxy import (
+    BrokenTemplate,
+    KillHaproxy,
+    KillHaproxyStandby,
+    StopHaproxy,
+    StopHaproxyStandby,
+)
+from .network import Isolate, OneWay, PortCut, QuorumLost
+from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
+from .postgres import KillPostgres, KillPostgresStandby, StopPostgres
+from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
+from .switchover import Switchover
+
+DRILLS: tuple[type[Drill], ...] = (
+    Switchover,
+    Ban,
+    NodeStandby,
+    Maintenance,
+    Reload,
+    RollingRestart,
+    KillHaproxy,
+    KillHaproxyStandby,
+    StopHaproxy,
+    StopHaproxyStandby,
+    BrokenTemplate,
+    KillPostgres,
+    KillPostgresStandby,
+    StopPostgres,
+    PowerOffPrimary,
+    PowerOffStandby,
+    PowerOffDC,
+    FencingFails,
+    Isolate,
+    OneWay,
+    PortCut,
+    QuorumLost,
+    KillCorosync,
+    *PACEMAKER,
+    LostNotify,
+    HangingNotify,
+    RoleFiles,
+    RunFull,
+    StrayPrimary,
+    DoubleFailure,
+    SlowPromote,
+)
+SHORT = ("switchover", "poweroff", "kill-postgres", "kill-haproxy", "isolate", "lost-notify")
+"""What a continuous integration runs."""
+
+
+def faults_named(names: Sequence[str]) -> list[type[Drill]]:
+    """Returns the drills of these names, in their order."""
+    return [next(each for each in DRILLS if each.name == name) for name in names]

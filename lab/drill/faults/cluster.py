@@ -1,0 +1,132 @@
+"""What an administrator does to the cluster."""
+
+from __future__ import annotations
+
+from ...errors import LabError
+from .. import audits
+from ..audits import Evidence, Finding
+from ..drill import Drill
+from ..stage import Stage
+
+
+class NodeStandby(Drill):
+    """The node's own HAProxy stops, so its own clients do not count."""
+
+    name = "node-standby"
+    summary = "primary's node put into standby, and back: clients of the others wait, none fails"
+    moves = True
+    deadline = 120.0
+
+    def inject(self, stage: Stage) -> None:
+        stage.died.add(stage.primary)
+        stage.say("pcs node standby", stage.primary)
+        stage.anyone.run("pcs", "node", "standby", stage.primary)
+
+    def follow(self, stage: Stage) -> None:
+        def stays() -> str:
+            leads = stage.snapshot().status.promoted(stage.settings.pgsql_clone)
+            return "" if leads not in (None, stage.primary) else "nobody else is promoted"
+
+        stage.wait(stays, every=1)
+        stage.rest(3)
+
+    def undo(self, stage: Stage) -> None:
+        stage.say("pcs node unstandby", stage.primary)
+        stage.anyone.run("pcs", "node", "unstandby", stage.primary)
+
+
+class Maintenance(Drill):
+    """Pacemaker and Corosync are stopped and started on all nodes under the resources."""
+
+    name = "maintenance"
+    summary = "maintenance mode, cluster stopped and started under it: nobody notices"
+    deadline = 180.0
+
+    def inject(self, stage: Stage) -> None:
+        node = stage.anyone
+        stage.say("maintenance mode on")
+        node.run("pcs", "property", "set", "maintenance-mode=true")
+        stage.rest(2)
+        stage.say("pcs cluster stop --all")
+        node.run("pcs", "cluster", "stop", "--all", timeout=120)
+        for name, each in stage.nodes.items():
+            if each.run("pidof", "pacemakerd", check=False).returncode == 0:
+                raise LabError(f"Pacemaker still runs on {name}")
+        stage.rest(5)
+
+    def follow(self, stage: Stage) -> None:
+        node = stage.anyone
+        stage.say("pcs cluster start --all")
+        node.run("pcs", "cluster", "start", "--all", "--wait=60", timeout=120)
+        stage.rest(10)  # until every resource has been probed
+
+    def undo(self, stage: Stage) -> None:
+        stage.say("maintenance mode off")
+        stage.anyone.run("pcs", "property", "set", "maintenance-mode=false")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        return [
+            *super().judge(evidence),
+            audits.primary_stayed(evidence),
+            audits.undisturbed(evidence, frozenset(evidence.addresses)),
+        ]
+
+
+class Reload(Drill):
+    """A parameter of the resource is changed: HAProxy is reloaded on every node, not restarted."""
+
+    name = "reload"
+    summary = "a parameter changed live: sessions go on, no connection fails"
+
+    def _set(self, stage: Stage, value: str) -> None:
+        words = ("--set-parameter", "maxconn", "--parameter-value", value)
+        stage.say(f"maxconn={value}")
+        stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
+
+    def inject(self, stage: Stage) -> None:
+        self._set(stage, "1999")
+        stage.wait(lambda: self._other(stage, "1999"), within=30, every=1)
+
+    def _other(self, stage: Stage, value: str) -> str:
+        for name, node in stage.nodes.items():
+            config = node.run("cat", "/run/paf-haproxy/haproxy.cfg").stdout
+            if f"maxconn {value}\n" not in config:
+                return f"HAProxy on {name} has not the new maxconn"
+        return ""
+
+    def undo(self, stage: Stage) -> None:
+        self._set(stage, "2000")
+        stage.wait(lambda: self._other(stage, "2000"), within=30, every=1)
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        return [
+            *super().judge(evidence),
+            audits.primary_stayed(evidence),
+            audits.sessions_kept(evidence),
+        ]
+
+
+class RollingRestart(Drill):
+    """Every node is put into standby, rebooted and taken back, the primary's last."""
+
+    name = "rolling-restart"
+    summary = "all nodes rebooted, one after another: clients of the nodes that are up wait at most"
+    moves = True
+    failed = 1
+    deadline = 120.0
+
+    def inject(self, stage: Stage) -> None:
+        order = sorted(stage.names, key=lambda name: name == stage.primary)
+        for name in order:
+            node = stage.nodes[name]
+            stage.out_of_touch = {name}
+            stage.say("standby, reboot, back", name)
+            stage.anyone.run("pcs", "node", "standby", name, "--wait=60", timeout=90)
+            stage.died.add(name)
+            node.power_off()
+            stage.rest(6)  # firmware
+            node.boot()
+            node.await_ready()
+            stage.anyone.run("pcs", "node", "unstandby", name)
+            stage.out_of_touch = set()
+            stage.await_healthy(within=90)

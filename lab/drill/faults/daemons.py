@@ -1,0 +1,50 @@
+"""Corosync, or one of Pacemaker's daemons, is killed on the primary's node."""
+
+from __future__ import annotations
+
+from ...errors import LabError
+from ..drill import Drill
+from ..stage import Stage
+
+DAEMONS = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
+
+
+class KillDaemon(Drill):
+    """Pacemaker may fence the node and move the primary, as it sees fit; clients may not suffer
+    more than from that.
+    """
+
+    program = ""
+    moves = None
+    fencings = 1
+    failed = 1
+    deadline = 180.0
+
+    def inject(self, stage: Stage) -> None:
+        node = stage.nodes[stage.primary]
+        pid = node.run("pidof", "-s", self.program).stdout.strip()
+        stage.say(f"kill -9 {pid}, {self.program}", node.name)
+        node.run("kill", "-9", pid)
+        if node.run("sh", "-c", f"kill -0 {pid}", check=False).returncode == 0:
+            raise LabError(f"{self.program} still runs on {node.name}")
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(5)  # until Pacemaker has noticed
+
+
+class KillCorosync(KillDaemon):
+    name = "kill-corosync"
+    summary = "kill -9 of Corosync on the primary's node"
+    program = "corosync"
+
+
+def _of_pacemaker(short: str) -> type[KillDaemon]:
+    attributes = {
+        "name": f"kill-{short}",
+        "summary": f"kill -9 of pacemaker-{short} on the primary's node",
+        "program": f"pacemaker-{short}",
+    }
+    return type(f"Kill{short.title()}", (KillDaemon,), attributes)
+
+
+PACEMAKER = tuple(_of_pacemaker(short) for short in DAEMONS)

@@ -1,0 +1,32 @@
+"""Fencing does not work: nobody may be promoted until it does."""
+
+from __future__ import annotations
+
+from ... import power
+from ..drill import Drill
+from ..stage import Stage
+
+REFUSED_FOR = 20.0  # s
+
+
+class FencingFails(Drill):
+    name = "fencing-fails"
+    summary = "primary's node off while fencing fails: no promotion until it works again"
+    moves = True
+    fencings = 20  # failed ones are counted too
+    failed = None
+    deadline = 180.0
+
+    def inject(self, stage: Stage) -> None:
+        power.refuse(True)
+        stage.say("power off, and the power switch refuses", stage.primary)
+        stage.nodes[stage.primary].power_off()
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(REFUSED_FOR)
+        promoted = [name for name, role in stage.roles.items() if role == "primary"]
+        stage.fail_if(promoted, f"{promoted} promoted without fencing")
+
+    def undo(self, stage: Stage) -> None:
+        stage.say("the power switch works again")
+        power.refuse(False)

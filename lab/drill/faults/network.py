@@ -1,0 +1,162 @@
+"""The network fails: a node is cut off, hears but is not heard, or loses one port."""
+
+from __future__ import annotations
+
+from ...errors import LabError
+from ...layout import ADDRESSES, SWITCH
+from ...network import namespace
+from ...shell import run
+from .. import audits
+from ..audits import Evidence, Finding
+from ..drill import Drill
+from ..stage import Stage
+
+CUT_FOR = 10.0  # s
+QUORUM_LOST_FOR = 20.0  # s
+
+
+def link(name: str, up: bool) -> None:
+    """Pulls a node's cable, or plugs it in."""
+    run(["ip", "-n", SWITCH, "link", "set", name, "up" if up else "down"])
+
+
+def hears(stage: Stage, name: str, other: str) -> bool:
+    """Returns whether a node gets an answer from another."""
+    words = ("timeout", "1", "ncat", "-z", "-w", "1", other, "22345")
+    said = stage.nodes[name].run(*words, check=False).stderr
+    return "refused" in said
+
+
+def must_not_hear(stage: Stage, name: str, other: str) -> None:
+    if hears(stage, name, other):
+        raise LabError(f"{name} still hears {other}")
+
+
+class Isolate(Drill):
+    """The primary's node is alone: the others fence it and promote; it must not acknowledge a write
+    meanwhile.
+    """
+
+    name = "isolate"
+    summary = "primary's node cut off from the others: never a write accepted on both sides"
+    moves = True
+    fencings = 1
+    failed = None
+    deadline = 180.0
+
+    def inject(self, stage: Stage) -> None:
+        stage.out_of_touch = {stage.primary}
+        stage.say("pull the network cable", stage.primary)
+        link(stage.primary, up=False)
+        for other in stage.names:
+            if other != stage.primary:
+                must_not_hear(stage, stage.primary, other)
+
+    def follow(self, stage: Stage) -> None:
+        stage.wait(lambda: "" if stage.primary in stage.died else "nobody was fenced", within=60)
+
+    def undo(self, stage: Stage) -> None:
+        link(stage.primary, up=True)
+        stage.out_of_touch = set()
+
+
+class OneWay(Drill):
+    """The primary's node hears the others, and they do not hear it."""
+
+    name = "one-way"
+    summary = "packets from the primary's node to the others are lost, not those to it"
+    moves = None
+    fencings = 2
+    failed = None
+    deadline = 180.0
+
+    def _routes(self, stage: Stage, verb: str) -> None:
+        for other in stage.names:
+            if other != stage.primary:
+                words = ["route", verb, "blackhole", f"{ADDRESSES[other]}/32"]
+                run(["ip", "-n", namespace(stage.primary), *words], check=verb == "add")
+
+    def inject(self, stage: Stage) -> None:
+        stage.out_of_touch = {stage.primary}
+        stage.say("lose every packet to the other nodes", stage.primary)
+        self._routes(stage, "add")
+        if hears(stage, stage.primary, next(n for n in stage.names if n != stage.primary)):
+            raise LabError(f"{stage.primary} still reaches another node")
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(CUT_FOR)
+
+    def undo(self, stage: Stage) -> None:
+        self._routes(stage, "del")
+        stage.out_of_touch = set()
+
+
+class PortCut(Drill):
+    """One standby's node cannot reach PostgreSQL on the primary's. Its clients wait, nobody else
+    notices, and nothing moves.
+    """
+
+    name = "port-cut"
+    summary = "PostgreSQL's port alone cut between a standby's node and the primary's"
+    failed = 1
+
+    def __init__(self) -> None:
+        self._victim = ""
+
+    def _rule(self, stage: Stage, verb: str) -> None:
+        where = ["to", ADDRESSES[stage.primary], "ipproto", "tcp", "dport", "5434", "blackhole"]
+        space = namespace(self._victim)
+        run(["ip", "-n", space, "rule", verb, "pref", "10", *where], check=verb == "add")
+
+    def inject(self, stage: Stage) -> None:
+        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
+        stage.say(f"cut off port 5434 of {stage.primary}", self._victim)
+        self._rule(stage, "add")
+        words = ("timeout", "2", "ncat", "-z", "-w", "1", stage.primary, "5434")
+        if stage.nodes[self._victim].run(*words, check=False).returncode == 0:
+            raise LabError(f"{self._victim} still reaches port 5434 of {stage.primary}")
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(CUT_FOR)
+
+    def undo(self, stage: Stage) -> None:
+        self._rule(stage, "del")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        others = frozenset(evidence.addresses) - {self._victim}
+        return [
+            *super().judge(evidence),
+            audits.primary_stayed(evidence),
+            audits.undisturbed(evidence, others),
+        ]
+
+
+class QuorumLost(Drill):
+    """Every node is alone: nobody may serve, and nobody may fence."""
+
+    name = "quorum-lost"
+    summary = "all three nodes cut off from one another, then together again"
+    moves = None
+    fencings = 3
+    failed = None
+    deadline = 240.0
+
+    def inject(self, stage: Stage) -> None:
+        stage.say("pull all network cables")
+        for name in stage.names:
+            link(name, up=False)
+        for name in stage.names:
+            must_not_hear(stage, name, next(each for each in stage.names if each != name))
+
+    def follow(self, stage: Stage) -> None:
+        def primaries() -> str:
+            found = [name for name, role in stage.roles.items() if role == "primary"]
+            return f"PostgreSQL on {found[0]} is still a primary" if found else ""
+
+        stage.wait(primaries, within=60)
+        stage.rest(QUORUM_LOST_FOR / 2)
+
+    def undo(self, stage: Stage) -> None:
+        stage.say("plug them in")
+        for name in stage.names:
+            link(name, up=True)

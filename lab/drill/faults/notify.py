@@ -1,0 +1,131 @@
+"""Notifications go wrong in a switchover, or the agent's memory does before it."""
+
+from __future__ import annotations
+
+from ...errors import LabError
+from ..drill import Drill
+from ..stage import Stage
+from .switchover import Switchover
+
+AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
+REAL = "/usr/lib/ocf/resource.d/paf/.haproxy.real"
+TOUCHED = "/run/paf-drill-notify"
+WRAPPER = """#!/bin/sh
+if [ "$1" = notify ]; then
+    touch {touched}
+    {notify}
+fi
+exec {real} "$@"
+"""
+STATEDIR = "/run/paf-haproxy"
+
+
+class _Tampered(Switchover):
+    """A switchover, with the agent's notify replaced on one node that is neither the old nor the
+    new primary's.
+    """
+
+    notify = ""
+    failed: int | None = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._victim = ""
+
+    def expected(self, stage: Stage) -> str:
+        target = super().expected(stage)
+        self._victim = next(n for n in stage.names if n not in (stage.primary, target))
+        return target
+
+    def inject(self, stage: Stage) -> None:
+        node = stage.nodes[self._victim]
+        stage.say(self.summary.partition(":")[0], node.name)
+        wrapper = WRAPPER.format(touched=TOUCHED, notify=self.notify, real=REAL)
+        node.run("sh", "-c", f"cat >{AGENT}.new && chmod 755 {AGENT}.new", input=wrapper)
+        node.run("sh", "-c", f"rm -f {TOUCHED}; mv {AGENT} {REAL} && mv {AGENT}.new {AGENT}")
+        super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        super().follow(stage)
+        if stage.nodes[self._victim].run("test", "-e", TOUCHED, check=False).returncode:
+            raise LabError(f"no notify was run on {self._victim}")
+
+    def undo(self, stage: Stage) -> None:
+        script = f"[ ! -e {REAL} ] || mv {REAL} {AGENT}; rm -f {TOUCHED}"
+        stage.nodes[self._victim].run("sh", "-c", script)
+        super().undo(stage)
+
+
+class LostNotify(_Tampered):
+    name = "lost-notify"
+    summary = "a node's notifications are lost in a switchover: the monitor mends it"
+    notify = "exit 0"
+    with_ratio = False
+
+
+class HangingNotify(_Tampered):
+    """Pacemaker kills it after its timeout and goes on."""
+
+    name = "hanging-notify"
+    summary = "a node's notifications hang in a switchover: Pacemaker kills them and goes on"
+    notify = "exec sleep 300"
+    with_ratio = False
+    deadline = 180.0
+
+
+class RoleFiles(Switchover):
+    """Corrupt on one node, stale on another, gone on the third; then a switchover."""
+
+    name = "role-files"
+    summary = "role files corrupt, stale and gone, then a switchover: nothing misrouted"
+    with_ratio = False
+
+    def inject(self, stage: Stage) -> None:
+        path = f"{STATEDIR}/role"
+        spoils = (f"echo junk >{path}", f"sed -i s/{stage.primary}/srv9/ {path}", f"rm {path}")
+        for name, spoil in zip(stage.names, spoils):
+            stage.say(f"role file: {spoil}", name)
+            stage.nodes[name].run("sh", "-c", spoil)
+        stage.rest(12)  # every monitor has come by
+        super().inject(stage)
+
+
+class RunFull(Switchover):
+    """No node can write its role file, and none may forget to follow for that."""
+
+    name = "run-full"
+    summary = "/run full on all nodes, then a switchover"
+    with_ratio = False
+    failed: int | None = 1
+
+    def inject(self, stage: Stage) -> None:
+        for name, node in stage.nodes.items():
+            stage.say("fill /run", name)
+            node.run("sh", "-c", "dd if=/dev/zero of=/run/fill bs=1M 2>/dev/null; true", timeout=90)
+            if node.run("sh", "-c", "echo x >/run/fill2", check=False).returncode == 0:
+                raise LabError(f"/run of {name} is not full")
+        super().inject(stage)
+
+    def undo(self, stage: Stage) -> None:
+        for node in stage.nodes.values():
+            node.run("rm", "-f", "/run/fill", "/run/fill2")
+        super().undo(stage)
+
+
+class StrayPrimary(Drill):
+    """Somebody promotes a standby by hand, past Pacemaker."""
+
+    name = "stray-primary"
+    summary = "a standby promoted by hand: it gets no write"
+    failed = 1
+    deadline = 240.0
+
+    def inject(self, stage: Stage) -> None:
+        name = next(name for name in sorted(stage.names) if name != stage.primary)
+        stage.say("pg_ctl promote, by hand", name)
+        command = "/usr/lib/postgresql/15/bin/pg_ctl promote -D /var/lib/postgresql/15/main"
+        stage.nodes[name].run("sh", "-c", command, user="postgres")
+        stage.wait(lambda: "" if stage.roles[name] == "primary" else f"{name} is no primary", 30)
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(20)  # PAF's monitor comes by

@@ -1,0 +1,110 @@
+"""One drill after another, with one verdict and one report."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..errors import LabError
+from ..layout import STATE
+from ..node import NODES
+from . import commands, html, report, verdict
+from .audits import Finding
+from .drill import Drill
+from .run import perform
+from .settings import Settings
+from .verdict import Run
+
+RECORDS = STATE / "drills"
+Plan = Sequence[Callable[[], Drill]]
+
+
+def shuffled(plan: Plan, seed: int) -> Plan:
+    """Returns the same drills in an order that the seed determines."""
+    found = list(plan)
+    random.Random(seed).shuffle(found)  # noqa: S311 - no secret
+    return found
+
+
+def drawn(plan: Plan, number: int, seed: int) -> Plan:
+    """Returns so many drills, each drawn from all: one may come twice, after itself even."""
+    return random.Random(seed).choices(list(plan), k=number)  # noqa: S311 - no secret
+
+
+def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[Run], Path]:
+    """Runs the drills; returns the runs, and where their records are. A drill that cannot begin
+    fails, and so do all after it: the cluster is not whole.
+
+    Raises LabError if not even the first can begin.
+    """
+    now = datetime.now(timezone.utc)
+    directory = RECORDS / now.strftime("%Y%m%dT%H%M%S.%fZ")
+    runs: list[Run] = []
+    for number, make in enumerate(plan, start=1):
+        what = make()
+        title = f"{what.name} {number}/{len(plan)}"
+        place = directory / f"run-{number:02}-{what.name}"
+        try:
+            with report.LiveView(console, title) as view:
+                runs.append(perform(what, number, NODES, settings, place, view))
+        except LabError as error:
+            if not runs:
+                raise
+            # What the runs before have shown is still worth showing.
+            console.print(f"{title} cannot begin: {error}", style="red", markup=False)
+            break
+        report.show_run(console, runs[-1])
+    return runs, directory
+
+
+def conclude(
+    title: str,
+    plan: Plan,
+    runs: Sequence[Run],
+    directory: Path,
+    console: Console,
+    settings: Settings,
+    facts: dict[str, Any],
+    files: Sequence[Path | None],
+) -> bool:
+    """Shows and writes down the verdict over all runs; returns whether all passed.
+
+    files: where the figures go besides the records: NAME.json, with a NAME.html beside it.
+    """
+    findings = verdict.overall(runs, len(plan), settings.bars)
+    report.show_overall(console, title, runs, findings)
+    result = as_json(title, runs, findings, settings, facts)
+    for file in (directory / "report.json", *files):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(result, indent=1) + "\n")
+            file.with_suffix(".html").write_text(html.page(title, runs, findings, result))
+    console.print(f"records: {directory}", markup=False, soft_wrap=True)
+    return bool(result["passed"])
+
+
+def as_json(
+    title: str,
+    runs: Sequence[Run],
+    findings: Sequence[Finding],
+    settings: Settings,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Returns all figures; the timelines stand in the records alone."""
+    return {
+        "drill": title,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "passed": all(finding.passed for finding in findings),
+        **facts,
+        "findings": [vars(finding) for finding in findings],
+        "spans": verdict.spans(runs),
+        "versions": commands.versions(NODES[0]),
+        "settings": settings.as_json(),
+        "runs": [verdict.as_json(run) for run in runs],
+    }
