@@ -49,6 +49,11 @@ def _here(pid: str) -> bool:
         return True  # it cannot be told
 
 
+def state_path(params: Params) -> str:
+    """Returns the file from which a new process takes the states of the servers."""
+    return str(params.statedir) + "/servers.state"
+
+
 def due_path(params: Params) -> str:
     """Returns the file that is there while a reload is due."""
     return str(params.statedir) + "/reload-due"
@@ -72,17 +77,21 @@ def launch(params: Params, timeout: float) -> None:
     that timed out. Returns once the new one answers. Raises AgentError if it does not in timeout s.
     """
     command = [params.haproxy, "-D", "-f", config_path(params)]
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     old = find(params)
     if old:
         command += ["-x", runtime.admin_socket(params.statedir), "-sf", *map(str, old)]
+    # What the servers are must not be what they were at some earlier time.
+    with open(state_path(params), "w", encoding="utf-8") as file:
+        file.write(haproxy.ask("show servers state") if old else "1\n")
     run(command, timeout)
-    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     end = time.monotonic() + timeout
     while True:
         try:
             if pid(haproxy) not in old:
-                if reload_is_due(params):
-                    os.unlink(due_path(params))
+                for done in (due_path(params), state_path(params)):
+                    if os.path.exists(done):
+                        os.unlink(done)
                 return
         except AgentError:
             pass

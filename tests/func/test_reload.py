@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from tests.tools import ROOT
 from tests.tools.instance import ask, connect, query
 from tests.tools.load import Load
-from tests.tools.node import PROD, Cluster
+from tests.tools.node import PROD, STDBY, Cluster
 from tests.tools.waiting import eventually
 
 CONFIGURED = 6
@@ -52,6 +54,47 @@ def test_new_connections_are_not_refused(running: Cluster) -> None:
             node.await_up("prod/srv1")
     assert load.failed == []
     assert load.served_by() == ["srv1"]
+
+
+def test_readers_are_not_refused(running: Cluster) -> None:
+    """There is no hold for stdby: the new process knows at once who is up."""
+    node = running.srv1
+    node.await_up("stdby/srv2")
+    done = threading.Event()
+    failed: list[str] = []
+    asked = 0
+
+    def read() -> None:
+        nonlocal asked
+        while not done.is_set():
+            asked += 1
+            try:
+                ask(node.address, STDBY, "SELECT 1")
+            except psycopg2.Error as error:
+                failed.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(3):
+        node.params["maxconn"] = str(1000 + number)
+        before = node.servers()
+        node.do("reload")
+        assert node.servers() == before, "at once"
+    done.set()
+    reader.join()
+    assert failed == [] and asked > 20
+    assert not (node.statedir / "servers.state").exists()
+
+
+def test_a_start_takes_no_states_of_old(running: Cluster) -> None:
+    """A file that a reload may have left must not bring a server up."""
+    node = running.srv2
+    stale = node.haproxy("show servers state")
+    node.do("stop")
+    (node.statedir / "servers.state").write_text(stale)
+    running.pacemaker("")
+    node.do("start")
+    assert node.states()["prod/srv1"] == "maint" and not node.up("prod/srv1")
 
 
 def test_the_states_are_those_of_before(running: Cluster) -> None:

@@ -39,6 +39,12 @@ SWITCHOVER: list[Audit] = [
     audits.fencings,
     audits.moved,
     lambda evidence: audits.ratio(evidence, 1.4),
+    audits.failed_over,
+    audits.replication,
+    audits.tidy,
+    lambda evidence: audits.served_again(evidence, 0.5),
+    lambda evidence: audits.served_within(evidence, 3.0),
+    lambda evidence: audits.new_connections(evidence, 1),
 ]
 STILL: list[Audit] = [
     audits.primary_stayed,
@@ -61,7 +67,7 @@ def test_a_good_kill_of_haproxy_passes(audit: Audit) -> None:
     assert finding.passed, finding
 
 
-@pytest.mark.parametrize("audit", SWITCHOVER[1:7] + SWITCHOVER[9:] + STILL)
+@pytest.mark.parametrize("audit", SWITCHOVER[1:7] + SWITCHOVER[9:11] + STILL)
 def test_what_saw_nothing_says_nothing(audit: Audit) -> None:
     """With clients_ran beside it, no verdict on an empty run is a pass."""
     world = good()
@@ -243,3 +249,48 @@ def test_the_world_ends_when_it_should() -> None:
         assert mine[-1].end > ENDED - 0.2
         assert [each.sequence for each in mine] == list(range(1, len(mine) + 1))
     assert attempt("srv1/reader", 1, 0).in_recovery
+
+
+def test_a_primary_that_should_have_moved_and_did_not() -> None:
+    assert fails(audits.failed_over, still()).value == "srv1 -> srv1"
+
+
+def test_a_standby_that_goes_round_haproxy() -> None:
+    world = replace(good(), receivers={"srv1": "10.0.0.2:5434", "srv3": "127.0.0.1:5432"})
+    finding = fails(audits.replication, world)
+    assert (finding.value, finding.detail) == ("1 of 2", "srv1 from 10.0.0.2:5434")
+    assert fails(audits.replication, replace(world, receivers={})).value == "0 of 2"
+
+
+def test_something_left_over() -> None:
+    finding = fails(audits.tidy, replace(good(), leftovers=("srv1: file reload-due",)))
+    assert finding.detail == "srv1: file reload-due"
+
+
+def test_clients_that_are_served_late() -> None:
+    name = "srv3/connecting"
+    late = spoil(good(), name, LAST_COMMIT, end=OUT_OF_RECOVERY + 0.9)
+    assert fails(lambda each: audits.served_again(each, 0.04), good()).value == "0.05 s"
+    assert fails(lambda each: audits.served_within(each, 0.5), late)
+    assert fails(lambda each: audits.served_again(each, 0.5), still()).value.startswith("no change")
+
+
+def test_one_failed_connection_a_client_may_be_allowed() -> None:
+    once = spoil(good(), "srv2/connecting", STARTED, outcome=REFUSED)
+    twice = spoil(once, "srv2/connecting", STARTED + 0.5, outcome=REFUSED)
+    assert audits.new_connections(once, 1).passed
+    finding = fails(lambda each: audits.new_connections(each, 1), twice)
+    assert finding.bar == "1 a client"
+    assert audits.new_connections(replace(twice, died=frozenset({"srv2"})), 0).passed
+
+
+def test_a_writer_that_was_disturbed() -> None:
+    world = still()
+    assert audits.writers_undisturbed(world).passed
+    fails(audits.writers_undisturbed, spoil(world, "srv2/session", STARTED, outcome=UNKNOWN))
+
+
+def test_a_session_that_was_lost() -> None:
+    world = still()
+    assert audits.sessions_kept(world).passed
+    fails(audits.sessions_kept, spoil(world, "srv2/session", STARTED, new=True))

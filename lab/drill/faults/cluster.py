@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits
+from .. import audits, commands
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
+
+
+END_REPLICATION = "SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver"
 
 
 class NodeStandby(Drill):
@@ -68,7 +71,7 @@ class Maintenance(Drill):
         return [
             *super().judge(evidence),
             audits.primary_stayed(evidence),
-            audits.undisturbed(evidence, frozenset(evidence.addresses)),
+            audits.sessions_kept(evidence),
         ]
 
 
@@ -97,6 +100,9 @@ class Reload(Drill):
     def undo(self, stage: Stage) -> None:
         self._set(stage, "2000")
         stage.wait(lambda: self._other(stage, "2000"), within=30, every=1)
+        # The old processes live as long as their sessions do, and these would last for weeks.
+        for node in stage.nodes.values():
+            commands.psql(node, stage.settings, END_REPLICATION)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
