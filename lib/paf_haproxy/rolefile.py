@@ -16,6 +16,7 @@ root wrote it. `monitor` starts from it; HAProxy is a projection of it.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -45,19 +46,52 @@ def path(statedir: str) -> str:
 
 
 def save(statedir: str, role: Role) -> None:
-    """Replaces the file. Raises AgentError if it cannot be written."""
+    """Replaces the file. Raises AgentError if it cannot be written.
+
+    Where there is no room left, it is overwritten in place: a page that it has already is room
+    enough, and to follow is better than to remember the wrong thing.
+    """
     target = path(statedir)
-    new = f"{target}.{os.getpid()}"
+    text = _text(role, str(int(time.time()))).encode()
     try:
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         try:
-            os.fchmod(fd, 0o644)  # whatever the umask
-            os.write(fd, _text(role, str(int(time.time()))).encode())
-        finally:
-            os.close(fd)
-        os.replace(new, target)
+            _replace(target, text)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _overwrite(target, text)
     except OSError as error:
         raise AgentError(f"cannot write the role file {target}: {error.strerror}") from error
+
+
+def _replace(target: str, text: bytes) -> None:
+    new = f"{target}.{os.getpid()}"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    try:
+        os.fchmod(fd, 0o644)  # whatever the umask
+        _write(fd, text)
+        os.replace(new, target)
+    except OSError:
+        os.unlink(new)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _overwrite(target: str, text: bytes) -> None:
+    """Not atomic: what is torn is no role file, and says so when it is read."""
+    fd = os.open(target, os.O_WRONLY | os.O_NOFOLLOW)
+    try:
+        _write(fd, text)
+        os.ftruncate(fd, len(text))
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, text: bytes) -> None:
+    """Writes all of it at once; a disk that is nearly full may take a part."""
+    if os.write(fd, text) != len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def load(statedir: str) -> Role | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -196,3 +197,29 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
     reader.join()
     assert not failures
     assert seen <= set(views) and seen
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two pages: one for the role file, one for whatever else."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_full_disk_is_no_reason_to_forget(full_disk: Path) -> None:
+    directory = str(full_disk)
+    rolefile.save(directory, Role(ClusterView("srv1", "srv2", ["srv1"]), True, "pre-promote"))
+    (full_disk / "fill").write_bytes(b"x" * 4096)
+    rolefile.save(directory, Role(ClusterView("srv2"), False, "post-promote"))
+    role = rolefile.load(directory)
+    assert role
+    assert (role.view, role.promoted, role.event) == (ClusterView("srv2"), False, "post-promote")
+    assert sorted(path.name for path in full_disk.iterdir()) == ["fill", "role"]
+
+
+def test_a_full_disk_without_a_role_file(full_disk: Path) -> None:
+    (full_disk / "fill").write_bytes(b"x" * 8192)
+    with pytest.raises(AgentError, match=r"cannot write the role file .*: No (space|such file)"):
+        rolefile.save(str(full_disk), Role(ClusterView("srv1")))
+    assert [path.name for path in full_disk.iterdir()] == ["fill"]

@@ -8,7 +8,6 @@ from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
-
 END_REPLICATION = "SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver"
 
 
