@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .params import Params
 
 PAUSE = 0.05  # s between two looks
+HUNG_AFTER = 1.0  # s without an answer: the monitor has waited longer already
+TERM_WITHIN = 3.0  # s that a HAProxy needs at most to end when it is told to
 
 
 def find(params: Params) -> list[int]:
@@ -109,8 +111,19 @@ def pid(haproxy: runtime.Runtime) -> int:
     raise AgentError("HAProxy does not tell its pid")
 
 
+def _hangs(params: Params) -> bool:
+    try:
+        pid(runtime.Runtime(runtime.admin_socket(params.statedir), timeout=HUNG_AFTER))
+    except runtime.NotServing:
+        return False
+    except AgentError:
+        return True
+    return False
+
+
 def stop(params: Params, timeout: float) -> None:
-    """Ends every HAProxy of ours: lets sessions finish for stop_grace, then TERM, then KILL.
+    """Ends every HAProxy of ours: lets sessions finish for stop_grace, then TERM, then KILL. One
+    that hangs finishes nothing, and is killed at once.
 
     Raises AgentError if one is left after timeout s (a process that not even KILL ends).
     """
@@ -118,8 +131,9 @@ def stop(params: Params, timeout: float) -> None:
 
     end = time.monotonic() + timeout
     grace = min(params.stop_grace / 1000, timeout / 3)
-    steps = ((signal.SIGUSR1, grace), (signal.SIGTERM, timeout / 3), (signal.SIGKILL, None))
-    for number, wait in steps:
+    last = (signal.SIGKILL, None)
+    orderly = (signal.SIGUSR1, grace), (signal.SIGTERM, min(TERM_WITHIN, timeout / 3)), last
+    for number, wait in (last,) if _hangs(params) else orderly:
         pids = find(params)
         for each in pids:
             try:

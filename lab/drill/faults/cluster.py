@@ -8,7 +8,7 @@ from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
-END_REPLICATION = "SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver"
+WAL_RECEIVER = "SELECT pid FROM pg_stat_wal_receiver"
 
 
 class NodeStandby(Drill):
@@ -101,7 +101,8 @@ class Reload(Drill):
         stage.wait(lambda: self._other(stage, "2000"), within=30, every=1)
         # The old processes live as long as their sessions do, and these would last for weeks.
         for node in stage.nodes.values():
-            commands.psql(node, stage.settings, END_REPLICATION)
+            for pid in commands.psql(node, stage.settings, WAL_RECEIVER).split():
+                node.run("kill", pid)  # pg_terminate_backend knows only backends
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [

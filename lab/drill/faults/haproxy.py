@@ -103,8 +103,8 @@ class StopHaproxyStandby(StopHaproxy):
         return next(name for name in sorted(stage.names) if name != stage.primary)
 
 
-HUNG = 15.0
-"""s: the monitor waits 3 s for an answer, and the stop tries a soft end and TERM before KILL."""
+HUNG = 5.0
+"""s: the monitor waits 3 s for an answer, and the stop 1 s more before it kills."""
 
 
 class BrokenTemplate(KillHaproxy):
