@@ -17,6 +17,8 @@ CIB = "/root/cluster.cib"
 COROSYNC = "etc/corosync/corosync.conf"
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
+PGBIN = "/usr/lib/postgresql/15/bin"
+PGDATA = "/var/lib/postgresql/15/main"
 SINK_CONF = """\
 module(load="imtcp")
 template(name="per-node" type="string" string="/var/log/%HOSTNAME%/syslog")
@@ -162,6 +164,37 @@ def start() -> None:
         time.sleep(0.2)
 
 
+def absent(node: Node) -> bool:
+    """Returns whether a node has booted, and the cluster does not run on it."""
+    if not node.running:
+        return False
+    words = ("systemctl", "show", "-P", "ActiveState", "pacemaker", "multi-user.target")
+    try:
+        states = node.run(*words, check=False, timeout=10).stdout.split()
+    except LabError:
+        return False  # it went down under our hands
+    return states in (["inactive", "active"], ["failed", "active"])
+
+
+def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
+    """Starts the cluster on a node that was lost. Returns the node from which its instance was
+    copied before, or ''.
+
+    leads: the primary now. An instance that was a primary when its node was lost may have what no
+    other has; PAF would neither demote nor stop it.
+    """
+    copied = ""
+    if leads not in (None, node.name):
+        control = f"{PGBIN}/pg_controldata {PGDATA} | grep 'cluster state'"
+        state = node.run("sh", "-c", control, check=False).stdout
+        if rebuild or "in production" in state or not state:
+            copied = str(leads)
+            node.run("rm", "-rf", PGDATA)
+            script(node, "40-postgresql", "standby", copied)
+    node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+    return copied
+
+
 def promoted() -> str | None:
     """Returns the node on which PAF has promoted PostgreSQL."""
     for node in NODES:
@@ -212,23 +245,33 @@ def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
     What only a person could mend is mended if it is not healthy after `mend_after` s.
     """
     start = time.monotonic()
+    mended = False
     while why := healthy():
         passed = time.monotonic() - start
         if passed > within:
             raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
+        for node in NODES if mend_after is not None or mended else ():
+            if absent(node):
+                bring_back(node, promoted())
         if mend_after is not None and passed > mend_after:
             mend()
-            mend_after = None
+            mend_after, mended = None, True
         time.sleep(0.3)
 
 
 def mend() -> None:
-    """Takes back what keeps a node or its resources out for good: a Pacemaker that stays down, as
-    it does when it hears of its own fencing; failures, moves, bans, standby."""
-    for node in NODES:
-        if node.running:
-            node.run("systemctl", "start", "corosync", "pacemaker", check=False)
+    """Takes back what keeps a node or its resources out: failures, moves, bans, standby, and
+    maintenance."""
     node = NODES[0]
+    node.run(
+        "crm_attribute",
+        "--type",
+        "crm_config",
+        "--name",
+        "maintenance-mode",
+        "--delete",
+        check=False,
+    )
     for resource in ("pgsqld-clone", "haproxy-clone"):
         node.run("crm_resource", "--clear", "--resource", resource, check=False)
     for other in DATABASE_NODES:

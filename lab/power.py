@@ -46,6 +46,18 @@ def is_running(node: Node) -> bool:
     return node.running
 
 
+def fencings(since: float) -> list[str]:
+    """Returns the nodes that were switched off on Pacemaker's order since then (s of the epoch)."""
+    found = []
+    for line in LOG.read_text().splitlines() if LOG.exists() else ():
+        moment, _, text = line.partition(" ")
+        words = text.split()
+        done = len(words) == 3 and words[0] in ("off", "reboot") and words[2] in ("off", "on")
+        if done and datetime.fromisoformat(moment).timestamp() >= since:
+            found.append(words[1].rstrip(":"))
+    return found
+
+
 def refuse(whether: bool) -> None:
     """Lets every order to the switch fail, or not."""
     if whether:

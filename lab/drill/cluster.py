@@ -80,12 +80,6 @@ def parse_moves(text: str) -> tuple[str, ...]:
     return tuple(name for name in ids if name.startswith("cli-"))
 
 
-def parse_fencings(text: str) -> int:
-    """Returns how many fencings `stonith_admin --history --output-as=xml` tells of."""
-    root = ET.fromstring(text)  # noqa: S314
-    return sum(event.get("action") in ("off", "reboot") for event in root.iter("fence_event"))
-
-
 def parse_interval(text: str, role: str) -> float | None:
     """Returns the interval in s of the monitor of a role, from the CIB's resources."""
     root = ET.fromstring(text)  # noqa: S314

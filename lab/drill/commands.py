@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..node import Node
 from .cluster import (
     ClusterState,
-    parse_fencings,
     parse_interval,
     parse_moves,
     parse_status,
@@ -25,12 +24,6 @@ def idle(node: Node, dc: str) -> bool:
 def moves(node: Node) -> tuple[str, ...]:
     """Returns the ids of constraints that moves and bans have left."""
     return parse_moves(node.run("cibadmin", "--query", "--scope", "constraints").stdout)
-
-
-def fencings(node: Node) -> int:
-    """Returns how many fencings the cluster remembers."""
-    argv = ("stonith_admin", "--history", "*", "--output-as=xml")
-    return parse_fencings(node.run(*argv).stdout)
 
 
 def monitor_interval(node: Node, resource: str, role: str) -> float | None:

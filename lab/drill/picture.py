@@ -98,8 +98,9 @@ def _tick(event: Event) -> Bar:
 def _leads_to(seen: ServersSeen) -> str:
     if seen.states is None:
         return "silent"
-    found = [n for n, s in seen.states.items() if n.startswith("prod/") and s == UP]
-    return " ".join(name.partition("/")[2] for name in found) or "nobody"
+    ready = [name for name, state in seen.states.items() if state == UP]
+    found = [name.partition("/")[2] for name in ready if name.startswith("prod/")]
+    return " ".join(name for name in found if name != "hold") or "nobody"
 
 
 def _spans(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+from .. import cluster as node_cluster
 from ..errors import LabError
 from . import commands
 from .records import PRIMARY
@@ -13,10 +14,6 @@ from .stage import Stage
 
 PATIENCE = 20.0
 """s that a standby may take to stream by itself, once all else is whole."""
-PGDATA = "/var/lib/postgresql/15/main"
-SCRIPT = "/usr/share/paf-haproxy/pcs-scripts/40-postgresql.sh"
-SETTINGS = "/root/paf-haproxy.env"
-ACTIVE = "active"
 
 
 def await_whole(stage: Stage, primary: str | None, within: float) -> None:
@@ -30,8 +27,9 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
     looked_at = time.monotonic()
     rebuilt: set[str] = set()
     while True:
-        for name in _absent(stage):
-            bring_back(stage, name)
+        for name, node in stage.nodes.items():
+            if node_cluster.absent(node):
+                bring_back(stage, name)
         try:
             stage.await_healthy(primary, within=2)
             return
@@ -50,22 +48,6 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
                 bring_back(stage, name, rebuild=True)
 
 
-def _absent(stage: Stage) -> list[str]:
-    """Returns the nodes that have booted, and on which the cluster does not run."""
-    found = []
-    for name, node in stage.nodes.items():
-        if not node.running:
-            continue
-        try:
-            words = ("systemctl", "show", "-P", "ActiveState", "pacemaker", "multi-user.target")
-            states = node.run(*words, check=False, timeout=10).stdout.split()
-        except LabError:
-            continue  # it went down again
-        if states in (["inactive", ACTIVE], ["failed", ACTIVE]):
-            found.append(name)
-    return found
-
-
 def _stuck(stage: Stage) -> set[str]:
     """Returns the standbys that could stream, but do not."""
     try:
@@ -80,16 +62,9 @@ def _stuck(stage: Stage) -> set[str]:
 
 def bring_back(stage: Stage, name: str, rebuild: bool = False) -> None:
     """Starts the cluster on a node, with its instance made anew if that one was a primary."""
-    node = stage.nodes[name]
-    leads = _leader(stage)
-    control = f"/usr/lib/postgresql/15/bin/pg_controldata {PGDATA} | grep 'cluster state'"
-    crashed = "in production" in node.run("sh", "-c", control, check=False).stdout
-    if leads not in (None, name) and (crashed or rebuild):
-        stage.say(f"copy the instance of {leads}", name)
-        script = f". {SETTINGS}; rm -rf {PGDATA}; bash {SCRIPT} standby {leads}"
-        node.run("sh", "-c", script, timeout=180)
-    stage.say("start the cluster", name)
-    node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+    copied = node_cluster.bring_back(stage.nodes[name], _leader(stage), rebuild)
+    what = f"instance copied from {copied}, cluster started" if copied else "cluster started"
+    stage.say(what, name)
 
 
 def _leader(stage: Stage) -> str | None:

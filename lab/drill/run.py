@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import power
 from ..errors import LabError
 from ..node import Node
 from . import commands, leftovers, records, rejoin, table, timeline
@@ -41,14 +42,14 @@ def perform(
             with stage.attended(password):
                 stage.say("clients at work")
                 stage.rest(settings.warm_up)
-                fencings, load = commands.fencings(stage.anyone), commands.load(stage.anyone)
+                load = commands.load(stage.anyone)
                 trouble = _event(drill, stage, wanted)
                 settled = time.time()
                 stage.say(trouble or "cluster whole again")
                 stage.rest(settings.cool_down)
             expected = wanted or stage.leader()
             rows, trouble = _rows(stage, expected, trouble)
-            fencings = commands.fencings(stage.anyone) - fencings
+            fencings = len(power.fencings(stage.started))
             receivers, left = leftovers.receivers(stage), leftovers.find(stage)
         finally:
             _clear_away(stage)

@@ -11,7 +11,6 @@ import pytest
 from lab.drill.cluster import (
     Clone,
     Snapshot,
-    parse_fencings,
     parse_interval,
     parse_moves,
     parse_status,
@@ -147,16 +146,6 @@ def test_what_moves_leave() -> None:
         '<rsc_location id="mine" rsc="x"/><rsc_colocation id="cli-none"/></constraints>'
     )
     assert parse_moves(text) == ("cli-ban-haproxy-clone-on-srv1",)
-
-
-def test_fencings() -> None:
-    text = (
-        '<r><list name="fencing history" count="2">'
-        '<fence_event action="reboot" target="srv1" status="success"/>'
-        '<fence_event action="on" target="srv1" status="success"/></list></r>'
-    )
-    assert parse_fencings(text) == 1
-    assert parse_fencings('<r><list name="fencing history" count="0"/></r>') == 0
 
 
 def test_monitor_interval() -> None:

@@ -13,7 +13,7 @@ class FencingFails(Drill):
     name = "fencing-fails"
     summary = "primary's node off while fencing fails: no promotion until it works again"
     moves = True
-    fencings = 20  # failed ones are counted too
+    fencings = 1
     failed = None
     deadline = 180.0
 

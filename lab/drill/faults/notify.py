@@ -10,6 +10,9 @@ from .switchover import Switchover
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
 REAL = "/usr/lib/ocf/resource.d/paf/.haproxy.real"
 TOUCHED = "/run/paf-drill-notify"
+FILL = """free=$(df --output=avail -B4096 /run | tail -1)
+fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek=$free 2>/dev/null
+true"""
 WRAPPER = """#!/bin/sh
 if [ "$1" = notify ]; then
     touch {touched}
@@ -91,24 +94,34 @@ class RoleFiles(Switchover):
 
 
 class RunFull(Switchover):
-    """No node can write its role file, and none may forget to follow for that."""
+    """A node cannot write its role file anew, and must not forget to follow for that. It is one on
+    which PostgreSQL is not restarted: that one needs room in /run itself.
+    """
 
     name = "run-full"
-    summary = "/run full on all nodes, then a switchover"
+    summary = "/run full on a node that is neither the old nor the new primary's, then a switchover"
     with_ratio = False
     failed: int | None = 1
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._victim = ""
+
+    def expected(self, stage: Stage) -> str:
+        target = super().expected(stage)
+        self._victim = next(n for n in stage.names if n not in (stage.primary, target))
+        return target
+
     def inject(self, stage: Stage) -> None:
-        for name, node in stage.nodes.items():
-            stage.say("fill /run", name)
-            node.run("sh", "-c", "dd if=/dev/zero of=/run/fill bs=1M 2>/dev/null; true", timeout=90)
-            if node.run("sh", "-c", "echo x >/run/fill2", check=False).returncode == 0:
-                raise LabError(f"/run of {name} is not full")
+        node = stage.nodes[self._victim]
+        stage.say("fill /run", node.name)
+        node.run("sh", "-c", FILL, timeout=90)
+        if node.run("sh", "-c", "echo x >/run/fill2", check=False).returncode == 0:
+            raise LabError(f"/run of {node.name} is not full")
         super().inject(stage)
 
     def undo(self, stage: Stage) -> None:
-        for node in stage.nodes.values():
-            node.run("rm", "-f", "/run/fill", "/run/fill2")
+        stage.nodes[self._victim].run("rm", "-f", "/run/fill", "/run/fill2")
         super().undo(stage)
 
 
