@@ -39,7 +39,7 @@ def perform(context: Context) -> int:
     if context.action == "stop":
         return stop(context)
     if context.action == "monitor":
-        return monitor(lenient(context), context.timeout - RESERVE)
+        return monitor(lenient(context), context.timeout - RESERVE, context.promoted)
     if context.action == "demote":
         return demote(context)
     params = parse(context.parameters)

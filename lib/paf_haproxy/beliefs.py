@@ -23,10 +23,13 @@ def learn(params: Params) -> ClusterView | None:
     return ClusterView(found[0] if len(found) == 1 else None)
 
 
-def remembered(params: Params) -> Role:
-    """Returns the role file's content; what cannot be believed is said and forgotten."""
+def remembered(params: Params, promoted: bool = False) -> Role:
+    """Returns the role file's content; what cannot be believed is said and forgotten.
+
+    promoted: what the local instance is then taken to be.
+    """
     try:
-        return rolefile.load(params.statedir) or Role(ClusterView())
+        return rolefile.load(params.statedir) or Role(ClusterView(), promoted)
     except AgentError as error:
         log.warning(error.reason)
-        return Role(ClusterView())
+        return Role(ClusterView(), promoted)

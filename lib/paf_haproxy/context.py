@@ -54,7 +54,16 @@ class Notice:
 class Context:
     """What an action knows before it does anything."""
 
-    __slots__ = ("action", "instance", "interval", "node", "notice", "parameters", "timeout")
+    __slots__ = (
+        "action",
+        "instance",
+        "interval",
+        "node",
+        "notice",
+        "parameters",
+        "promoted",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -65,6 +74,7 @@ class Context:
         instance: str = "haproxy",
         interval: int = 0,
         timeout: float = 20.0,
+        promoted: bool = False,
     ) -> None:
         self.action = action
         """The first argument, e.g. 'start' (OCF RA API 1.1, "Actions")."""
@@ -79,6 +89,8 @@ class Context:
         """OCF_RESKEY_CRM_meta_interval in ms; 0 is a probe or a one-off."""
         self.timeout = timeout
         """OCF_RESKEY_CRM_meta_timeout in s: Pacemaker kills the action after it."""
+        self.promoted = promoted
+        """Whether OCF_RESKEY_CRM_meta_role, of a recurring monitor, is the promoted role."""
 
     @classmethod
     def from_environ(cls, action: str, environ: Mapping[str, str], hostname: str) -> Context:
@@ -96,6 +108,7 @@ class Context:
             environ.get("OCF_RESOURCE_INSTANCE", "haproxy"),
             _milliseconds(environ.get(META + "interval", "0"), 0),
             _milliseconds(environ.get(META + "timeout", "20000"), 20000) / 1000,
+            environ.get(META + "role") in ("Promoted", "Master"),
         )
 
     @property

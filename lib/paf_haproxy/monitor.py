@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .params import Params
 
 
-def monitor(params: Params, timeout: float) -> int:
-    """Returns the instance's state as an exit code. timeout: s that may pass.
+def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
+    """Returns the instance's state as an exit code. timeout: s that may pass. promoted: whether
+    Pacemaker expects it to be; a role file that is gone is no reason to restart it.
 
     Raises AgentError if HAProxy is there but does not answer.
     """
@@ -27,7 +28,7 @@ def monitor(params: Params, timeout: float) -> int:
         if process.find(params):
             raise AgentError(f"{error.reason}, but its process is there") from error
         return NOT_RUNNING
-    role = remembered(params)
+    role = remembered(params, promoted)
     view = role.view
     serving = (PROD, view.primary or "") in up
     if not view.settled or not serving:

@@ -65,6 +65,21 @@ def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> 
     assert node.state("prod/srv1") == "ready"
 
 
+@pytest.mark.parametrize("word", ["Promoted", "Master"])
+def test_a_promoted_instance_without_a_role_file(steady: Cluster, word: str) -> None:
+    """Pacemaker's monitor says what it expects; a restart would refuse clients for nothing."""
+    node = steady.srv1
+    expected = {"OCF_RESKEY_CRM_meta_role": word, "OCF_RESKEY_CRM_meta_interval": "4000"}
+    node.do("promote")
+    try:
+        (node.statedir / "role").write_text("junk")
+        assert node.act("monitor", environ=expected).code == PROMOTED
+        assert node.role()["instance"] == "promoted"
+        assert node.act("monitor").code == PROMOTED, "from the file again"
+    finally:
+        node.do("demote")
+
+
 def test_killed(cluster: Cluster) -> None:
     cluster.srv1.do("start")
     cluster.srv1.kill()
