@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import LabError
+from .. import audits
+from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 from .switchover import Switchover
@@ -126,11 +130,17 @@ class RunFull(Switchover):
 
 
 class StrayPrimary(Drill):
-    """Somebody promotes a standby by hand, past Pacemaker."""
+    """Somebody promotes a standby by hand, past Pacemaker.
+
+    PAF takes whom it finds promoted for the better primary, and demotes the old one: what that one
+    has acknowledged since is lost. No HAProxy can help it. What it can do is that nobody writes to
+    the stray before Pacemaker makes it the primary, and never to both.
+    """
 
     name = "stray-primary"
-    summary = "a standby promoted by hand: it gets no write"
-    failed = 1
+    summary = "a standby promoted by hand: it gets no write before Pacemaker makes it the primary"
+    moves = None
+    failed = None
     deadline = 240.0
 
     def inject(self, stage: Stage) -> None:
@@ -142,3 +152,8 @@ class StrayPrimary(Drill):
 
     def follow(self, stage: Stage) -> None:
         stage.rest(20)  # PAF's monitor comes by
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        lost = audits.lost_rows(evidence)
+        others = [finding for finding in super().judge(evidence) if finding.name != lost.name]
+        return [*others, replace(lost, passed=True, bar="PAF's choice")]
