@@ -129,10 +129,11 @@ class RollingRestart(Drill):
             stage.say("standby, reboot, back", name)
             stage.anyone.run("pcs", "node", "standby", name, "--wait=60", timeout=90)
             stage.died.add(name)
+            node.run("systemctl", "stop", "pacemaker", "corosync", timeout=90)
             node.power_off()
-            stage.rest(6)  # firmware
             node.boot()
             node.await_ready()
+            node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
             stage.anyone.run("pcs", "node", "unstandby", name)
             stage.out_of_touch = set()
             stage.await_healthy(within=90)
