@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .. import cluster
 from ..errors import LabError
 from ..layout import STATE
 from ..node import NODES
@@ -21,6 +22,7 @@ from .run import perform
 from .settings import Settings
 from .verdict import Run
 
+REPAIR_WITHIN = 180.0  # s
 RECORDS = STATE / "drills"
 Plan = Sequence[Callable[[], Drill]]
 
@@ -60,7 +62,17 @@ def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[
             console.print(f"{title} cannot begin: {error}", style="red", markup=False)
             break
         report.show_run(console, runs[-1])
+        if not runs[-1].passed and number < len(plan):
+            _repair(console)
     return runs, directory
+
+
+def _repair(console: Console) -> None:
+    """Makes the cluster whole after a drill that failed: the next is not to be judged by it."""
+    try:
+        cluster.await_healthy(within=REPAIR_WITHIN, mend_after=5)
+    except LabError as error:
+        console.print(f"the cluster is not whole: {error}", style="red", markup=False)
 
 
 def conclude(
