@@ -195,6 +195,20 @@ def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
     return copied
 
 
+def rebuild_stuck() -> None:
+    """Makes the standbys anew that run and do not stream from the primary."""
+    leads = promoted()
+    if leads is None:
+        return
+    query = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+    done = named(leads).run("psql", "-XAtp", "5434", "-c", query, user="postgres", check=False)
+    streaming = {leads, *done.stdout.split()}
+    for node in NODES:
+        if node.running and node.name not in streaming:
+            node.run("systemctl", "stop", "pacemaker", "corosync", timeout=120)
+            bring_back(node, leads, rebuild=True)
+
+
 def promoted() -> str | None:
     """Returns the node on which PAF has promoted PostgreSQL."""
     for node in NODES:
@@ -245,17 +259,17 @@ def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
     What only a person could mend is mended if it is not healthy after `mend_after` s.
     """
     start = time.monotonic()
-    mended = False
+    steps = [] if mend_after is None else [(mend_after, mend), (within / 2, rebuild_stuck)]
     while why := healthy():
         passed = time.monotonic() - start
         if passed > within:
             raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
-        for node in NODES if mend_after is not None or mended else ():
+        for node in () if mend_after is None else NODES:
             if absent(node):
                 bring_back(node, promoted())
-        if mend_after is not None and passed > mend_after and at_rest():
-            mend()
-            mend_after, mended = None, True
+        if steps and passed > steps[0][0] and at_rest():
+            _, step = steps.pop(0)
+            step()
         time.sleep(0.3)
 
 

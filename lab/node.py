@@ -168,7 +168,7 @@ class Node:
         return cgroup.wrap(f"{self.name}/{cgroup.ENTERED}", command)
 
     def _home(self, user: str) -> str:
-        for line in (self.root / "etc/passwd").read_text().splitlines():
+        for line in (self.mount / "etc/passwd").read_text().splitlines():
             fields = line.split(":")
             if fields[0] == user:
                 return fields[5]

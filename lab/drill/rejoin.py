@@ -9,11 +9,27 @@ import time
 from .. import cluster as node_cluster
 from ..errors import LabError
 from . import commands
+from .cluster import Snapshot
 from .records import PRIMARY
 from .stage import Stage
 
 PATIENCE = 20.0
 """s that a standby may take to stream by itself, once all else is whole."""
+
+
+def begin(stage: Stage) -> Snapshot:
+    """Returns once the cluster is whole. Raises LabError with what it lacks.
+
+    What a drill that was killed, or a crash, has left in Pacemaker is taken away.
+    """
+    try:
+        return stage.await_healthy(within=stage.settings.patience_with_leftovers)
+    except LabError as lacking:
+        stage.say(f"take away what was left: {lacking}")
+    for resource in (stage.settings.pgsql_clone, stage.settings.haproxy_clone):
+        commands.clear(stage.anyone, resource)
+    await_whole(stage, None, stage.settings.deadline)
+    return stage.await_healthy()
 
 
 def await_whole(stage: Stage, primary: str | None, within: float) -> None:

@@ -31,9 +31,10 @@ def perform(
     """
     directory.mkdir(parents=True)
     stage = Stage(nodes, settings, directory, view)
+    stage.say("wait until the cluster is healthy")
+    stage.await_nodes()
     with stage.watched():
-        stage.say("wait until the cluster is healthy")
-        before = stage.begin()
+        before = rejoin.begin(stage)
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
         wanted = drill.expected(stage)
         password = secrets.token_hex(16)

@@ -155,6 +155,12 @@ class Stage:
                 raise LabError(f"not within {seconds:g} s: {why}")
             self.rest(every)
 
+    def await_nodes(self) -> None:
+        """Returns once all nodes have booted: one that was fenced last may not be back yet."""
+        for node in self.nodes.values():
+            self.wait(lambda node=node: "" if node.running else f"{node.name} is off", within=60)  # type: ignore[misc]
+            node.await_ready()
+
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Watches PostgreSQL, HAProxy and the journal of every node meanwhile."""
@@ -238,20 +244,6 @@ class Stage:
         """Returns the node that Pacemaker has promoted now, or the one of before if none is."""
         status = commands.status(self.anyone)
         return status.promoted(self.settings.pgsql_clone) or self.primary
-
-    def begin(self) -> cluster.Snapshot:
-        """Returns once the cluster is whole. Raises LabError with what it lacks.
-
-        What a drill that was killed, or a crash, has left in Pacemaker is taken away.
-        """
-        try:
-            return self.await_healthy(within=self.settings.patience_with_leftovers)
-        except LabError as lacking:
-            self.say(f"take away what was left: {lacking}")
-        for resource in (self.settings.pgsql_clone, self.settings.haproxy_clone):
-            commands.clear(self.anyone, resource)
-            commands.cleanup(self.anyone, resource)
-        return self.await_healthy()
 
     def await_healthy(
         self, primary: str | None = None, moving: bool = False, within: float | None = None
