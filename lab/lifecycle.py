@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from . import agent, cgroup, cluster, host, image, network, power
+from . import agent, cgroup, cluster, health, host, image, network, power
 from .errors import LabError
 from .layout import RUN, STATE
 from .node import ALL, LOG_SINK, Node
@@ -57,7 +57,7 @@ def up(step: Step) -> str:
             together(cluster.prepare, ALL)
         _form(step)
         with step("primary, standbys, HAProxy"):
-            cluster.await_healthy(mend_after=30)
+            health.await_healthy(mend_after=30)
         return note
 
 

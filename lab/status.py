@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from . import cluster
+from . import health
 from .node import ALL, LOG_SINK, NODES, Node
 
 QUERY = """SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END,
@@ -42,6 +42,6 @@ def show(console: Console) -> int:
     console.print(
         running[0].run("crm_mon", "-1", "-R", check=False).stdout.strip(), markup=False, emoji=False
     )
-    why = cluster.healthy()
+    why = health.healthy()
     console.print(f"not healthy: {why}; look at: lab logs" if why else "healthy", markup=False)
     return 1 if why else 0

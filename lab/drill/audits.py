@@ -6,21 +6,14 @@ something before the event and after it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from . import figures
 from .records import (
     ACK,
-    CONNECTING,
-    FAILED,
     MISROUTED,
-    PRIMARY,
-    REFUSED,
-    SESSION,
     UNKNOWN,
-    UP,
     Attempt,
     Records,
 )
@@ -28,11 +21,7 @@ from .records import (
 Row = tuple[str, int]
 """A write: client and sequence, e.g. ('srv1/session', 17)."""
 
-RATIO = "write outage / PostgreSQL's absence"
 THROUGH_HAPROXY = "127.0.0.1:5432"
-DISTURBED = 0.5
-"""s that an attempt may take in the middle of somebody else's fault: twice what counts as held, for
-three nodes share two cores while Pacemaker is at work."""
 LEAST = 5
 """Acknowledged attempts that every client must have before the event, and again at the end."""
 
@@ -90,7 +79,7 @@ class Evidence:
         )
 
 
-def _count(name: str, found: list[Attempt], bar: int = 0, among: str = "") -> Finding:
+def count(name: str, found: list[Attempt], bar: int = 0, among: str = "") -> Finding:
     shown = ", ".join(
         f"{each.client} #{each.sequence} {each.outcome} {each.error or ''}".strip()
         for each in found[:3]
@@ -120,37 +109,23 @@ def clients_ran(evidence: Evidence) -> Finding:
     return Finding("clients at work before and after", passed, value, "all", "; ".join(idle[:3]))
 
 
-def new_connections(evidence: Evidence, most: int = 0) -> Finding:
-    """No client of a node that lived had more than `most` new connections refused, failed, or lost
-    before their answer.
-    """
-    new = [each for each in evidence.seen.attempts if each.new and each.node not in evidence.died]
-    bad = [each for each in new if each.outcome in (REFUSED, FAILED, UNKNOWN)]
-    name = "new connections refused, failed or lost"
-    if most == 0:
-        return _count(name, bad, among=f" of {len(new)}")
-    worst = max(Counter(each.client for each in bad).values(), default=0)
-    finding = _count(name, bad, among=f" of {len(new)}, at most {worst} a client")
-    return replace(finding, passed=worst <= most, bar=f"{most} a client")
-
-
 def misrouted_writes(evidence: Evidence) -> Finding:
     writes = [each for each in evidence.seen.attempts if each.writes]
     bad = [each for each in writes if each.outcome == MISROUTED]
-    return _count("writes sent to a standby", bad, among=f" of {len(writes)}")
+    return count("writes sent to a standby", bad, among=f" of {len(writes)}")
 
 
 def misrouted_reads(evidence: Evidence) -> Finding:
     reads = [each for each in evidence.seen.attempts if not each.writes]
     bad = [each for each in reads if each.outcome == MISROUTED]
-    return _count("reads answered by a primary", bad, among=f" of {len(reads)}")
+    return count("reads answered by a primary", bad, among=f" of {len(reads)}")
 
 
 def lost_rows(evidence: Evidence) -> Finding:
     """Every acknowledged write is in the table."""
     acks = figures.acknowledged(evidence.seen.attempts)
     bad = [each for each in acks if (each.client, each.sequence) not in evidence.rows]
-    return _count("acknowledged rows lost", bad, among=f" of {len(acks)}")
+    return count("acknowledged rows lost", bad, among=f" of {len(acks)}")
 
 
 def one_primary(evidence: Evidence) -> Finding:
@@ -160,7 +135,7 @@ def one_primary(evidence: Evidence) -> Finding:
     elsewhere = [each.end for each in acks if each.server != home]
     first = min(elsewhere, default=float("inf"))
     bad = [each for each in acks if each.server == home and each.end > first]
-    return _count("writes acknowledged by two primaries", bad)
+    return count("writes acknowledged by two primaries", bad)
 
 
 def one_timeline(evidence: Evidence) -> Finding:
@@ -175,7 +150,7 @@ def one_timeline(evidence: Evidence) -> Finding:
         for each in acks
         if any(line > (each.timeline or "") and first < each.end for line, first in firsts.items())
     ]
-    return _count("writes acknowledged on two timelines", bad)
+    return count("writes acknowledged on two timelines", bad)
 
 
 def fencings(evidence: Evidence, most: int = 0) -> Finding:
@@ -209,34 +184,6 @@ def tidy(evidence: Evidence) -> Finding:
     return Finding("left over", not evidence.leftovers, value, "0", shown)
 
 
-def served_again(evidence: Evidence, within: float) -> Finding:
-    """Connecting clients of the nodes that lived wrote again soon after the new primary had left
-    recovery.
-    """
-    name = "writes again after the new primary left recovery"
-    what = evidence.change
-    if what is None:
-        return Finding(name, False, "no change of primary seen", f"{within:g} s")
-    found = {
-        client: outage.first - what.out_of_recovery
-        for client, outage in figures.outages(evidence.seen, what, evidence.addresses).items()
-        if client.partition("/")[0] not in evidence.died
-    }
-    worst = max(found.values(), default=float("inf"))
-    return Finding(name, worst <= within, f"{worst:.2f} s", f"{within:g} s")
-
-
-def served_within(evidence: Evidence, within: float) -> Finding:
-    """No connecting client of a node that lived was without an acknowledged write for longer."""
-    found = {
-        client: length
-        for client, length in figures.stalls(evidence.seen).items()
-        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died
-    }
-    worst = max(found.values(), default=float("inf"))
-    return Finding("longest without a write", worst <= within, f"{worst:.2f} s", f"{within:g} s")
-
-
 def moved(evidence: Evidence) -> Finding:
     """The last acknowledged writes came from the node that should be primary now."""
     acks = figures.acknowledged(evidence.seen.attempts)
@@ -244,109 +191,6 @@ def moved(evidence: Evidence) -> Finding:
     names = sorted(name for name, address in evidence.addresses.items() if address in last)
     value = " and ".join(names) or "nobody"
     return Finding("primary afterwards", names == [evidence.expected], value, evidence.expected)
-
-
-def primary_stayed(evidence: Evidence) -> Finding:
-    """PostgreSQL's roles did not change at all."""
-    changes = [
-        f"{role.node} {role.role}"
-        for role in evidence.seen.roles
-        if role.at >= evidence.started and role.before is not None
-    ]
-    value = ", ".join(changes[:3]) or "stayed"
-    held = [
-        role
-        for role in evidence.seen.roles
-        if role.node == evidence.primary and role.role == PRIMARY and role.at < evidence.started
-    ]
-    return Finding(
-        f"PostgreSQL, primary on {evidence.primary}", not changes and bool(held), value, "stayed"
-    )
-
-
-def undisturbed(evidence: Evidence, nodes: frozenset[str]) -> Finding:
-    """Clients of these nodes saw nothing: all acknowledged, none waited, no session lost."""
-    of_interest = [
-        each
-        for each in evidence.seen.attempts
-        if each.node in nodes and each.end >= evidence.started
-    ]
-    bad = [
-        each
-        for each in of_interest
-        if each.outcome != ACK
-        or each.end - each.start >= DISTURBED
-        or (each.kind == "session" and each.new)
-    ]
-    where = " and ".join(sorted(nodes))
-    finding = _count(
-        f"attempts on {where} that were disturbed", bad, among=f" of {len(of_interest)}"
-    )
-    return finding if of_interest else Finding(finding.name, False, "none made", "0")
-
-
-def writers_undisturbed(evidence: Evidence) -> Finding:
-    """Writers of the nodes that lived saw nothing, but that a synchronous standby was lost."""
-    writes = [
-        each
-        for each in evidence.seen.attempts
-        if each.writes and each.node not in evidence.died and each.end >= evidence.started
-    ]
-    bad = [each for each in writes if each.outcome != ACK]
-    return _count("writes that were not acknowledged", bad, among=f" of {len(writes)}")
-
-
-def sessions_kept(evidence: Evidence) -> Finding:
-    """No session was lost."""
-    reconnects = [
-        each
-        for each in evidence.seen.attempts
-        if each.kind == SESSION and each.new and each.start >= evidence.started
-    ]
-    return _count("sessions that were lost", reconnects)
-
-
-def haproxy_away(evidence: Evidence, node: str) -> tuple[float, float] | None:
-    """Returns when the node's HAProxy last answered before it fell silent, and when it led to the
-    expected primary again (infinity: never); None if it did not fall silent.
-    """
-    told = [each for each in evidence.seen.servers if each.node == node]
-    silent = [each for each in told if each.states is None and each.at >= evidence.started]
-    if not silent:
-        return None
-    server = f"prod/{evidence.expected}"
-    back = [
-        each.at for each in told if each.at > silent[0].at and (each.states or {}).get(server) == UP
-    ]
-    return silent[0].before or silent[0].at, min(back, default=float("inf"))
-
-
-def haproxy_went(evidence: Evidence, node: str) -> Finding:
-    """The node's HAProxy was away for a while, as the drill meant it to be."""
-    away = haproxy_away(evidence, node)
-    value = "no" if away is None else f"for {away[1] - away[0]:.1f} s"
-    return Finding(f"HAProxy on {node} was away", away is not None, value, "yes")
-
-
-def haproxy_back(evidence: Evidence, node: str, within: float) -> Finding:
-    """The node's HAProxy was away, and soon led to the primary again."""
-    away = haproxy_away(evidence, node)
-    took = float("inf") if away is None else away[1] - away[0]
-    value = "never away" if away is None else f"{took:.2f} s"
-    return Finding(f"HAProxy is back on {node}", took <= within, value, f"{within:g} s")
-
-
-def ratio(evidence: Evidence, bar: float) -> Finding:
-    """The worst connecting client was without writes little longer than PostgreSQL was away."""
-    name = RATIO
-    what = evidence.change
-    if what is None:
-        return Finding(name, False, "no change of primary seen", f"{bar:g}")
-    found = figures.outages(evidence.seen, what, evidence.addresses)
-    worst = max((each.length for each in found.values()), default=float("inf"))
-    value = worst / what.absence
-    detail = f"{worst:.3f} s / {what.absence:.3f} s"
-    return Finding(name, value <= bar, f"{value:.2f}", f"{bar:g}", detail)
 
 
 def unknown_rows(evidence: Evidence) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audits
+from . import audits, service
 from .audits import Evidence, Finding
 from .stage import Stage
 
@@ -59,5 +59,5 @@ class Drill:
         if self.moves is True:
             found.append(audits.failed_over(evidence))
         if self.failed is not None:
-            found.append(audits.new_connections(evidence, self.failed))
+            found.append(service.new_connections(evidence, self.failed))
         return found

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .. import cluster
+from .. import health
 from ..errors import LabError
 from ..layout import STATE
 from ..node import NODES
@@ -70,7 +70,7 @@ def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[
 def _repair(console: Console) -> None:
     """Makes the cluster whole after a drill that failed: the next is not to be judged by it."""
     try:
-        cluster.await_healthy(within=REPAIR_WITHIN, mend_after=5)
+        health.await_healthy(within=REPAIR_WITHIN, mend_after=5)
     except LabError as error:
         console.print(f"the cluster is not whole: {error}", style="red", markup=False)
 

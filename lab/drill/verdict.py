@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import audits, figures
+from . import audits, figures, service
 from .audits import Evidence, Finding
 from .figures import Change, Outage
 from .records import SESSION
@@ -62,11 +62,11 @@ def overall(runs: Sequence[Run], wanted: int, bars: Bars) -> list[Finding]:
     """Returns what is judged over all runs: that all passed, the ratio, the route delay."""
     passed = sum(run.passed for run in runs)
     found = [Finding("runs passed", passed == wanted > 0, f"{passed} of {wanted}", "all")]
-    planned = [run for run in runs if any(each.name == audits.RATIO for each in run.findings)]
+    planned = [run for run in runs if any(each.name == service.RATIO for each in run.findings)]
     ratios = [run.ratio for run in planned if run.ratio is not None]
     if ratios:
         text = f"median {figures.median(ratios):.2f}, worst {max(ratios):.2f}"
-        name = audits.RATIO
+        name = service.RATIO
         found.append(Finding(name, max(ratios) <= bars.ratio, text, f"{bars.ratio:g}"))
     delays = [delay for run in planned for delay in run.delays.values()]
     if delays:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.drill import audits
+from lab.drill import audits, service
 from lab.drill.audits import Evidence, Finding
 from lab.drill.records import FAILED, MISROUTED, REFUSED, UNKNOWN, RoleSeen
 from tests.unit.drill_world import (
@@ -30,7 +30,7 @@ Audit = Callable[[Evidence], Finding]
 SWITCHOVER: list[Audit] = [
     audits.whole_again,
     audits.clients_ran,
-    audits.new_connections,
+    service.new_connections,
     audits.misrouted_writes,
     audits.misrouted_reads,
     audits.lost_rows,
@@ -38,20 +38,20 @@ SWITCHOVER: list[Audit] = [
     audits.one_timeline,
     audits.fencings,
     audits.moved,
-    lambda evidence: audits.ratio(evidence, 1.4),
+    lambda evidence: service.ratio(evidence, 1.4),
     audits.failed_over,
     audits.replication,
     audits.tidy,
-    lambda evidence: audits.served_again(evidence, 0.5),
-    lambda evidence: audits.served_within(evidence, 3.0),
-    lambda evidence: audits.new_connections(evidence, 1),
+    lambda evidence: service.served_again(evidence, 0.5),
+    lambda evidence: service.served_within(evidence, 3.0),
+    lambda evidence: service.new_connections(evidence, 1),
 ]
 STILL: list[Audit] = [
-    audits.primary_stayed,
+    service.primary_stayed,
     audits.moved,
-    lambda evidence: audits.haproxy_went(evidence, "srv1"),
-    lambda evidence: audits.haproxy_back(evidence, "srv1", 6),
-    lambda evidence: audits.undisturbed(evidence, frozenset({"srv2", "srv3"})),
+    lambda evidence: service.haproxy_went(evidence, "srv1"),
+    lambda evidence: service.haproxy_back(evidence, "srv1", 6),
+    lambda evidence: service.undisturbed(evidence, frozenset({"srv2", "srv3"})),
 ]
 
 
@@ -108,18 +108,18 @@ def test_a_client_that_nobody_heard_of_fails() -> None:
 @pytest.mark.parametrize("client", ["srv2/connecting", "srv2/reader"])
 def test_a_new_connection_that_got_no_answer_fails(client: str, outcome: str) -> None:
     world = spoil(good(), client, LAST_COMMIT, outcome=outcome)
-    finding = fails(audits.new_connections, world)
+    finding = fails(service.new_connections, world)
     assert client in finding.detail
 
 
 def test_a_reconnect_is_a_new_connection() -> None:
     world = spoil(good(), "srv2/session", OUT_OF_RECOVERY, outcome=REFUSED, new=True)
-    fails(audits.new_connections, world)
+    fails(service.new_connections, world)
 
 
 def test_a_session_that_the_switchover_ended_is_no_new_connection() -> None:
     world = spoil(good(), "srv2/session", LAST_COMMIT, outcome=UNKNOWN, new=False)
-    assert audits.new_connections(world).passed
+    assert service.new_connections(world).passed
 
 
 def test_a_write_sent_to_a_standby_fails() -> None:
@@ -181,11 +181,11 @@ def test_a_long_outage_fails() -> None:
         for each in world.seen.attempts
     )
     world = replace(world, seen=replace(world.seen, attempts=kept))
-    fails(lambda evidence: audits.ratio(evidence, 1.4), world)
+    fails(lambda evidence: service.ratio(evidence, 1.4), world)
 
 
 def test_a_change_that_was_not_seen_has_no_ratio() -> None:
-    fails(lambda evidence: audits.ratio(evidence, 1.4), still())
+    fails(lambda evidence: service.ratio(evidence, 1.4), still())
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_change_that_was_not_seen_has_no_ratio() -> None:
 def test_a_change_of_role_is_no_staying(more: RoleSeen) -> None:
     world = still()
     roles = (*world.seen.roles, more)
-    fails(audits.primary_stayed, replace(world, seen=replace(world.seen, roles=roles)))
+    fails(service.primary_stayed, replace(world, seen=replace(world.seen, roles=roles)))
 
 
 @pytest.mark.parametrize(
@@ -209,22 +209,22 @@ def test_a_change_of_role_is_no_staying(more: RoleSeen) -> None:
 def test_a_disturbed_client_fails(change: dict[str, Any]) -> None:
     nodes = frozenset({"srv2", "srv3"})
     world = spoil(still(), "srv2/session", STARTED, **change)
-    fails(lambda evidence: audits.undisturbed(evidence, nodes), world)
-    assert audits.undisturbed(world, frozenset({"srv3"})).passed
+    fails(lambda evidence: service.undisturbed(evidence, nodes), world)
+    assert service.undisturbed(world, frozenset({"srv3"})).passed
 
 
 def test_a_disturbance_before_the_event_does_not_count() -> None:
     world = spoil(still(), "srv2/session", STARTED - 2, outcome=REFUSED)
-    assert audits.undisturbed(world, frozenset({"srv2"})).passed
+    assert service.undisturbed(world, frozenset({"srv2"})).passed
 
 
 def test_a_haproxy_that_was_not_away_fails() -> None:
-    fails(lambda evidence: audits.haproxy_went(evidence, "srv2"), still())
-    fails(lambda evidence: audits.haproxy_back(evidence, "srv2", 6), still())
+    fails(lambda evidence: service.haproxy_went(evidence, "srv2"), still())
+    fails(lambda evidence: service.haproxy_back(evidence, "srv2", 6), still())
 
 
 def test_a_haproxy_that_comes_back_late_fails() -> None:
-    finding = fails(lambda evidence: audits.haproxy_back(evidence, "srv1", 2.5), still())
+    finding = fails(lambda evidence: service.haproxy_back(evidence, "srv1", 2.5), still())
     assert finding.value == "3.00 s"
 
 
@@ -232,7 +232,7 @@ def test_a_haproxy_that_never_comes_back_fails() -> None:
     world = still()
     servers = world.seen.servers[:-1]
     world = replace(world, seen=replace(world.seen, servers=servers))
-    fails(lambda evidence: audits.haproxy_back(evidence, "srv1", 6), world)
+    fails(lambda evidence: service.haproxy_back(evidence, "srv1", 6), world)
 
 
 def test_unknown_writes_are_told_apart() -> None:
@@ -270,27 +270,28 @@ def test_something_left_over() -> None:
 def test_clients_that_are_served_late() -> None:
     name = "srv3/connecting"
     late = spoil(good(), name, LAST_COMMIT, end=OUT_OF_RECOVERY + 0.9)
-    assert fails(lambda each: audits.served_again(each, 0.04), good()).value == "0.05 s"
-    assert fails(lambda each: audits.served_within(each, 0.5), late)
-    assert fails(lambda each: audits.served_again(each, 0.5), still()).value.startswith("no change")
+    assert fails(lambda each: service.served_again(each, 0.04), good()).value == "0.05 s"
+    assert fails(lambda each: service.served_within(each, 0.5), late)
+    unmoved = fails(lambda each: service.served_again(each, 0.5), still())
+    assert unmoved.value.startswith("no change")
 
 
 def test_one_failed_connection_a_client_may_be_allowed() -> None:
     once = spoil(good(), "srv2/connecting", STARTED, outcome=REFUSED)
     twice = spoil(once, "srv2/connecting", STARTED + 0.5, outcome=REFUSED)
-    assert audits.new_connections(once, 1).passed
-    finding = fails(lambda each: audits.new_connections(each, 1), twice)
+    assert service.new_connections(once, 1).passed
+    finding = fails(lambda each: service.new_connections(each, 1), twice)
     assert finding.bar == "1 a client"
-    assert audits.new_connections(replace(twice, died=frozenset({"srv2"})), 0).passed
+    assert service.new_connections(replace(twice, died=frozenset({"srv2"})), 0).passed
 
 
 def test_a_writer_that_was_disturbed() -> None:
     world = still()
-    assert audits.writers_undisturbed(world).passed
-    fails(audits.writers_undisturbed, spoil(world, "srv2/session", STARTED, outcome=UNKNOWN))
+    assert service.writers_undisturbed(world).passed
+    fails(service.writers_undisturbed, spoil(world, "srv2/session", STARTED, outcome=UNKNOWN))
 
 
 def test_a_session_that_was_lost() -> None:
     world = still()
-    assert audits.sessions_kept(world).passed
-    fails(audits.sessions_kept, spoil(world, "srv2/session", STARTED, new=True))
+    assert service.sessions_kept(world).passed
+    fails(service.sessions_kept, spoil(world, "srv2/session", STARTED, new=True))

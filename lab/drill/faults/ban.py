@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -34,7 +34,7 @@ class Ban(Drill):
         others = frozenset(evidence.addresses) - {evidence.primary}
         return [
             *super().judge(evidence),
-            audits.primary_stayed(evidence),
-            audits.haproxy_went(evidence, evidence.primary),
-            audits.undisturbed(evidence, others),
+            service.primary_stayed(evidence),
+            service.haproxy_went(evidence, evidence.primary),
+            service.undisturbed(evidence, others),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -69,8 +69,8 @@ class Maintenance(Drill):
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
             *super().judge(evidence),
-            audits.primary_stayed(evidence),
-            audits.sessions_kept(evidence),
+            service.primary_stayed(evidence),
+            service.sessions_kept(evidence),
         ]
 
 
@@ -107,8 +107,8 @@ class Reload(Drill):
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
             *super().judge(evidence),
-            audits.primary_stayed(evidence),
-            audits.sessions_kept(evidence),
+            service.primary_stayed(evidence),
+            service.sessions_kept(evidence),
         ]
 
 

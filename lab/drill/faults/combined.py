@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..stage import Stage
 from .power import PowerOffPrimary
@@ -31,7 +31,7 @@ class DoubleFailure(PowerOffPrimary):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         found = super().judge(evidence)
-        own = audits.served_again(evidence, 0).name
+        own = service.served_again(evidence, 0).name
         return [finding for finding in found if finding.name != own]
 
 

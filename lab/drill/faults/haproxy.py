@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..settings import Bars
@@ -65,9 +65,9 @@ class KillHaproxy(Drill):
         others = frozenset(evidence.addresses) - {victim}
         return [
             *super().judge(evidence),
-            audits.primary_stayed(evidence),
-            audits.haproxy_back(evidence, victim, self._within()),
-            audits.undisturbed(evidence, others),
+            service.primary_stayed(evidence),
+            service.haproxy_back(evidence, victim, self._within()),
+            service.undisturbed(evidence, others),
         ]
 
     def _within(self) -> float:

@@ -6,7 +6,7 @@ from ...errors import LabError
 from ...layout import ADDRESSES, SWITCH
 from ...network import namespace
 from ...shell import run
-from .. import audits
+from .. import service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -126,8 +126,8 @@ class PortCut(Drill):
         others = frozenset(evidence.addresses) - {self._victim}
         return [
             *super().judge(evidence),
-            audits.primary_stayed(evidence),
-            audits.undisturbed(evidence, others),
+            service.primary_stayed(evidence),
+            service.undisturbed(evidence, others),
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...errors import LabError
-from .. import audits
+from .. import audits, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -14,6 +14,7 @@ from .switchover import Switchover
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
 REAL = "/usr/lib/ocf/resource.d/paf/.haproxy.real"
 TOUCHED = "/run/paf-drill-notify"
+FULL_FOR = 12.0  # s: every monitor comes by
 FILL = """free=$(df --output=avail -B4096 /run | tail -1)
 fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek=$free 2>/dev/null
 true"""
@@ -97,36 +98,35 @@ class RoleFiles(Switchover):
         super().inject(stage)
 
 
-class RunFull(Switchover):
-    """A node cannot write its role file anew, and must not forget to follow for that. It is one on
-    which PostgreSQL is not restarted: that one needs room in /run itself.
-    """
+class RunFull(Drill):
+    """PAF, too, needs room there: it may take the standby for lost, and fence it."""
 
     name = "run-full"
-    summary = "/run full on a node that is neither the old nor the new primary's, then a switchover"
-    with_ratio = False
-    failed: int | None = 1
+    summary = "/run full on a standby's node: the primary stays, other nodes' writers see nothing"
+    fencings = 1
+    failed = 1
+    deadline = 240.0
 
     def __init__(self) -> None:
-        super().__init__()
         self._victim = ""
 
-    def expected(self, stage: Stage) -> str:
-        target = super().expected(stage)
-        self._victim = next(n for n in stage.names if n not in (stage.primary, target))
-        return target
-
     def inject(self, stage: Stage) -> None:
+        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
         node = stage.nodes[self._victim]
         stage.say("fill /run", node.name)
         node.run("sh", "-c", FILL, timeout=90)
         if node.run("sh", "-c", "echo x >/run/fill2", check=False).returncode == 0:
             raise LabError(f"/run of {node.name} is not full")
-        super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        stage.rest(FULL_FOR)
 
     def undo(self, stage: Stage) -> None:
-        stage.nodes[self._victim].run("rm", "-f", "/run/fill", "/run/fill2")
-        super().undo(stage)
+        if stage.nodes[self._victim].running:
+            stage.nodes[self._victim].run("rm", "-f", "/run/fill", "/run/fill2")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        return [*super().judge(evidence), service.writers_undisturbed(evidence)]
 
 
 class StrayPrimary(Drill):

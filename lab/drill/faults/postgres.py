@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import LabError
 from ...node import Node
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -46,7 +46,7 @@ class KillPostgres(Drill):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         within = self._interval + BEYOND_MONITOR
-        return [*super().judge(evidence), audits.served_within(evidence, within)]
+        return [*super().judge(evidence), service.served_within(evidence, within)]
 
 
 class KillPostgresStandby(KillPostgres):
@@ -58,7 +58,7 @@ class KillPostgresStandby(KillPostgres):
         return next(name for name in sorted(stage.names) if name != stage.primary)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        return [*super().judge(evidence), audits.writers_undisturbed(evidence)]
+        return [*super().judge(evidence), service.writers_undisturbed(evidence)]
 
 
 class StopPostgres(Drill):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -42,7 +42,7 @@ class PowerOffPrimary(PowerOff):
         return stage.primary
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        return [*super().judge(evidence), audits.served_again(evidence, SERVED_AGAIN)]
+        return [*super().judge(evidence), service.served_again(evidence, SERVED_AGAIN)]
 
 
 class PowerOffStandby(PowerOff):
@@ -53,7 +53,7 @@ class PowerOffStandby(PowerOff):
         return next(name for name in sorted(stage.names) if name != stage.primary)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        return [*super().judge(evidence), audits.writers_undisturbed(evidence)]
+        return [*super().judge(evidence), service.writers_undisturbed(evidence)]
 
 
 class PowerOffDC(PowerOff):

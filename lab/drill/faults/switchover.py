@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import LabError
-from .. import audits, commands
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..settings import Bars
@@ -49,4 +49,4 @@ class Switchover(Drill):
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         found = super().judge(evidence)
-        return [*found, audits.ratio(evidence, self.bars.ratio)] if self.with_ratio else found
+        return [*found, service.ratio(evidence, self.bars.ratio)] if self.with_ratio else found

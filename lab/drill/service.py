@@ -1,0 +1,169 @@
+"""Audits of what clients were served, and how soon. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from . import audits, figures
+from .audits import Evidence, Finding
+from .records import (
+    ACK,
+    CONNECTING,
+    FAILED,
+    PRIMARY,
+    REFUSED,
+    SESSION,
+    UNKNOWN,
+    UP,
+)
+
+RATIO = "write outage / PostgreSQL's absence"
+DISTURBED = 0.5
+"""s that an attempt may take in the middle of somebody else's fault: twice what counts as held, for
+three nodes share two cores while Pacemaker is at work."""
+
+
+def new_connections(evidence: Evidence, most: int = 0) -> Finding:
+    """No client of a node that lived had more than `most` new connections refused, failed, or lost
+    before their answer.
+    """
+    new = [each for each in evidence.seen.attempts if each.new and each.node not in evidence.died]
+    bad = [each for each in new if each.outcome in (REFUSED, FAILED, UNKNOWN)]
+    name = "new connections refused, failed or lost"
+    if most == 0:
+        return audits.count(name, bad, among=f" of {len(new)}")
+    worst = max(Counter(each.client for each in bad).values(), default=0)
+    finding = audits.count(name, bad, among=f" of {len(new)}, at most {worst} a client")
+    return replace(finding, passed=worst <= most, bar=f"{most} a client")
+
+
+def served_again(evidence: Evidence, within: float) -> Finding:
+    """Connecting clients of the nodes that lived wrote again soon after the new primary had left
+    recovery.
+    """
+    name = "writes again after the new primary left recovery"
+    what = evidence.change
+    if what is None:
+        return Finding(name, False, "no change of primary seen", f"{within:g} s")
+    found = {
+        client: outage.first - what.out_of_recovery
+        for client, outage in figures.outages(evidence.seen, what, evidence.addresses).items()
+        if client.partition("/")[0] not in evidence.died
+    }
+    worst = max(found.values(), default=float("inf"))
+    return Finding(name, worst <= within, f"{worst:.2f} s", f"{within:g} s")
+
+
+def served_within(evidence: Evidence, within: float) -> Finding:
+    """No connecting client of a node that lived was without an acknowledged write for longer."""
+    found = {
+        client: length
+        for client, length in figures.stalls(evidence.seen).items()
+        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died
+    }
+    worst = max(found.values(), default=float("inf"))
+    return Finding("longest without a write", worst <= within, f"{worst:.2f} s", f"{within:g} s")
+
+
+def primary_stayed(evidence: Evidence) -> Finding:
+    """PostgreSQL's roles did not change at all."""
+    changes = [
+        f"{role.node} {role.role}"
+        for role in evidence.seen.roles
+        if role.at >= evidence.started and role.before is not None
+    ]
+    value = ", ".join(changes[:3]) or "stayed"
+    held = [
+        role
+        for role in evidence.seen.roles
+        if role.node == evidence.primary and role.role == PRIMARY and role.at < evidence.started
+    ]
+    return Finding(
+        f"PostgreSQL, primary on {evidence.primary}", not changes and bool(held), value, "stayed"
+    )
+
+
+def undisturbed(evidence: Evidence, nodes: frozenset[str]) -> Finding:
+    """Clients of these nodes saw nothing: all acknowledged, none waited, no session lost."""
+    of_interest = [
+        each
+        for each in evidence.seen.attempts
+        if each.node in nodes and each.end >= evidence.started
+    ]
+    bad = [
+        each
+        for each in of_interest
+        if each.outcome != ACK
+        or each.end - each.start >= DISTURBED
+        or (each.kind == "session" and each.new)
+    ]
+    where = " and ".join(sorted(nodes))
+    finding = audits.count(
+        f"attempts on {where} that were disturbed", bad, among=f" of {len(of_interest)}"
+    )
+    return finding if of_interest else Finding(finding.name, False, "none made", "0")
+
+
+def writers_undisturbed(evidence: Evidence) -> Finding:
+    """Writers of the nodes that lived saw nothing, but that a synchronous standby was lost."""
+    writes = [
+        each
+        for each in evidence.seen.attempts
+        if each.writes and each.node not in evidence.died and each.end >= evidence.started
+    ]
+    bad = [each for each in writes if each.outcome != ACK]
+    return audits.count("writes that were not acknowledged", bad, among=f" of {len(writes)}")
+
+
+def sessions_kept(evidence: Evidence) -> Finding:
+    """No session was lost."""
+    reconnects = [
+        each
+        for each in evidence.seen.attempts
+        if each.kind == SESSION and each.new and each.start >= evidence.started
+    ]
+    return audits.count("sessions that were lost", reconnects)
+
+
+def haproxy_away(evidence: Evidence, node: str) -> tuple[float, float] | None:
+    """Returns when the node's HAProxy last answered before it fell silent, and when it led to the
+    expected primary again (infinity: never); None if it did not fall silent.
+    """
+    told = [each for each in evidence.seen.servers if each.node == node]
+    silent = [each for each in told if each.states is None and each.at >= evidence.started]
+    if not silent:
+        return None
+    server = f"prod/{evidence.expected}"
+    back = [
+        each.at for each in told if each.at > silent[0].at and (each.states or {}).get(server) == UP
+    ]
+    return silent[0].before or silent[0].at, min(back, default=float("inf"))
+
+
+def haproxy_went(evidence: Evidence, node: str) -> Finding:
+    """The node's HAProxy was away for a while, as the drill meant it to be."""
+    away = haproxy_away(evidence, node)
+    value = "no" if away is None else f"for {away[1] - away[0]:.1f} s"
+    return Finding(f"HAProxy on {node} was away", away is not None, value, "yes")
+
+
+def haproxy_back(evidence: Evidence, node: str, within: float) -> Finding:
+    """The node's HAProxy was away, and soon led to the primary again."""
+    away = haproxy_away(evidence, node)
+    took = float("inf") if away is None else away[1] - away[0]
+    value = "never away" if away is None else f"{took:.2f} s"
+    return Finding(f"HAProxy is back on {node}", took <= within, value, f"{within:g} s")
+
+
+def ratio(evidence: Evidence, bar: float) -> Finding:
+    """The worst connecting client was without writes little longer than PostgreSQL was away."""
+    name = RATIO
+    what = evidence.change
+    if what is None:
+        return Finding(name, False, "no change of primary seen", f"{bar:g}")
+    found = figures.outages(evidence.seen, what, evidence.addresses)
+    worst = max((each.length for each in found.values()), default=float("inf"))
+    value = worst / what.absence
+    detail = f"{worst:.3f} s / {what.absence:.3f} s"
+    return Finding(name, value <= bar, f"{value:.2f}", f"{bar:g}", detail)
