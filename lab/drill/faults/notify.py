@@ -30,11 +30,12 @@ STATEDIR = "/run/paf-haproxy"
 
 class _Tampered(Switchover):
     """A switchover, with the agent's notify replaced on one node that is neither the old nor the
-    new primary's.
+    new primary's. That node's HAProxy learns of it by PostgreSQL's word alone: some connections
+    meet a primary that is shutting down, and a reader may meet the new one. No write is misrouted.
     """
 
     notify = ""
-    failed: int | None = 1
+    failed: int | None = 5
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,6 +58,13 @@ class _Tampered(Switchover):
         super().follow(stage)
         if stage.nodes[self._victim].run("test", "-e", TOUCHED, check=False).returncode:
             raise LabError(f"no notify was run on {self._victim}")
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        informed = [each for each in evidence.seen.attempts if each.node != self._victim]
+        seen = replace(evidence.seen, attempts=tuple(informed))
+        reads = audits.misrouted_reads(replace(evidence, seen=seen))
+        found = super().judge(evidence)
+        return [reads if finding.name == reads.name else finding for finding in found]
 
     def undo(self, stage: Stage) -> None:
         script = f"[ ! -e {REAL} ] || mv {REAL} {AGENT}; rm -f {TOUCHED}"
