@@ -15,6 +15,7 @@ class Ban(Drill):
     """Done with a location constraint, as an administrator would."""
 
     name = "ban"
+    failed = None  # the node has no HAProxy for its own clients
     summary = "HAProxy banned from the primary's node: PostgreSQL stays, other nodes see nothing"
 
     def inject(self, stage: Stage) -> None:
