@@ -67,22 +67,6 @@ def test_drill(name: str, tmp_path: Path) -> None:
         assert run["change"]["absence"] > 0
 
 
-def test_a_parameter_is_changed_live() -> None:
-    """Pacemaker reloads the agent, and does not restart HAProxy."""
-    before = lab("exec", "srv2", "--", "crm_resource", "--resource", "haproxy", "--list-operations")
-    set_to = ("crm_resource", "--resource", "haproxy", "--set-parameter", "maxconn")
-    try:
-        lab("exec", "srv1", "--", *set_to, "--parameter-value", "1999")
-        reloaded = "for n in $(seq 60); do grep -q 'maxconn 1999' /run/paf-haproxy/haproxy.cfg"
-        for node in ("srv1", "srv2", "srv3"):
-            lab("exec", node, "--", "sh", "-c", f"{reloaded} && exit 0; sleep 0.5; done; exit 1")
-    finally:
-        lab("exec", "srv1", "--", *set_to, "--parameter-value", "2000")
-    after = lab("exec", "srv2", "--", "crm_resource", "--resource", "haproxy", "--list-operations")
-    starts = [line for line in after.splitlines() if "haproxy_start" in line]
-    assert starts == [line for line in before.splitlines() if "haproxy_start" in line]
-
-
 def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:
     """cluster.crm, loaded into a shadow CIB and verified; and it says what the pcs scripts said."""
     script = (

@@ -27,7 +27,7 @@ class KillPostgres(Drill):
     name = "kill-postgres"
     summary = "kill -9 of the primary's postmaster: recovered where it was"
     moves: bool | None = None
-    failed = 1
+    failed = 3  # those that the postmaster had accepted, until HAProxy has seen that it is gone
 
     def __init__(self) -> None:
         self._interval = 0.0
