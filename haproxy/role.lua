@@ -14,6 +14,7 @@ local ROUND = 10 -- ms between two looks of whoever waits for a primary
 local IDLE_ROUND = 100 -- ms, where none is expected
 local RETRY_INTERVAL = 50 -- ms between two attempts to reach PostgreSQL
 local PATIENCE = 0.5 -- s for an answer, then another session is tried
+local ARMED_PATIENCE = 0.1 -- s, the same on a session that stands: a promotion must not wait for it
 local ANSWER_WITHIN = 5 -- s without any answer, then PostgreSQL counts as down
 
 local SSL_NEVER_PROTOCOL_3 = 196608
@@ -39,20 +40,22 @@ local function send(session, kind, body)
 end
 
 -- Why nothing came. HAProxy itself calls it closed, too, when the patience is at its end.
-local function reason(began, why)
+local function reason(began, patience, why)
     local now = core.now()
     local waited = now.sec - began.sec + (now.usec - began.usec) / 1000000
-    return waited > PATIENCE / 2 and "timeout" or why
+    return waited > patience / 2 and "timeout" or why
 end
 
--- Reads up to ReadyForQuery; returns the messages by their type, or nil and the SQLSTATE or reason.
-local function read(session)
+-- Reads up to ReadyForQuery, with so much patience for each part; returns the messages by their
+-- type, or nil and the SQLSTATE or reason.
+local function read(session, patience)
+    session:settimeout(patience)
     local messages = {}
     local began = core.now()
     while true do
         local header, why = session:receive(5)
         if not header or #header < 5 then
-            return nil, reason(began, why)
+            return nil, reason(began, patience, why)
         end
         local kind, length = string.unpack(">c1I4", header)
         local body = ""
@@ -60,7 +63,7 @@ local function read(session)
             body, why = session:receive(length - 4)
         end
         if not body then
-            return nil, reason(began, why)
+            return nil, reason(began, patience, why)
         end
         if kind == "E" then
             return nil, body:match("C(%w%w%w%w%w)\0") or "error"
@@ -80,7 +83,7 @@ local function open()
         return nil, "closed"
     end
     send(session, "", string.pack(">I4", SSL_NEVER_PROTOCOL_3) .. STARTUP)
-    local ready, why = read(session)
+    local ready, why = read(session, PATIENCE)
     if not ready then
         session:close()
         return nil, why
@@ -88,9 +91,9 @@ local function open()
     return session
 end
 
-local function ask(session, question)
+local function ask(session, question, patience)
     send(session, "Q", question)
-    local answer, why = read(session)
+    local answer, why = read(session, patience)
     if not answer or not answer["D"] then
         return nil, why
     end
@@ -116,17 +119,20 @@ end
 local function inquire(session, question)
     local role, why
     if session then
-        role, why = ask(session, question)
+        role, why = ask(session, question, armed and ARMED_PATIENCE or PATIENCE)
         if role then
             return role, session
         end
         session:close()
+        if why == "timeout" then
+            core.log(core.notice, "PostgreSQL on " .. NODE .. " does not answer; asking on a new session")
+        end
     end
     session, why = open()
     if not session then
         return nil, nil, why
     end
-    role, why = ask(session, QUESTION)
+    role, why = ask(session, QUESTION, PATIENCE)
     if not role then
         session:close()
         return nil, nil, why

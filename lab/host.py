@@ -14,6 +14,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
     "ip": "iproute2",
+    "mkfs.ext4": "e2fsprogs",
     "nsenter": "util-linux",
     "socat": "socat",
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import cgroup, image, network
+from . import cgroup, disk, image, network
 from .errors import LabError
 from .layout import ADDRESSES, DATABASE_NODES, POWER, PREFIX, RUN, SINK, STATE
 from .shell import Done, run
@@ -85,6 +85,8 @@ class Node:
         if not os.path.ismount(self.mount):
             options = f"lowerdir={base},upperdir={upper},workdir={work}"
             run(["mount", "-t", "overlay", f"{PREFIX}{self.name}", "-o", options, str(self.mount)])
+        if self.name in DATABASE_NODES and disk.usable() and not self.running:
+            disk.attach(self.directory / "postgresql.ext4", self.mount)
         (self.mount / "etc/hostname").write_text(self.name + "\n")
         hosts = ["127.0.0.1 localhost", *(f"{ip} {name}" for name, ip in ADDRESSES.items())]
         (self.mount / "etc/hosts").write_text("\n".join(hosts) + "\n")
@@ -208,6 +210,7 @@ class Node:
 
     def remove(self) -> None:
         """Takes away what is left of a node that does not run."""
+        disk.detach(self.mount)
         while os.path.ismount(self.mount):
             if run(["umount", str(self.mount)], check=False).returncode:
                 run(["umount", "--lazy", str(self.mount)])  # somebody's shell is in there

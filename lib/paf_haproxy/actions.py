@@ -39,7 +39,7 @@ def perform(context: Context) -> int:
     if context.action == "stop":
         return stop(context)
     if context.action == "monitor":
-        return monitor(lenient(context), context.timeout - RESERVE, context.promoted)
+        return watch(context)
     if context.action == "demote":
         return demote(context)
     params = parse(context.parameters)
@@ -54,6 +54,14 @@ def perform(context: Context) -> int:
 
 def validate_all(context: Context, params: Params) -> int:
     """Checks what a start needs, without touching what runs."""
+    os.unlink(checked(context, params))
+    return SUCCESS
+
+
+def checked(context: Context, params: Params) -> str:
+    """Returns the path of a new configuration that is not yet in use, when all that it needs is
+    there and HAProxy itself takes it. Raises AgentError.
+    """
     if not os.access(params.haproxy, os.X_OK):
         raise AgentError(f"parameter haproxy: no program {params.haproxy}", ERR_INSTALLED)
     for name in ("user", "system_user"):
@@ -63,8 +71,7 @@ def validate_all(context: Context, params: Params) -> int:
             user = getattr(params, name)
             raise AgentError(f"parameter {name}: no user {user}", ERR_CONFIGURED) from error
     prepare(params)
-    os.unlink(render.check(params, render.render(params, context.node)))
-    return SUCCESS
+    return render.check(params, render.render(params, context.node))
 
 
 def prepare(params: Params) -> None:
@@ -84,19 +91,22 @@ def prepare(params: Params) -> None:
 
 def start(context: Context, params: Params) -> int:
     """Returns once HAProxy serves and follows what Pacemaker knows."""
-    validate_all(context, params)
+    new = checked(context, params)
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    promoted = False
     try:
         process.pid(haproxy)
+        os.unlink(new)
+        promoted = remembered(params).promoted
         log.info("start: HAProxy runs already")
     except AgentError:
         if process.find(params):
             process.stop(params, context.timeout / 2)
-        render.install(params, context.node)
+        render.install(params, new)
         process.launch(params, context.timeout - RESERVE)
     # A restart of Pacemaker's own makes no difference to HAProxy; who is primary may have changed.
     view = learn(params) or remembered(params).view
-    rolefile.save(params.statedir, Role(view, False, "start"))
+    rolefile.save(params.statedir, Role(view, promoted, "start"))
     log.info(f"start: {view}; {describe(project(params.statedir, view))}")
     pacemaker.set_promotable(context.instance, context.node)
     return SUCCESS
@@ -110,6 +120,7 @@ def stop(context: Context) -> int:
         rolefile.path(params.statedir),
         runtime.admin_socket(params.statedir),
         process.due_path(params),
+        render.source_path(params),
     ):
         try:
             os.unlink(leftover)
@@ -125,6 +136,24 @@ def stop(context: Context) -> int:
 def lenient(context: Context) -> Params:
     """Returns the parameters, the default of each that cannot be read; for probes and stops."""
     return parse_leniently(context.parameters, log.warning)
+
+
+def watch(context: Context) -> int:
+    """Monitors HAProxy, and sees that it runs with the configuration that is asked for.
+
+    Pacemaker tells of a parameter that was changed by a reload, but not after a cleanup of the
+    resource; and of a node that was added or removed it tells nobody.
+    """
+    code = monitor(lenient(context), context.timeout - RESERVE, context.promoted)
+    if code != NOT_RUNNING:
+        try:
+            params = parse(context.parameters)
+            if remembered(params).view.settled and not render.is_current(params):
+                log.warning("monitor: the parameters or the cluster's nodes have changed")
+                reload(context, params)
+        except AgentError as error:
+            log.warning(f"monitor: HAProxy serves on as it is: {error.reason}")
+    return code
 
 
 def promote(context: Context, params: Params) -> int:
@@ -162,8 +191,7 @@ def reload(context: Context, params: Params) -> int:
     process asks its servers no more, and whoever waits in it would wait in vain.
     """
     role = running(params)
-    validate_all(context, params)
-    render.install(params, context.node)
+    render.install(params, checked(context, params))
     if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
         process.put_off_reload(params)
         log.info(f"{context.action}: clients wait for a primary; HAProxy is reloaded after that")

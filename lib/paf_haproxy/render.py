@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from . import pacemaker
+from . import __version__, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
 from .params import Refused, node_name
 from .run import CommandError, run
@@ -22,6 +22,11 @@ def config_path(params: Params) -> str:
     return str(params.statedir) + "/haproxy.cfg"
 
 
+def source_path(params: Params) -> str:
+    """Returns the file that says what the installed configuration was made from."""
+    return str(params.statedir) + "/haproxy.source"
+
+
 def startup_packet(user: str, database: str) -> str:
     """Returns PostgreSQL's StartupMessage in hexadecimal ("Message Formats", protocol 3.0)."""
     body = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database)) + b"\0"
@@ -29,15 +34,19 @@ def startup_packet(user: str, database: str) -> str:
 
 
 def backends(params: Params) -> tuple[tuple[str, str], ...]:
-    """Returns (node, address) of every backend.
-
-    Raises AgentError if an address does not resolve: ERR_CONFIGURED if it never will.
-    """
-    import socket
-
+    """Returns (node, address) of every backend. Raises AgentError if there is none."""
     pairs = params.nodes or tuple((named(name), name) for name in pacemaker.nodes())
     if not pairs:
         raise AgentError("parameter nodes: the cluster names no node, and neither does it")
+    return tuple(pairs)
+
+
+def resolve(params: Params, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Raises AgentError if an address of a backend does not resolve: ERR_CONFIGURED if it never
+    will.
+    """
+    import socket
+
     for name, address in pairs:
         try:
             socket.getaddrinfo(address, None)
@@ -50,7 +59,6 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
         except UnicodeError as error:  # an empty label, or one of more than 63 characters
             text = f"parameter nodes: host {address} of {name} is no host name"
             raise AgentError(text, ERR_CONFIGURED) from error
-    return tuple(pairs)
 
 
 def named(node: str) -> str:
@@ -67,26 +75,27 @@ def render(params: Params, node: str) -> str:
     """Returns the text of haproxy.cfg. Raises AgentError (ERR_CONFIGURED) on a broken template."""
     import jinja2
 
-    source = params.template or os.path.join(TEMPLATES, "haproxy.cfg.j2")
+    template = params.template or os.path.join(TEMPLATES, "haproxy.cfg.j2")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.dirname(source)),
+        loader=jinja2.FileSystemLoader(os.path.dirname(template)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no HTML; every value is a validated word
     )
     values = dict(params.values)
     values["nodes"] = backends(params)
+    resolve(params, values["nodes"])
     values["lua"] = os.path.join(TEMPLATES, "role.lua")
     values["node"] = named(node)
     values["startup_packet"] = startup_packet(params.pguser, params.pgdatabase)
     try:
-        return environment.get_template(os.path.basename(source)).render(values)
+        return environment.get_template(os.path.basename(template)).render(values)
     except jinja2.TemplateNotFound as error:
         code = ERR_CONFIGURED if params.template else ERR_INSTALLED
-        raise AgentError(f"template {source} is not there or not readable", code) from error
+        raise AgentError(f"template {template} is not there or not readable", code) from error
     except Exception as error:  # a template is a program, and fails like one
         line = getattr(error, "lineno", None)
-        where = f"{source}:{line}" if line else source
+        where = f"{template}:{line}" if line else template
         text = f"template {where}: {type(error).__name__}: {error}"
         raise AgentError(text, ERR_CONFIGURED) from error
 
@@ -109,6 +118,26 @@ def check(params: Params, text: str) -> str:
     return new
 
 
-def install(params: Params, node: str) -> None:
-    """Renders, checks and swaps in haproxy.cfg, atomically."""
-    os.replace(check(params, render(params, node)), config_path(params))
+def source(params: Params) -> str:
+    """Returns what the configuration is made from, as text to compare: our version, the cluster's
+    nodes and the parameters. Not a user's template: who edits one says when it is ready, by name.
+    """
+    return f"{__version__}\n{backends(params)}\n{sorted(params.values.items())}\n"
+
+
+def install(params: Params, new: str) -> None:
+    """Swaps in a configuration that was checked, atomically."""
+    os.replace(new, config_path(params))
+    with open(source_path(params), "w", encoding="utf-8") as file:
+        file.write(source(params))
+
+
+def is_current(params: Params) -> bool:
+    """Returns whether the installed configuration was made from what there is now. Raises
+    AgentError if the cluster does not tell its nodes.
+    """
+    try:
+        with open(source_path(params), encoding="utf-8", errors="replace") as file:
+            return file.read() == source(params)
+    except FileNotFoundError:
+        return False

@@ -116,6 +116,18 @@ def test_start_again_learns_who_is_primary(cluster: Cluster) -> None:
     assert node.state("prod/srv1") == "maint" and node.state("prod/srv2") == "ready"
 
 
+def test_start_of_what_is_promoted(cluster: Cluster) -> None:
+    """Somebody debugs with crm_resource --force-start: Pacemaker's next monitor must not object."""
+    node = cluster.srv1
+    node.do("start")
+    node.do("promote")
+    node.do("start")
+    node.do("monitor", code=8)
+    node.do("demote")
+    node.do("start")
+    node.do("monitor")
+
+
 def test_start_kills_a_hung_old_one(cluster: Cluster) -> None:
     node = cluster.srv1
     node.do("start")
@@ -191,7 +203,7 @@ def test_what_start_leaves(cluster: Cluster) -> None:
     assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o755)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in node.statedir.iterdir()}
     assert modes.pop("role") == 0o644
-    assert modes.pop("haproxy.cfg") & 0o022 == 0
+    assert modes.pop("haproxy.cfg") & 0o022 == 0 and modes.pop("haproxy.source") & 0o022 == 0
     assert modes.pop("admin.sock") == 0o600, "the runtime socket is root's"
     assert all(name.endswith(".sock") and mode == 0o600 for name, mode in modes.items()), modes
 

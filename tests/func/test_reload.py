@@ -157,3 +157,71 @@ def test_a_template_of_ones_own(cluster: Cluster, tmp_path: Path) -> None:
     template.unlink()
     cluster.srv1.do("monitor")
     cluster.srv1.do("stop")
+
+
+CHANGED = "monitor: the parameters or the cluster's nodes have changed"
+
+
+def test_a_change_that_only_the_monitor_is_told(running: Cluster) -> None:
+    """After a cleanup of the resource Pacemaker sends no reload."""
+    node = running.srv1
+    old = node.pid()
+    session = connect(node.address, PROD)
+    node.params["maxconn"] = "1234"
+    result = node.do("monitor")
+    assert CHANGED in result.err
+    assert node.pid() != old
+    assert "maxconn 1234" in (node.statedir / "haproxy.cfg").read_text()
+    assert query(session, "SELECT 1") == 1
+    session.close()
+    again = node.pid()
+    assert node.do("monitor").err == "" and node.pid() == again, "once"
+
+
+def test_a_wrong_value_that_only_the_monitor_is_told(running: Cluster) -> None:
+    """What serves goes on; Pacemaker must not restart it for that."""
+    node = running.srv1
+    old = node.pid()
+    node.params["maxconn"] = "many"
+    result = node.do("monitor")
+    assert "HAProxy serves on as it is: parameter maxconn: 'many'" in result.err
+    assert node.pid() == old
+    node.params["maxconn"] = "2000"
+    assert node.do("monitor").err == ""
+
+
+def test_a_node_that_joins_or_leaves_the_cluster(running: Cluster) -> None:
+    """Pacemaker tells nobody; the next monitor finds out."""
+    node = running.srv1
+    listed = node.mock / "nodes"
+    node.params["nodes"] = ""
+    listed.write_text("1 127.0.0.2 member\n")
+    node.do("monitor")
+    assert set(node.states()) == {"prod/127.0.0.2", "stdby/127.0.0.2"}
+    listed.write_text("1 127.0.0.2 member\n2 127.0.0.3 lost\n")
+    assert CHANGED in node.do("monitor").err
+    assert {"prod/127.0.0.3", "stdby/127.0.0.3"} < set(node.states())
+    listed.write_text("2 127.0.0.3 member\n")
+    assert CHANGED in node.do("monitor").err
+    assert set(node.states()) == {"prod/127.0.0.3", "stdby/127.0.0.3"}
+
+
+def test_no_reload_during_a_change_of_primary(running: Cluster) -> None:
+    node = running.srv1
+    old = node.pid()
+    running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+    running.pacemaker("srv1", "S_TRANSITION_ENGINE")
+    node.params["maxconn"] = "1234"
+    assert CHANGED not in node.do("monitor").err and node.pid() == old
+    running.pacemaker("srv1")
+    assert "Pacemaker says primary srv1" in node.do("monitor").err, "and then it is settled"
+    assert node.pid() != old
+
+
+def test_the_cluster_does_not_tell_its_nodes(running: Cluster) -> None:
+    node = running.srv1
+    old = node.pid()
+    node.params["nodes"] = ""
+    (node.mock / "nodes").unlink(missing_ok=True)
+    assert "HAProxy serves on as it is" in node.do("monitor").err
+    assert node.pid() == old

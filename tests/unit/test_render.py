@@ -200,7 +200,7 @@ def test_haproxy_refuses(tmp_path: Path) -> None:
     params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
     (tmp_path / "haproxy.cfg").write_text("the old one")
     with pytest.raises(AgentError) as caught:
-        render.install(params, "srv1")
+        render.check(params, render.render(params, "srv1"))
     assert caught.value.code == ERR_CONFIGURED
     assert caught.value.reason == (
         "HAProxy refuses the configuration: [ALERT] (1) : config : parsing [x:7] : unknown keyword"
@@ -213,12 +213,28 @@ def test_haproxy_refuses_without_a_word(tmp_path: Path) -> None:
     haproxy = program(tmp_path / "haproxy", "exit 1")
     params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
     with pytest.raises(AgentError, match="no reason given"):
-        render.install(params, "srv1")
+        render.check(params, "text")
 
 
 def test_installed(tmp_path: Path) -> None:
     haproxy = program(tmp_path / "haproxy", f'[ "$1" = -c ] && cp "$3" {tmp_path}/checked')
     params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
-    render.install(params, "srv1")
+    render.install(params, render.check(params, render.render(params, "srv1")))
     assert (tmp_path / "haproxy.cfg").read_text() == (tmp_path / "checked").read_text()
     assert not (tmp_path / "haproxy.cfg.new").exists()
+
+
+def test_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the configuration was made from: our version, the nodes, the parameters."""
+    given = {"haproxy": "/bin/true", "statedir": str(tmp_path)}
+    params = parse(given)
+    assert not render.is_current(params), "there is none"
+    render.install(params, render.check(params, "text"))
+    assert render.is_current(params)
+    assert not render.is_current(parse({**given, "maxconn": "99"}))
+    assert render.is_current(parse({**given, "maxconn": "2000"})), "the default, said aloud"
+    with monkeypatch.context() as patch:
+        patch.setattr(render, "__version__", "9")
+        assert not render.is_current(params)
+    monkeypatch.setattr("paf_haproxy.pacemaker.nodes", lambda: ("srv1", "srv2", "srv3", "srv4"))
+    assert not render.is_current(params)

@@ -21,7 +21,7 @@ from .haproxy import (
 )
 from .network import Isolate, OneWay, PortCut, QuorumLost
 from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
-from .postgres import KillPostgres, KillPostgresStandby, StopPostgres
+from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
 from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
 from .switchover import Switchover
 
@@ -40,6 +40,7 @@ DRILLS: tuple[type[Drill], ...] = (
     KillPostgres,
     KillPostgresStandby,
     StopPostgres,
+    WalFull,
     PowerOffPrimary,
     PowerOffStandby,
     PowerOffDC,

@@ -1,4 +1,4 @@
-"""PostgreSQL's postmaster is killed, or hangs."""
+"""PostgreSQL's postmaster is killed, or hangs, or has no room left to write."""
 
 from __future__ import annotations
 
@@ -82,5 +82,65 @@ class StopPostgres(Drill):
         if "T" not in status:
             raise LabError(f"the postmaster is not stopped but {status.strip()}")
 
+
+class WalFull(Drill):
+    """The disk of the primary's PostgreSQL is full; the next segment of WAL ends it in a panic.
+
+    It cannot start there either until somebody makes room: another node must take over.
+    """
+
+    name = "wal-full"
+    summary = "no room for WAL on the primary's node: another takes over, no row lost"
+    moves = None
+    fencings = 1
+    failed = None
+    deadline = 240.0
+
+    def expected(self, stage: Stage) -> str | None:
+        node = stage.nodes[stage.primary]
+        if node.run("mountpoint", "-q", DISK, check=False).returncode:
+            raise LabError(f"{DISK} of {node.name} is no file system of its own: nothing to fill")
+        return None
+
+    def inject(self, stage: Stage) -> None:
+        name = stage.primary
+        stage.say(f"fill {DISK}", name)
+        stage.nodes[name].run("sh", "-c", FILL)
+        stage.fail_if(
+            stage.nodes[name].run("sh", "-c", f"echo x >{DISK}/fill2", check=False).returncode == 0,
+            f"{DISK} of {name} is not full",
+        )
+        for _ in range(SEGMENTS):
+            try:
+                commands.psql(stage.nodes[name], stage.settings, SWITCH)
+            except LabError:
+                break
+        stage.wait(lambda: "" if stage.roles[name] == "down" else "PostgreSQL goes on", within=10)
+        stage.say("PostgreSQL has no room for WAL", name)
+
+    def follow(self, stage: Stage) -> None:
+        stage.wait(lambda: "" if self._elsewhere(stage) else "nobody else is promoted", every=1)
+        stage.rest(3)
+
+    def _elsewhere(self, stage: Stage) -> bool:
+        try:
+            return stage.leader() != stage.primary
+        except LabError:
+            return False  # a node is on its way down
+
+    def undo(self, stage: Stage) -> None:
+        node = stage.nodes[stage.primary]
+        stage.wait(lambda: "" if node.running else f"{node.name} is off", within=60)
+        node.await_ready()
+        stage.say("make room", node.name)
+        node.run("rm", "-f", f"{DISK}/fill", f"{DISK}/fill2")
+
+
+DISK = "/var/lib/postgresql"
+FILL = f"""free=$(df --output=avail -B4096 {DISK} | tail -1)
+fallocate -l $((free * 4096)) {DISK}/fill; cat /dev/zero >{DISK}/fill2 2>/dev/null; true"""
+SEGMENTS = 50
+"""Most that PostgreSQL may have kept for recycling, and more."""
+SWITCH = "SELECT pg_logical_emit_message(false, 'drill', 'x'); SELECT pg_switch_wal()"
 
 STATE = f"ps -o stat= -p $(head -1 {PGDATA}/postmaster.pid)"
