@@ -18,6 +18,8 @@ COROSYNC = "etc/corosync/corosync.conf"
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
 PGBIN = "/usr/lib/postgresql/15/bin"
+CAN_FOLLOW = ("shut down", "in archive recovery")
+"""What pg_controldata says of an instance that can be started as a standby."""
 PGDATA = "/var/lib/postgresql/15/main"
 SINK_CONF = """\
 module(load="imtcp")
@@ -181,13 +183,13 @@ def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
     copied before, or ''.
 
     leads: the primary now. An instance that was a primary when its node was lost may have what no
-    other has; PAF would neither demote nor stop it.
+    other has; PAF would neither demote nor stop it, nor one that broke off a crash recovery.
     """
     copied = ""
     if leads not in (None, node.name):
         control = f"{PGBIN}/pg_controldata {PGDATA} | grep 'cluster state'"
         state = node.run("sh", "-c", control, check=False).stdout
-        if rebuild or "in production" in state or not state:
+        if rebuild or not any(word in state for word in CAN_FOLLOW):
             copied = str(leads)
             node.run("rm", "-rf", PGDATA)
             script(node, "40-postgresql", "standby", copied)

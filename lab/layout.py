@@ -30,7 +30,10 @@ ADDRESSES = {
     "srv1": "10.20.30.51",
     "srv2": "10.20.30.52",
     "srv3": "10.20.30.53",
+    "srv4": "10.20.30.54",
     "log-sink": "10.20.30.55",
 }
 DATABASE_NODES = ("srv1", "srv2", "srv3")
+SPARE_NODE = "srv4"
+"""Boots only in a drill that adds a node to the cluster."""
 SINK = "log-sink"

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import agent, cgroup, cluster, health, host, image, network, power
 from .errors import LabError
 from .layout import RUN, STATE
-from .node import ALL, LOG_SINK, Node
+from .node import ALL, LOG_SINK, SPARE, Node
 from .shell import together
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -92,8 +92,8 @@ def down(purge: bool) -> None:
     with locked():
         image.stop_build()
         power.stop()
-        together(Node.power_off, ALL)
-        for node in ALL:
+        together(Node.power_off, (*ALL, SPARE))
+        for node in (*ALL, SPARE):
             node.remove()
         cgroup.kill_all()
         network.down()

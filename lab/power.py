@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from . import cgroup
 from .errors import LabError
 from .layout import POWER, REPO, RUN
-from .node import NODES, Node, named
+from .node import NODES, SPARE, Node, named
 
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
@@ -85,7 +85,7 @@ def switch(line: str) -> str:
     """Carries out one command and returns the answer. Raises LabError."""
     words = line.split()
     if words == ["list"]:
-        return " ".join(node.name for node in NODES)
+        return " ".join(node.name for node in (*NODES, SPARE))
     if len(words) != 2 or words[0] not in ("status", "off", "on", "reboot"):
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])

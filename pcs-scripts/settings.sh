@@ -24,3 +24,9 @@ have() {
     if [ -n "$CIB" ]; then local -x CIB_file=$CIB; fi
     cibadmin --query --xpath "$1" >/dev/null 2>&1
 }
+
+# The nodes that can be fenced, but for one.
+fenced_without() {
+    crm_resource --resource fence --get-parameter pcmk_host_list | tr -s ' ' '\n' |
+        grep -vx "$1" | paste -sd' '
+}

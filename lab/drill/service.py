@@ -116,6 +116,14 @@ def writers_undisturbed(evidence: Evidence) -> Finding:
     return audits.count("writes that were not acknowledged", bad, among=f" of {len(writes)}")
 
 
+def served_by(evidence: Evidence, address: str) -> Finding:
+    """The PostgreSQL at this address answered some of the clients."""
+    answered = [
+        each for each in evidence.seen.attempts if each.outcome == ACK and each.server == address
+    ]
+    return Finding(f"answers from {address}", bool(answered), str(len(answered)), "some")
+
+
 def sessions_kept(evidence: Evidence) -> Finding:
     """No session was lost."""
     reconnects = [

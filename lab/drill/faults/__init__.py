@@ -19,6 +19,7 @@ from .haproxy import (
     StopHaproxy,
     StopHaproxyStandby,
 )
+from .members import FourthNode
 from .network import Isolate, OneWay, PortCut, QuorumLost
 from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
@@ -32,6 +33,7 @@ DRILLS: tuple[type[Drill], ...] = (
     Maintenance,
     Reload,
     RollingRestart,
+    FourthNode,
     KillHaproxy,
     KillHaproxyStandby,
     StopHaproxy,

@@ -11,6 +11,13 @@ from ..stage import Stage
 WAL_RECEIVER = "SELECT pid FROM pg_stat_wal_receiver"
 
 
+def let_go(stage: Stage) -> None:
+    """Ends the sessions that keep HAProxys of before a reload alive: they would last for weeks."""
+    for node in stage.nodes.values():
+        for pid in commands.psql(node, stage.settings, WAL_RECEIVER).split():
+            node.run("kill", pid)  # pg_terminate_backend knows only backends
+
+
 class NodeStandby(Drill):
     """The node's own HAProxy stops, so its own clients do not count."""
 
@@ -99,10 +106,7 @@ class Reload(Drill):
     def undo(self, stage: Stage) -> None:
         self._set(stage, "2000")
         stage.wait(lambda: self._other(stage, "2000"), within=30, every=1)
-        # The old processes live as long as their sessions do, and these would last for weeks.
-        for node in stage.nodes.values():
-            for pid in commands.psql(node, stage.settings, WAL_RECEIVER).split():
-                node.run("kill", pid)  # pg_terminate_backend knows only backends
+        let_go(stage)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [

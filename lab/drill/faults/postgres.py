@@ -86,7 +86,8 @@ class StopPostgres(Drill):
 class WalFull(Drill):
     """The disk of the primary's PostgreSQL is full; the next segment of WAL ends it in a panic.
 
-    It cannot start there either until somebody makes room: another node must take over.
+    It cannot start there either until somebody makes room: another node must take over. PAF waits
+    for "in crash recovery" to end, with every action until its timeout: 4.5 minutes altogether.
     """
 
     name = "wal-full"
@@ -119,7 +120,7 @@ class WalFull(Drill):
         stage.say("PostgreSQL has no room for WAL", name)
 
     def follow(self, stage: Stage) -> None:
-        stage.wait(lambda: "" if self._elsewhere(stage) else "nobody else is promoted", every=1)
+        stage.wait(lambda: "" if self._elsewhere(stage) else "nobody else is promoted", GIVEN_UP, 1)
         stage.rest(3)
 
     def _elsewhere(self, stage: Stage) -> bool:
@@ -136,6 +137,8 @@ class WalFull(Drill):
         node.run("rm", "-f", f"{DISK}/fill", f"{DISK}/fill2")
 
 
+GIVEN_UP = 480.0
+"""s: the timeouts of PAF's monitor, notify, demote and stop, then the fencing."""
 DISK = "/var/lib/postgresql"
 FILL = f"""free=$(df --output=avail -B4096 {DISK} | tail -1)
 fallocate -l $((free * 4096)) {DISK}/fill; cat /dev/zero >{DISK}/fill2 2>/dev/null; true"""

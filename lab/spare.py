@@ -1,0 +1,35 @@
+"""A fourth node: made, taken into the cluster, and out of it again, with the pcs scripts."""
+
+from __future__ import annotations
+
+from . import agent, cluster
+from .errors import LabError
+from .node import NODES, SPARE, Node
+
+
+def join(primary: Node) -> None:
+    """Boots the spare node and makes it a member with a standby of the primary's."""
+    base = primary.image
+    if base is None:
+        raise LabError("the lab has no image: lab up")
+    SPARE.lay_out(base)
+    if not SPARE.running:
+        agent.install(SPARE)
+    SPARE.boot()
+    SPARE.await_ready()
+    cluster.prepare(SPARE)
+    cluster.script(SPARE, "40-postgresql", "standby", primary.name)
+    cluster.script(NODES[0], "80-add-node", SPARE.name)
+    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+
+
+def leave() -> None:
+    """Takes the spare node out of the cluster, and away."""
+    cluster.script(NODES[0], "85-remove-node", SPARE.name)
+    discard()
+
+
+def discard() -> None:
+    """Takes the spare node away, whatever it does."""
+    SPARE.power_off()
+    SPARE.remove()

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Adds a node to the running cluster. Run on a member:   80-add-node.sh NODE
+# Before it, on the new node: the packages, the agent, and its instance (40-postgresql.sh standby).
+# After it, on the new node: pcs cluster start. Every HAProxy has it among its servers a monitor later.
+# HACLUSTER_PASSWORD: of the OS user hacluster on the new node.
+set -euo pipefail
+# shellcheck source=settings.sh
+. "$(dirname "$0")/settings.sh"
+
+node=${1:?the node to add}
+: "${HACLUSTER_PASSWORD:?set it to the password of the OS user hacluster}"
+# First of all, it must be possible to fence it.
+if have "//primitive[@id='fence']"; then
+    pcs stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
+fi
+if ! grep -qw "name: $node" /etc/corosync/corosync.conf; then
+    printf '%s\n' "$HACLUSTER_PASSWORD" | pcs host auth "$node" -u hacluster
+    pcs cluster node add "$node"
+fi

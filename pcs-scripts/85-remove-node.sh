@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Removes a node from the running cluster. Run on another member:   85-remove-node.sh NODE
+# Its resources are stopped first; its PostgreSQL instance is left where it is. The primary is not
+# removed: switch over before.
+set -euo pipefail
+# shellcheck source=settings.sh
+. "$(dirname "$0")/settings.sh"
+
+node=${1:?the node to remove}
+if crm_resource --resource pgsqld-clone --locate | grep -Eq ": $node (Promoted|Master)"; then
+    echo "85-remove-node: $node is the primary: switch over first" >&2
+    exit 1
+fi
+if grep -qw "name: $node" /etc/corosync/corosync.conf; then
+    # What stops first is what clients are sent to.
+    pcs node standby "$node" --wait=120
+    pcs cluster node remove "$node"
+fi
+if have "//primitive[@id='fence']"; then
+    pcs stonith update fence "pcmk_host_list=$(fenced_without "$node")"
+fi
