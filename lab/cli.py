@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from rich.console import Console
 
-from . import agent, cluster, host, lifecycle
+from . import agent, cluster, host, lifecycle, ssh
 from .drill.cli import bench, drill
 from .errors import LabError
 from .forward import forward_ports
@@ -127,6 +128,14 @@ def install_agent() -> None:
         if node.running:
             changed = agent.install(node)
             console.print(f"{node.name}: {'installed' if changed else 'the same already'}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def inventory(file: Path) -> None:
+    """Writes FILE, with which drills reach the lab over ssh like any other cluster."""
+    ssh.describe(file)
+    console.print(f"lab drill switchover --inventory {file}", markup=False, soft_wrap=True)
 
 
 main.add_command(drill)

@@ -10,6 +10,7 @@ from pathlib import Path
 from . import agent
 from .errors import LabError
 from .layout import DATABASE_NODES, SECRETS
+from .machine import Machine
 from .node import LOG_SINK, NODES, Node
 from .shell import together
 
@@ -18,8 +19,7 @@ COROSYNC = "etc/corosync/corosync.conf"
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
 PGBIN = "/usr/lib/postgresql/15/bin"
-CAN_FOLLOW = ("shut down", "in archive recovery")
-"""What pg_controldata says of an instance that can be started as a standby."""
+CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
 PGDATA = "/var/lib/postgresql/15/main"
 SINK_CONF = """\
 module(load="imtcp")
@@ -166,7 +166,7 @@ def start() -> None:
         time.sleep(0.2)
 
 
-def absent(node: Node) -> bool:
+def absent(node: Machine) -> bool:
     """Returns whether a node has booted, and the cluster does not run on it."""
     if not node.running:
         return False
@@ -176,6 +176,12 @@ def absent(node: Node) -> bool:
     except LabError:
         return False  # it went down under our hands
     return states in (["inactive", "active"], ["failed", "active"])
+
+
+def can_follow(control: str) -> bool:
+    """Returns whether an instance can be started as a standby, by what pg_controldata says."""
+    lines = [line for line in control.splitlines() if line.startswith("Database cluster state:")]
+    return any(line.endswith(state) for line in lines for state in CAN_FOLLOW)
 
 
 def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
@@ -189,7 +195,7 @@ def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
     if leads not in (None, node.name):
         control = f"{PGBIN}/pg_controldata {PGDATA} | grep 'cluster state'"
         state = node.run("sh", "-c", control, check=False).stdout
-        if rebuild or not any(word in state for word in CAN_FOLLOW):
+        if rebuild or not can_follow(state):
             copied = str(leads)
             node.run("rm", "-rf", PGDATA)
             script(node, "40-postgresql", "standby", copied)

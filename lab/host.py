@@ -17,6 +17,7 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "nsenter": "util-linux",
     "socat": "socat",
+    "ssh": "openssh-client",
 }
 LEAST_FREE = 4 << 30  # bytes: the image takes 0.9 GB, the nodes less than 1 GB together
 

@@ -15,7 +15,7 @@ PACKAGES = (
     "systemd systemd-sysv dbus udev iproute2 iptables iputils-ping procps netbase less nano "
     "rsyslog openssl sudo pacemaker pacemaker-cli-utils corosync pcs crmsh resource-agents "
     "resource-agents-paf fence-agents postgresql-15 haproxy python3-psycopg2 python3-jinja2 ncat "
-    "psmisc lsof socat curl"
+    "psmisc lsof socat curl openssh-server"
 ).split()
 SCRIPTS = [REPO / "provision" / name for name in ("node.sh", "container.sh")]
 NEW = CACHE / "new"

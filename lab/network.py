@@ -61,6 +61,11 @@ def _link(space: str, name: str, *kind: str) -> None:
         raise
 
 
+def link(name: str, up: bool) -> None:
+    """Pulls a node's cable, or plugs it in."""
+    run(["ip", "-n", SWITCH, "link", "set", name, "up" if up else "down"])
+
+
 def down() -> None:
     """Removes all namespaces of the lab, and with them their links."""
     for space in existing():

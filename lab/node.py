@@ -200,6 +200,18 @@ class Node:
         with self._alone():
             cgroup.kill(self.name)
 
+    def cut_off(self) -> None:
+        """Pulls the node's network cable."""
+        network.link(self.name, up=False)
+
+    def plug_in(self) -> None:
+        """Plugs it in again."""
+        network.link(self.name, up=True)
+
+    def ip(self, *words: str, check: bool = True) -> None:
+        """Runs `ip` on the node's network, which outlives the node."""
+        run(["ip", "-n", network.namespace(self.name), *words], check=check)
+
     def reset(self, off: threading.Event, seconds: float) -> None:
         """Cuts the power, sets `off`, and boots the node `seconds` later, not sooner."""
         with self._alone():

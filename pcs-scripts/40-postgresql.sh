@@ -31,6 +31,8 @@ local   all          postgres                   peer
 host    all          all         $NETWORK       scram-sha-256
 host    all          all         127.0.0.1/32   scram-sha-256
 CONF
+    # wal_init_zero: after a promotion every standby begins a segment of the new timeline, and would
+    # first fill it with zeros. Until one has, no synchronous commit is acknowledged.
     cat >"$PGDATA/paf.conf" <<CONF
 listen_addresses = '*'
 port = $PGPORT
@@ -38,6 +40,7 @@ unix_socket_directories = '/run/postgresql'
 wal_level = replica
 wal_log_hints = on
 wal_keep_size = 512MB
+wal_init_zero = off
 hot_standby = on
 max_wal_senders = 10
 synchronous_standby_names = 'ANY 1 (*)'

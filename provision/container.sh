@@ -21,3 +21,7 @@ CONF
 # Where systemd has units of its own, the scripts of SysV only make `pcs cluster enable` take twice
 # as long.
 rm -f /etc/init.d/{corosync,pacemaker,pcsd,pcsd-ruby,logd,haproxy,postgresql}
+
+# sshd runs only where `lab inventory` wants it; its keys are made there.
+systemctl disable --quiet ssh
+rm -f /etc/ssh/ssh_host_*

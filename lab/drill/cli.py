@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from .. import inventory
 from ..errors import LabError
 from ..layout import RUN
 from ..node import NODES, named
@@ -23,22 +26,65 @@ from . import commands, compare, report, series
 from .drill import Drill
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
-from .settings import Settings
+from .site import LabSite, RemoteSite, Site
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
-def _outputs(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options for its report."""
-    command = click.option(
-        "--compare", "other", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Say what got worse since that report.",
-    )(command)  # fmt: skip
-    return click.option(
-        "--json", "json_file", type=FILE, help="Write the figures here, and an .html beside it."
-    )(command)
+@dataclass(frozen=True)
+class Common:
+    """The options of every drill."""
+
+    json_file: Path | None
+    other: Path | None
+    inventory: Path | None
+    breakable: tuple[str, ...]
+
+    def site(self) -> Site:
+        """Returns where it takes place. Raises LabError if the inventory is wrong."""
+        if self.inventory is None:
+            if self.breakable:
+                raise click.UsageError("--yes-break is for the machines of an --inventory")
+            return LabSite()
+        return RemoteSite(*inventory.load(self.inventory), self.breakable)
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of every drill, as the argument `common`."""
+
+    @functools.wraps(command)
+    def with_common(
+        *args: Any,
+        json_file: Path | None,
+        other: Path | None,
+        inventory_file: Path | None,
+        breakable: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        common = Common(json_file, other, inventory_file, breakable)
+        command(*args, common=common, **options)
+
+    for option in (
+        click.option(
+            "--yes-break", "breakable", multiple=True, metavar="NODE",
+            help="A node of the inventory that may be damaged; may be repeated.",
+        ),
+        click.option(
+            "--inventory", "inventory_file", type=EXISTING,
+            help="Drill the machines of this file over ssh, not the lab.",
+        ),
+        click.option(
+            "--compare", "other", type=EXISTING, help="Say what got worse since that report."
+        ),
+        click.option(
+            "--json", "json_file", type=FILE, help="Write the figures here, and an .html beside it."
+        ),
+    ):  # fmt: skip
+        option(with_common)
+    return with_common
 
 
 @click.group(invoke_without_command=True)
@@ -47,7 +93,7 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--short", is_flag=True, help=f"Run {', '.join(SHORT)}.")
 @click.option("--random", "draw", type=click.IntRange(min=1), help="Run so many, drawn at random.")
 @click.option("--seed", type=int, help="Of the order; by default one is drawn and told.")
-@_outputs
+@_common
 @click.pass_context
 def drill(
     context: click.Context,
@@ -56,8 +102,7 @@ def drill(
     short: bool,
     draw: int | None,
     seed: int | None,
-    json_file: Path | None,
-    other: Path | None,
+    common: Common,
 ) -> None:
     """Changes or breaks something on purpose, and judges what clients saw of it."""
     if context.invoked_subcommand is not None:
@@ -68,11 +113,11 @@ def drill(
         return
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if short:
-        _run("short", faults_named(SHORT), json_file, other, {})
+        _run("short", faults_named(SHORT), common, {})
     elif every:
-        _run("all", series.shuffled(DRILLS, seed), json_file, other, {"seed": seed})
+        _run("all", series.shuffled(DRILLS, seed), common, {"seed": seed})
     elif draw:
-        _run("random", series.drawn(DRILLS, draw, seed), json_file, other, {"seed": seed})
+        _run("random", series.drawn(DRILLS, draw, seed), common, {"seed": seed})
     else:
         click.echo(context.get_help())
 
@@ -84,9 +129,9 @@ def _command(what: type[Drill]) -> click.Command:
     @click.option(
         "--repeat", default=1, type=click.IntRange(min=1), show_default=True, help="Runs."
     )
-    @_outputs
-    def command(repeat: int, json_file: Path | None, other: Path | None) -> None:
-        _run(what.name, [what] * repeat, json_file, other, {})
+    @_common
+    def command(repeat: int, common: Common) -> None:
+        _run(what.name, [what] * repeat, common, {})
 
     return command
 
@@ -94,11 +139,11 @@ def _command(what: type[Drill]) -> click.Command:
 @click.command(Switchover.name, help=Switchover.summary)
 @click.option("--to", help="Node to promote; by default the one after the primary.")
 @click.option("--repeat", default=1, type=click.IntRange(min=1), show_default=True, help="Runs.")
-@_outputs
-def switchover(to: str | None, repeat: int, json_file: Path | None, other: Path | None) -> None:
+@_common
+def switchover(to: str | None, repeat: int, common: Common) -> None:
     if to and repeat > 1:
         raise click.UsageError("--to names one target: use it without --repeat")
-    _run(Switchover.name, [lambda: Switchover(to)] * repeat, json_file, other, {})
+    _run(Switchover.name, [lambda: Switchover(to)] * repeat, common, {})
 
 
 drill.add_command(switchover)
@@ -119,26 +164,21 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _run(
-    title: str,
-    plan: series.Plan,
-    json_file: Path | None,
-    other: Path | None,
-    facts: dict[str, Any],
-) -> None:
+def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:
     """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
-    settings = Settings()
+    site = common.site()
     for name, value in facts.items():
         console.print(f"{name}: {value}", markup=False)
     with _alone():
-        runs, directory = series.perform_all(plan, console, settings)
-        passed = series.conclude(
-            title, plan, runs, directory, console, settings, facts, [json_file]
-        )
-    if other is not None:
+        runs, directory = series.perform_all(plan, console, site)
+        files = [common.json_file]
+        passed = series.conclude(title, plan, runs, directory, console, site, facts, files)
+    if common.other is not None:
         report_now = json.loads((directory / "report.json").read_text())
-        lines = list(compare.worse(report_now, json.loads(other.read_text())))
-        console.print(f"worse than {other}:", *(lines or ["nothing"]), sep="\n  ", markup=False)
+        lines = list(compare.worse(report_now, json.loads(common.other.read_text())))
+        console.print(
+            f"worse than {common.other}:", *(lines or ["nothing"]), sep="\n  ", markup=False
+        )
     sys.exit(0 if passed else 1)
 
 

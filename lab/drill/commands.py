@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..node import Node
+from ..machine import Machine
 from .cluster import (
     ClusterState,
     parse_interval,
@@ -12,74 +12,74 @@ from .cluster import (
 from .settings import Settings
 
 
-def status(node: Node) -> ClusterState:
+def status(node: Machine) -> ClusterState:
     return parse_status(node.run("crm_mon", "-1", "--output-as=xml").stdout)
 
 
-def idle(node: Node, dc: str) -> bool:
+def idle(node: Machine, dc: str) -> bool:
     """Returns whether the controller on the DC has nothing to do."""
     return "S_IDLE" in node.run("crmadmin", "--status", dc, check=False).stdout
 
 
-def moves(node: Node) -> tuple[str, ...]:
+def moves(node: Machine) -> tuple[str, ...]:
     """Returns the ids of constraints that moves and bans have left."""
     return parse_moves(node.run("cibadmin", "--query", "--scope", "constraints").stdout)
 
 
-def monitor_interval(node: Node, resource: str, role: str) -> float | None:
+def monitor_interval(node: Machine, resource: str, role: str) -> float | None:
     """Returns the monitor's interval in s for a role, None if there is no such monitor."""
     xpath = f"//primitive[@id='{resource}']"
     return parse_interval(node.run("cibadmin", "--query", "--xpath", xpath).stdout, role)
 
 
-def move(node: Node, clone: str, target: str) -> None:
+def move(node: Machine, clone: str, target: str) -> None:
     """Lets Pacemaker move the promoted role to the target; `clear` takes the constraint away."""
     node.run("crm_resource", "--move", "--promoted", "--resource", clone, "--node", target)
 
 
-def ban(node: Node, clone: str, where: str) -> None:
+def ban(node: Machine, clone: str, where: str) -> None:
     """Bans a clone from a node; `clear` lets it come back."""
     node.run("crm_resource", "--ban", "--resource", clone, "--node", where)
 
 
-def clear(node: Node, clone: str) -> None:
+def clear(node: Machine, clone: str) -> None:
     """Takes away every constraint that moves and bans of the clone have left."""
     node.run("crm_resource", "--clear", "--resource", clone)
 
 
-def cleanup(node: Node, resource: str) -> None:
+def cleanup(node: Machine, resource: str) -> None:
     """Forgets the resource's failures."""
     node.run("crm_resource", "--cleanup", "--resource", resource)
 
 
-def psql(node: Node, settings: Settings, script: str, database: str = "postgres") -> str:
+def psql(node: Machine, settings: Settings, script: str, database: str = "postgres") -> str:
     """Runs SQL as the superuser over the node's Unix socket; fields are split by a tab."""
     words = ("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", settings.pghost)
     where = ("-p", str(settings.pgport), "-d", database, "-f", "-")
     return node.run(*words, *where, user="postgres", input=script).stdout
 
 
-def streaming(node: Node, settings: Settings) -> dict[str, str]:
+def streaming(node: Machine, settings: Settings) -> dict[str, str]:
     """Returns the standbys that stream from this node, with their sync_state."""
     query = "SELECT application_name, sync_state FROM pg_stat_replication WHERE state='streaming'"
     lines = psql(node, settings, query).splitlines()
     return dict(line.split("\t", 1) for line in lines if "\t" in line)
 
 
-def load(node: Node) -> float:
+def load(node: Machine) -> float:
     """Returns the node's load average of the last minute, per CPU."""
     average = float(node.run("cat", "/proc/loadavg").stdout.split()[0])
     return average / int(node.run("nproc").stdout)
 
 
-def versions(node: Node) -> dict[str, str]:
+def versions(node: Machine) -> dict[str, str]:
     """Returns the versions of what was drilled."""
     packages = ("pacemaker", "corosync", "pcs", "resource-agents-paf", "haproxy", "postgresql-15")
     done = node.run("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages, check=False)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
 
 
-def haproxy_pid(node: Node, settings: Settings) -> int | None:
+def haproxy_pid(node: Machine, settings: Settings) -> int | None:
     """Returns the pid, as the node sees it, of the HAProxy that answers on the admin socket."""
     script = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(3);"

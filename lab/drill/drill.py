@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from . import audits, service
 from .audits import Evidence, Finding
 from .stage import Stage
@@ -18,6 +20,8 @@ class Drill:
     """Most fencings."""
     failed: int | None = 0
     """Most new connections that may fail for each client of a node that lived; None: no bar."""
+    lab_only = False
+    """Whether it needs what no inventory can offer."""
     deadline = 90.0
     """s from the event until the cluster must be whole again."""
 
@@ -27,6 +31,12 @@ class Drill:
         Raises LabError if the drill cannot be run on the cluster as it is.
         """
         return None if self.moves is not False else stage.primary
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        """Returns the nodes that are damaged, and not only asked to do something; it is called
+        after `expected`. All of them, unless a drill knows better.
+        """
+        return stage.names
 
     def prepare(self, stage: Stage) -> None:
         """Does what must be there before the event, while the clients work already."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..node import Node
+from ..machine import Machine
 from . import records
 from .records import Record
 from .settings import Settings
@@ -27,7 +27,7 @@ class Program:
 
     def __init__(
         self,
-        node: Node,
+        node: Machine,
         name: str,
         argv: Sequence[str],
         directory: Path,
@@ -102,13 +102,13 @@ def _python(file: str) -> list[str]:
     return ["python3", "-c", (CLIENTS / file).read_text()]
 
 
-def clients(node: Node, settings: Settings, password: str, directory: Path) -> Program:
+def clients(node: Machine, settings: Settings, password: str, directory: Path) -> Program:
     """Returns the clients of a node."""
     values = settings.clients(node.name, password)
     return Program(node, "clients", _python("load.py"), directory, values)
 
 
-def watchers(node: Node, settings: Settings, directory: Path) -> list[Program]:
+def watchers(node: Machine, settings: Settings, directory: Path) -> list[Program]:
     """Returns what watches a node: its PostgreSQL, its HAProxy, its journal."""
     logging = (*LOGGING, f"pgsqlms({settings.pgsql})")
     names = [word for name in logging for word in ("--identifier", name)]

@@ -92,7 +92,7 @@ def _stuck(stage: Stage) -> set[str]:
 
 def bring_back(stage: Stage, name: str, rebuild: bool = False) -> None:
     """Starts the cluster on a node, with its instance made anew if that one was a primary."""
-    copied = node_cluster.bring_back(stage.nodes[name], _leader(stage), rebuild)
+    copied = stage.site.bring_back(stage.nodes[name], _leader(stage), rebuild)
     what = f"instance copied from {copied}, cluster started" if copied else "cluster started"
     stage.say(what, name)
 

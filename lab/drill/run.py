@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from .. import power
 from ..errors import LabError
-from ..node import Node
 from . import commands, leftovers, records, rejoin, table, timeline
 from .audits import Evidence, Row
 from .drill import Drill
-from .settings import Settings
+from .site import Site
 from .stage import Stage, View
 from .verdict import Run
 
@@ -21,8 +18,7 @@ from .verdict import Run
 def perform(
     drill: Drill,
     number: int,
-    nodes: Sequence[Node],
-    settings: Settings,
+    site: Site,
     directory: Path,
     view: View,
 ) -> Run:
@@ -30,13 +26,16 @@ def perform(
     is part of the verdict.
     """
     directory.mkdir(parents=True)
-    stage = Stage(nodes, settings, directory, view)
+    settings = site.settings
+    stage = Stage(site, directory, view)
     stage.say("wait until the cluster is healthy")
     stage.await_nodes()
+    site.check()
     with stage.watched():
         before = rejoin.begin(stage)
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
         wanted = drill.expected(stage)
+        site.allow(drill.name, drill.breaks(stage), drill.lab_only)
         password = secrets.token_hex(16)
         table.make(stage.nodes[stage.primary], settings, password)
         try:
@@ -50,7 +49,7 @@ def perform(
                 stage.rest(settings.cool_down)
             expected = wanted or stage.leader()
             rows, trouble = _rows(stage, expected, trouble)
-            fencings = len(power.fencings(stage.started))
+            fencings = site.fencings(stage.started, stage.anyone)
             receivers, left = leftovers.receivers(stage), leftovers.find(stage)
         finally:
             _clear_away(stage)

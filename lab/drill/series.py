@@ -11,18 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
-from .. import health
 from ..errors import LabError
 from ..layout import STATE
-from ..node import NODES
 from . import commands, html, report, verdict
 from .audits import Finding
 from .drill import Drill
 from .run import perform
-from .settings import Settings
+from .site import Site
 from .verdict import Run
 
-REPAIR_WITHIN = 180.0  # s
 RECORDS = STATE / "drills"
 Plan = Sequence[Callable[[], Drill]]
 
@@ -39,7 +36,7 @@ def drawn(plan: Plan, number: int, seed: int) -> Plan:
     return random.Random(seed).choices(list(plan), k=number)  # noqa: S311 - no secret
 
 
-def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[Run], Path]:
+def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Path]:
     """Runs the drills; returns the runs, and where their records are. A drill that cannot begin
     fails, and so do all after it: the cluster is not whole.
 
@@ -54,7 +51,7 @@ def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[
         place = directory / f"run-{number:02}-{what.name}"
         try:
             with report.LiveView(console, title) as view:
-                runs.append(perform(what, number, NODES, settings, place, view))
+                runs.append(perform(what, number, site, place, view))
         except LabError as error:
             if not runs:
                 raise
@@ -63,14 +60,14 @@ def perform_all(plan: Plan, console: Console, settings: Settings) -> tuple[list[
             break
         report.show_run(console, runs[-1])
         if not runs[-1].passed and number < len(plan):
-            _repair(console)
+            _repair(console, site)
     return runs, directory
 
 
-def _repair(console: Console) -> None:
+def _repair(console: Console, site: Site) -> None:
     """Makes the cluster whole after a drill that failed: the next is not to be judged by it."""
     try:
-        health.await_healthy(within=REPAIR_WITHIN, mend_after=5)
+        site.repair()
     except LabError as error:
         console.print(f"the cluster is not whole: {error}", style="red", markup=False)
 
@@ -81,7 +78,7 @@ def conclude(
     runs: Sequence[Run],
     directory: Path,
     console: Console,
-    settings: Settings,
+    site: Site,
     facts: dict[str, Any],
     files: Sequence[Path | None],
 ) -> bool:
@@ -89,9 +86,9 @@ def conclude(
 
     files: where the figures go besides the records: NAME.json, with a NAME.html beside it.
     """
-    findings = verdict.overall(runs, len(plan), settings.bars)
+    findings = verdict.overall(runs, len(plan), site.settings.bars)
     report.show_overall(console, title, runs, findings)
-    result = as_json(title, runs, findings, settings, facts)
+    result = as_json(title, runs, findings, site, facts)
     for file in (directory / "report.json", *files):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +102,7 @@ def as_json(
     title: str,
     runs: Sequence[Run],
     findings: Sequence[Finding],
-    settings: Settings,
+    site: Site,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns all figures; the timelines stand in the records alone."""
@@ -116,7 +113,7 @@ def as_json(
         **facts,
         "findings": [vars(finding) for finding in findings],
         "spans": verdict.spans(runs),
-        "versions": commands.versions(NODES[0]),
-        "settings": settings.as_json(),
+        "versions": commands.versions(site.nodes[0]),
+        "settings": site.settings.as_json(),
         "runs": [verdict.as_json(run) for run in runs],
     }

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import LabError
-from ..node import Node
+from ..machine import Machine
 from . import cluster, commands, programs, timeline
 from .programs import Program
 from .records import ACK, DOWN, PRIMARY, UP, Attempt, Record, RoleSeen, ServersSeen
-from .settings import Settings
+from .site import Site
 from .timeline import Event, Narrator
 
 LOOK_EVERY = 0.1  # s
@@ -31,13 +31,12 @@ class View(Protocol):
 
 
 class Stage:
-    """nodes: those with PostgreSQL. directory: where the programs' output is kept."""
+    """directory: where the programs' output is kept."""
 
-    def __init__(
-        self, nodes: Sequence[Node], settings: Settings, directory: Path, view: View
-    ) -> None:
-        self.nodes = {node.name: node for node in nodes}
-        self.settings = settings
+    def __init__(self, site: Site, directory: Path, view: View) -> None:
+        self.site = site
+        self.nodes = {node.name: node for node in site.nodes}
+        self.settings = site.settings
         self.directory = directory
         self.primary = ""
         """The primary when the drill began."""
@@ -69,7 +68,7 @@ class Stage:
         return list(self.nodes)
 
     @property
-    def anyone(self) -> Node:
+    def anyone(self) -> Machine:
         """A node that runs, and is not out of touch if another is not."""
         running = [node for node in self.nodes.values() if node.running]
         for node in running:

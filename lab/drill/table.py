@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 
-from ..node import Node
+from ..machine import Machine
 from .audits import Row
 from .commands import psql
 from .settings import Settings
@@ -31,12 +31,12 @@ FROM drill.writes;
 """
 
 
-def make(primary: Node, settings: Settings, password: str) -> None:
+def make(primary: Machine, settings: Settings, password: str) -> None:
     verifier = f"\\set verifier '{scram(password, os.urandom(16))}'\n"
     psql(primary, settings, _role(settings) + verifier + DROP + MAKE, settings.database)
 
 
-def read(primary: Node, settings: Settings) -> dict[Row, float | None]:
+def read(primary: Machine, settings: Settings) -> dict[Row, float | None]:
     """Returns every row with the moment of its commit, as the primary that committed it noted it
     (None where track_commit_timestamp is off).
     """
@@ -47,7 +47,7 @@ def read(primary: Node, settings: Settings) -> dict[Row, float | None]:
     return found
 
 
-def drop(primary: Node, settings: Settings) -> None:
+def drop(primary: Machine, settings: Settings) -> None:
     psql(primary, settings, _role(settings) + DROP, settings.database)
 
 

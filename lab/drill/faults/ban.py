@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -17,6 +19,9 @@ class Ban(Drill):
     name = "ban"
     failed = None  # the node has no HAProxy for its own clients
     summary = "HAProxy banned from the primary's node: PostgreSQL stays, other nodes see nothing"
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return ()
 
     def inject(self, stage: Stage) -> None:
         stage.say(f"ban HAProxy from {stage.primary} by a location constraint", stage.primary)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -25,6 +27,9 @@ class NodeStandby(Drill):
     summary = "primary's node put into standby, and back: clients of the others wait, none fails"
     moves = True
     deadline = 120.0
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return ()
 
     def inject(self, stage: Stage) -> None:
         stage.died.add(stage.primary)
@@ -50,6 +55,9 @@ class Maintenance(Drill):
     name = "maintenance"
     summary = "maintenance mode, cluster stopped and started under it: nobody notices"
     deadline = 180.0
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return ()
 
     def inject(self, stage: Stage) -> None:
         node = stage.anyone
@@ -91,6 +99,9 @@ class Reload(Drill):
         words = ("--set-parameter", "maxconn", "--parameter-value", value)
         stage.say(f"maxconn={value}")
         stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return ()
 
     def inject(self, stage: Stage) -> None:
         self._set(stage, "1999")

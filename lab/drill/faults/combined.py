@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -21,6 +23,9 @@ class DoubleFailure(PowerOffPrimary):
     name = "double-failure"
     summary = "power-off of the primary's node, and HAProxy of another killed at once"
     failed = None
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return stage.names
 
     def inject(self, stage: Stage) -> None:
         name = next(name for name in sorted(stage.names) if name != stage.primary)
@@ -50,6 +55,9 @@ class SlowPromote(Switchover):
 
     def expected(self, stage: Stage) -> None:  # type: ignore[override]
         return None
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return stage.names
 
     def prepare(self, stage: Stage) -> None:
         for name, node in stage.nodes.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from ..drill import Drill
 from ..stage import Stage
@@ -19,6 +21,9 @@ class KillDaemon(Drill):
     fencings = 1
     failed = 1
     deadline = 180.0
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (stage.primary,)
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[stage.primary]

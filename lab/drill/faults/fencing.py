@@ -11,6 +11,7 @@ REFUSED_FOR = 20.0  # s
 
 class FencingFails(Drill):
     name = "fencing-fails"
+    lab_only = True
     summary = "primary's node off while fencing fails: no promotion until it works again"
     moves = True
     fencings = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -38,6 +40,9 @@ class KillHaproxy(Drill):
         self._interval = interval
         self._victim = self.victim(stage)
         return stage.primary
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (self._victim,)
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]

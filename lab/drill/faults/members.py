@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ... import spare
-from ...errors import LabError
-from ...node import SPARE
+from ...node import SPARE, named
 from .. import service
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -16,18 +15,14 @@ class FourthNode(Drill):
     """The others' HAProxys are told by nobody; their monitors find out and reload."""
 
     name = "fourth-node"
+    lab_only = True
     summary = "a fourth node joins the cluster, serves readers, and leaves: nobody else notices"
     failed = 1  # a reader of the node that leaves
     deadline = 120.0
 
-    def expected(self, stage: Stage) -> str:
-        if not isinstance(stage.anyone, type(SPARE)):
-            raise LabError("only the lab has a spare node")
-        return stage.primary
-
     def inject(self, stage: Stage) -> None:
         stage.say("joins the cluster", SPARE.name)
-        spare.join(stage.nodes[stage.primary])
+        spare.join(named(stage.primary))
         stage.wait(lambda: self._lacking(stage, known=True), within=60, every=1)
         stage.say("serves readers through every node", SPARE.name)
         stage.rest(3)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
-from ...layout import ADDRESSES, SWITCH
-from ...network import namespace
-from ...shell import run
 from .. import service
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -13,11 +12,6 @@ from ..stage import Stage
 
 CUT_FOR = 10.0  # s
 QUORUM_LOST_FOR = 20.0  # s
-
-
-def link(name: str, up: bool) -> None:
-    """Pulls a node's cable, or plugs it in."""
-    run(["ip", "-n", SWITCH, "link", "set", name, "up" if up else "down"])
 
 
 def hears(stage: Stage, name: str, other: str) -> bool:
@@ -44,10 +38,13 @@ class Isolate(Drill):
     failed = None
     deadline = 180.0
 
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (stage.primary,)
+
     def inject(self, stage: Stage) -> None:
         stage.out_of_touch = {stage.primary}
         stage.say("pull the network cable", stage.primary)
-        link(stage.primary, up=False)
+        stage.nodes[stage.primary].cut_off()
         for other in stage.names:
             if other != stage.primary:
                 must_not_hear(stage, stage.primary, other)
@@ -56,7 +53,7 @@ class Isolate(Drill):
         stage.wait(lambda: "" if stage.primary in stage.died else "nobody was fenced", within=60)
 
     def undo(self, stage: Stage) -> None:
-        link(stage.primary, up=True)
+        stage.nodes[stage.primary].plug_in()
         stage.out_of_touch = set()
 
 
@@ -70,11 +67,14 @@ class OneWay(Drill):
     failed = None
     deadline = 180.0
 
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (stage.primary,)
+
     def _routes(self, stage: Stage, verb: str) -> None:
         for other in stage.names:
             if other != stage.primary:
-                words = ["route", verb, "blackhole", f"{ADDRESSES[other]}/32"]
-                run(["ip", "-n", namespace(stage.primary), *words], check=verb == "add")
+                words = ("route", verb, "blackhole", f"{stage.addresses[other]}/32")
+                stage.nodes[stage.primary].ip(*words, check=verb == "add")
 
     def inject(self, stage: Stage) -> None:
         stage.out_of_touch = {stage.primary}
@@ -104,9 +104,10 @@ class PortCut(Drill):
         self._victim = ""
 
     def _rule(self, stage: Stage, verb: str) -> None:
-        where = ["to", ADDRESSES[stage.primary], "ipproto", "tcp", "dport", "5434", "blackhole"]
-        space = namespace(self._victim)
-        run(["ip", "-n", space, "rule", verb, "pref", "10", *where], check=verb == "add")
+        port = ("ipproto", "tcp", "dport", str(stage.settings.pgport))
+        where = ("to", stage.addresses[stage.primary], *port, "blackhole")
+        node = stage.nodes[self._victim]
+        node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
 
     def inject(self, stage: Stage) -> None:
         self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
@@ -144,7 +145,7 @@ class QuorumLost(Drill):
     def inject(self, stage: Stage) -> None:
         stage.say("pull all network cables")
         for name in stage.names:
-            link(name, up=False)
+            stage.nodes[name].cut_off()
         for name in stage.names:
             must_not_hear(stage, name, next(each for each in stage.names if each != name))
 
@@ -159,4 +160,4 @@ class QuorumLost(Drill):
     def undo(self, stage: Stage) -> None:
         stage.say("plug them in")
         for name in stage.names:
-            link(name, up=True)
+            stage.nodes[name].plug_in()

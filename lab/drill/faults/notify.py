@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ...errors import LabError
@@ -45,6 +46,9 @@ class _Tampered(Switchover):
         target = super().expected(stage)
         self._victim = next(n for n in stage.names if n not in (stage.primary, target))
         return target
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (self._victim,)
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]
@@ -95,6 +99,9 @@ class RoleFiles(Switchover):
     name = "role-files"
     summary = "role files corrupt, stale and gone, then a switchover: nothing misrouted"
     with_ratio = False
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return stage.names
 
     def inject(self, stage: Stage) -> None:
         path = f"{STATEDIR}/role"
@@ -154,7 +161,8 @@ class StrayPrimary(Drill):
     def inject(self, stage: Stage) -> None:
         name = next(name for name in sorted(stage.names) if name != stage.primary)
         stage.say("pg_ctl promote, by hand", name)
-        command = "/usr/lib/postgresql/15/bin/pg_ctl promote -D /var/lib/postgresql/15/main"
+        settings = stage.settings
+        command = f"{settings.bindir}/pg_ctl promote -D {settings.pgdata}"
         stage.nodes[name].run("sh", "-c", command, user="postgres")
         stage.wait(lambda: "" if stage.roles[name] == "primary" else f"{name} is no primary", 30)
 

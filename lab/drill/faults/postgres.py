@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
-from ...node import Node
+from ...machine import Machine
 from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
-PGDATA = "/var/lib/postgresql/15/main"
 BEYOND_MONITOR = 5.0
 """s beyond the monitor's interval in which PAF must have recovered it."""
 
 
-def signal(node: Node, name: str) -> int:
+def signal(stage: Stage, node: Machine, name: str) -> int:
     """Sends the node's postmaster a signal and returns its pid."""
-    pid = node.run("head", "-1", f"{PGDATA}/postmaster.pid").stdout.strip()
+    pid = node.run("head", "-1", f"{stage.settings.pgdata}/postmaster.pid").stdout.strip()
     if not pid.isdecimal():
         raise LabError(f"{node.name} has no postmaster: {pid!r}")
     node.run("kill", f"-{name}", pid)
@@ -35,10 +36,13 @@ class KillPostgres(Drill):
     def victim(self, stage: Stage) -> str:
         return stage.primary
 
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (self.victim(stage),)
+
     def inject(self, stage: Stage) -> None:
         node, resource = stage.nodes[self.victim(stage)], stage.settings.pgsql
         self._interval = commands.monitor_interval(node, resource, "Promoted") or 0
-        stage.say(f"kill -9 {signal(node, 'KILL')}, the postmaster", node.name)
+        stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
 
     def follow(self, stage: Stage) -> None:
         name = self.victim(stage)
@@ -73,12 +77,16 @@ class StopPostgres(Drill):
     failed = None
     deadline = 300.0
 
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (stage.primary,)
+
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[stage.primary]
-        stage.say(f"SIGSTOP to {signal(node, 'STOP')}, the postmaster", node.name)
+        stage.say(f"SIGSTOP to {signal(stage, node, 'STOP')}, the postmaster", node.name)
 
     def follow(self, stage: Stage) -> None:
-        status = stage.nodes[stage.primary].run("sh", "-c", STATE, check=False).stdout
+        state = f"ps -o stat= -p $(head -1 {stage.settings.pgdata}/postmaster.pid)"
+        status = stage.nodes[stage.primary].run("sh", "-c", state, check=False).stdout
         if "T" not in status:
             raise LabError(f"the postmaster is not stopped but {status.strip()}")
 
@@ -102,6 +110,9 @@ class WalFull(Drill):
         if node.run("mountpoint", "-q", DISK, check=False).returncode:
             raise LabError(f"{DISK} of {node.name} is no file system of its own: nothing to fill")
         return None
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (stage.primary,)
 
     def inject(self, stage: Stage) -> None:
         name = stage.primary
@@ -145,5 +156,3 @@ fallocate -l $((free * 4096)) {DISK}/fill; cat /dev/zero >{DISK}/fill2 2>/dev/nu
 SEGMENTS = 50
 """Most that PostgreSQL may have kept for recycling, and more."""
 SWITCH = "SELECT pg_logical_emit_message(false, 'drill', 'x'); SELECT pg_switch_wal()"
-
-STATE = f"ps -o stat= -p $(head -1 {PGDATA}/postmaster.pid)"

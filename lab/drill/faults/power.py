@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -21,6 +23,9 @@ class PowerOff(Drill):
 
     def victim(self, stage: Stage) -> str:
         raise NotImplementedError
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return (self.victim(stage),)
 
     def inject(self, stage: Stage) -> None:
         name = self.victim(stage)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -33,6 +35,9 @@ class Switchover(Drill):
         after = names[(names.index(stage.primary) + 1) % len(names)]
         self._target = self.to or after
         return self._target
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return ()
 
     def inject(self, stage: Stage) -> None:
         stage.say(f"ask Pacemaker to move the primary from {stage.primary} to {self._target}")

@@ -1,0 +1,133 @@
+"""Where drills take place: the lab, or the machines of an inventory."""
+
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ET  # of what Pacemaker's tools print on our own nodes (S314)
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from .. import cluster, health, power
+from ..errors import LabError
+from ..machine import Machine
+from ..node import NODES, named
+from ..remote import Remote
+from .settings import Settings
+
+REPAIR_WITHIN = 180.0  # s
+CLOCK_BAR = 0.05
+"""s that a machine's clock may be off beyond what the question itself takes."""
+
+
+class Site(Protocol):
+    """nodes: those with PostgreSQL."""
+
+    nodes: Sequence[Machine]
+    settings: Settings
+
+    def allow(self, drill: str, broken: Collection[str], lab_only: bool) -> None:
+        """Raises LabError unless the drill may break these nodes."""
+
+    def check(self) -> None:
+        """Raises LabError if nothing that is measured here could be trusted."""
+
+    def fencings(self, since: float, witness: Machine) -> int:
+        """Returns how many nodes were fenced since then (s of the epoch)."""
+
+    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
+        """Starts the cluster on a node that was lost, its instance made anew where that is needed.
+        Returns the node that it was copied from, or ''.
+        """
+
+    def repair(self) -> None:
+        """Makes the cluster whole after a drill that failed. Raises LabError if it cannot."""
+
+
+class LabSite:
+    """The lab's containers: everything may be broken, and is mended."""
+
+    def __init__(self) -> None:
+        self.nodes: Sequence[Machine] = NODES
+        self.settings = Settings()
+
+    def allow(self, drill: str, broken: Collection[str], lab_only: bool) -> None:
+        pass
+
+    def check(self) -> None:
+        pass  # one clock
+
+    def fencings(self, since: float, witness: Machine) -> int:
+        return len(power.fencings(since))
+
+    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
+        return cluster.bring_back(named(node.name), leads, rebuild)
+
+    def repair(self) -> None:
+        health.await_healthy(within=REPAIR_WITHIN, mend_after=5)
+
+
+class RemoteSite:
+    """Machines behind ssh: broken is only what somebody has agreed to."""
+
+    def __init__(
+        self, machines: Sequence[Remote], settings: Settings, breakable: Collection[str]
+    ) -> None:
+        self.nodes: Sequence[Machine] = machines
+        self.settings = settings
+        self._breakable = frozenset(breakable)
+        if strangers := self._breakable - {each.name for each in machines}:
+            raise LabError(f"--yes-break {min(strangers)}: the inventory has no such node")
+
+    def allow(self, drill: str, broken: Collection[str], lab_only: bool) -> None:
+        if lab_only:
+            raise LabError(f"{drill} needs what only the lab has: leave --inventory out")
+        if missing := sorted(set(broken) - self._breakable):
+            agree = " ".join(f"--yes-break {name}" for name in missing)
+            raise LabError(f"{drill} breaks {' and '.join(missing)}: if that is meant, say {agree}")
+
+    def check(self) -> None:
+        for node in self.nodes:
+            node.run("true")  # the connection itself takes its time
+            before = time.time()
+            there = float(node.run("date", "+%s.%N").stdout)
+            after = time.time()
+            off = max(before - there, there - after)
+            if off > CLOCK_BAR:
+                raise LabError(
+                    f"{node.name}: its clock is {off:.2f} s off: the audits compare times of"
+                    " several machines, let chrony run on all of them"
+                )
+
+    def fencings(self, since: float, witness: Machine) -> int:
+        words = ("stonith_admin", "--history", "*", "--output-as=xml")
+        root = ET.fromstring(witness.run(*words).stdout)  # noqa: S314
+        return sum(
+            each.get("status") == "success"
+            and each.get("action") in ("off", "reboot")
+            and datetime.fromisoformat(each.get("completed", "")).timestamp() >= int(since)
+            for each in root.iter("fence_event")
+        )
+
+    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
+        copied = ""
+        if leads not in (None, node.name):
+            control = (f"{self.settings.bindir}/pg_controldata", self.settings.pgdata)
+            state = node.run(*control, check=False).stdout
+            if rebuild or not cluster.can_follow(state):
+                copied = str(leads)
+                self._rebuild(node, copied)
+        node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+        return copied
+
+    def _rebuild(self, node: Machine, leads: str) -> None:
+        command = self.settings.rebuild
+        if not command:
+            raise LabError(
+                f"{node.name}: its instance cannot follow {leads} as it is: make it anew and start"
+                " the cluster there, or give the inventory a command, cluster.rebuild"
+            )
+        node.run("sh", "-c", f"PRIMARY={leads}; {command}", timeout=3600)
+
+    def repair(self) -> None:
+        pass  # the next drill sees whether it is whole
