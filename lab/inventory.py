@@ -1,19 +1,19 @@
 """Which machines are drilled instead of the lab's: an INI file.
 
-    # Where the cluster differs from the lab's: fields of lab/drill/settings.py.
-    [cluster]
-    pgport = 5434
+# Where the cluster differs from the lab's: fields of lab/drill/settings.py.
+[cluster]
+pgport = 5434
 
-    # A section for each node with PostgreSQL. address: what that answers with. ssh: the words that
-    # reach the node as root, without a password. The others: commands of this machine, for the
-    # drills that need them.
-    [srv1]
-    address = 192.168.122.51
-    ssh = root@srv1
-    power_off = virsh destroy srv1
-    power_on = virsh start srv1
-    cut_off = virsh domif-setlink srv1 52:54:00:00:00:51 down
-    plug_in = virsh domif-setlink srv1 52:54:00:00:00:51 up
+# A section for each node with PostgreSQL. address: what that answers with. ssh: the words that
+# reach the node as root, without a password. The others: commands of this machine, for the
+# drills that need them.
+[srv1]
+address = 192.168.122.51
+ssh = root@srv1
+power_off = virsh destroy srv1
+power_on = virsh start srv1
+cut_off = virsh domif-setlink srv1 52:54:00:00:00:51 down
+plug_in = virsh domif-setlink srv1 52:54:00:00:00:51 up
 """
 
 from __future__ import annotations

@@ -33,10 +33,10 @@ def lab(*words: str, timeout: float = 600, check: bool = True) -> str:
     return done.stdout + done.stderr
 
 
-def drill(name: str, tmp_path: Path) -> dict[str, Any]:
+def drill(name: str, tmp_path: Path, *options: str) -> dict[str, Any]:
     """Returns a drill's figures, after it has passed all that is not a matter of pace."""
     file = tmp_path / f"{name}.json"
-    said = lab("drill", name, "--json", str(file), check=False)
+    said = lab("drill", name, "--json", str(file), *options, check=False)
     assert file.exists(), said[-3000:]
     figures: dict[str, Any] = json.loads(file.read_text())
     assert len(figures["runs"]) == 1
@@ -58,13 +58,26 @@ def cluster() -> Iterator[None]:
     lab("down")
 
 
-@pytest.mark.parametrize("name", [*SHORT, "ban"])
+@pytest.mark.parametrize("name", [*SHORT, "ban", "reload", "fourth-node"])
 def test_drill(name: str, tmp_path: Path) -> None:
     run = drill(name, tmp_path)
     moves = name in ("switchover", "poweroff", "isolate", "lost-notify")
     if moves:
         assert run["primary_before"] != run["primary_expected"]
         assert run["change"]["absence"] > 0
+
+
+def test_drill_over_ssh(tmp_path: Path) -> None:
+    """The same drills on machines of an inventory; what would break one needs consent."""
+    file = tmp_path / "machines.ini"
+    lab("inventory", str(file))
+    run = drill("switchover", tmp_path, "--inventory", str(file))
+    assert run["primary_before"] != run["primary_expected"]
+    said = lab("drill", "poweroff", "--inventory", str(file), check=False)
+    primary = run["primary_expected"]
+    assert said.endswith(
+        f"lab: poweroff breaks {primary}: if that is meant, say --yes-break {primary}\n"
+    )
 
 
 def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:

@@ -295,3 +295,12 @@ def test_a_session_that_was_lost() -> None:
     world = still()
     assert service.sessions_kept(world).passed
     fails(service.sessions_kept, spoil(world, "srv2/session", STARTED, new=True))
+
+
+def test_nobody_was_served_by_a_node() -> None:
+    world = still()
+    assert service.served_by(world, ADDRESSES["srv1"]).passed
+    assert not service.served_by(world, "10.0.0.4").passed
+    lost = [replace(each, outcome=UNKNOWN) for each in world.seen.attempts]
+    seen = replace(world.seen, attempts=tuple(lost))
+    assert not service.served_by(replace(world, seen=seen), ADDRESSES["srv1"]).passed

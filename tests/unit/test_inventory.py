@@ -1,0 +1,207 @@
+"""Machines behind ssh: the file that names them, what may be broken, and what ssh is asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import inventory, remote
+from lab.cluster import can_follow
+from lab.drill.faults import DRILLS
+from lab.drill.faults.haproxy import KillHaproxy
+from lab.drill.site import LabSite, RemoteSite
+from lab.drill.stage import Stage
+from lab.errors import LabError
+from lab.remote import Remote
+
+GOOD = """
+# three machines
+[cluster]
+pgport = 5439
+watch_every = 0.02
+rebuild = echo a ; echo $PRIMARY 100%
+[srv1]
+address = 10.0.0.1
+ssh = -i 'my key' -o ProxyCommand='jump %h:%p' root@srv1
+power_off = virsh destroy srv1
+[srv2]
+address = 10.0.0.2
+ssh = srv2
+"""
+
+
+def write(directory: Path, text: str) -> Path:
+    file = directory / "machines.ini"
+    file.write_text(text)
+    return file
+
+
+def test_an_inventory(tmp_path: Path) -> None:
+    machines, settings = inventory.load(write(tmp_path, GOOD))
+    assert [(each.name, each.address) for each in machines] == [
+        ("srv1", "10.0.0.1"),
+        ("srv2", "10.0.0.2"),
+    ]
+    assert (settings.pgport, settings.watch_every) == (5439, 0.02)
+    assert settings.rebuild == "echo a ; echo $PRIMARY 100%"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[srv2]", "[cluster]", "section 'cluster' already exists"),
+        ("[srv2]\naddress = 10.0.0.2\nssh = srv2\n", "", "name two nodes at least"),
+        ("address = 10.0.0.2\n", "", r"\[srv2\]: address is missing"),
+        ("ssh = srv2", "", r"\[srv2\]: ssh is missing"),
+        ("ssh = srv2", "ssh = 'srv2", r"\[srv2\]: ssh: No closing quotation"),
+        ("power_off", "poweroff", r"\[srv1\]: unknown key poweroff: there are address"),
+        ("pgport = 5439", "pgport = many", r"\[cluster\]: pgport = many: invalid literal"),
+        ("pgport", "pg_port", r"\[cluster\]: unknown key pg_port: there are"),
+        ("[cluster]", "cluster", "no section headers"),
+    ],
+)
+def test_a_wrong_inventory(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(LabError, match=said) as caught:
+        inventory.load(write(tmp_path, GOOD.replace(old, new)))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"inventory {tmp_path}")
+
+
+def test_no_inventory(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="No such file"):
+        inventory.load(tmp_path / "nothing")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> RemoteSite:
+    return RemoteSite(*inventory.load(write(tmp_path, GOOD)), ["srv1"])
+
+
+def test_only_what_was_agreed_to_is_broken(site: RemoteSite) -> None:
+    site.allow("reload", (), False)
+    site.allow("poweroff", ("srv1",), False)
+    with pytest.raises(LabError, match="rolling-restart breaks srv2: .*say --yes-break srv2$"):
+        site.allow("rolling-restart", ("srv1", "srv2"), False)
+    with pytest.raises(LabError, match="fourth-node needs what only the lab has"):
+        site.allow("fourth-node", ("srv1",), True)
+    LabSite().allow("fourth-node", ("srv1", "srv2"), True)
+
+
+def test_agreed_to_a_node_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="--yes-break srv9: the inventory has no such node"):
+        RemoteSite(*inventory.load(write(tmp_path, GOOD)), ["srv1", "srv9"])
+
+
+class NoView:
+    def update(self, *words: object) -> None:
+        pass
+
+
+def test_what_each_drill_breaks(site: RemoteSite, tmp_path: Path) -> None:
+    """Nothing but where everything is asked for and orderly; all nodes unless it knows better."""
+    stage = Stage(site, tmp_path, NoView())
+    stage.primary = "srv2"
+    # The DC's node is whoever Pacemaker says.
+    known = [what for what in DRILLS if what.name != "poweroff-dc"]
+    found = {what.name: frozenset(what().breaks(stage)) for what in known}
+    gentle = {name for name, broken in found.items() if not broken}
+    assert gentle == {"switchover", "ban", "node-standby", "maintenance", "reload"}
+    assert found["poweroff"] == {"srv2"}
+    assert found["poweroff-standby"] == {"srv1"}
+    assert found["rolling-restart"] == found["quorum-lost"] == {"srv1", "srv2"}
+    killed = KillHaproxy()
+    killed._victim = "srv1"
+    assert killed.breaks(stage) == ("srv1",)
+
+
+@pytest.fixture
+def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ssh that notes its words and runs the command here; it does not know host 'lost'."""
+    script = (
+        '#!/bin/sh\nprintf "%s\\n" "$@" >"$0.words"\n'
+        'for word; do last=$word; [ "$word" != lost ] || { echo no route >&2; exit 255; }; done\n'
+        'exec sh -c "$last"\n'
+    )
+    program = tmp_path / "ssh"
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "ssh.words"
+
+
+def test_words_reach_the_program_as_they_are(fake_ssh: Path) -> None:
+    node = Remote("srv1", "10.0.0.1", ["-i", "my key", "srv1"], {})
+    assert node.run("printf", "%s|", "a b", "$HOME", "it's").stdout == "a b|$HOME|it's|"
+    words = fake_ssh.read_text().splitlines()
+    assert words[: len(remote.OPTIONS)] == list(remote.OPTIONS)
+    assert words[len(remote.OPTIONS) : -1] == ["-i", "my key", "srv1", "--"]
+    assert node.run("cat", input="text").stdout == "text"
+    assert node.run("sh", "-c", "exit 3", check=False).returncode == 3
+    assert node.running
+
+
+def test_a_program_that_fails_and_a_machine_that_is_lost(fake_ssh: Path) -> None:
+    node = Remote("srv1", "10.0.0.1", ["srv1"], {})
+    with pytest.raises(LabError, match="^srv1: sh -c .* ended with 4: oh$"):
+        node.run("sh", "-c", "echo oh >&2; exit 4")
+    lost = Remote("srv2", "10.0.0.2", ["lost"], {})
+    assert not lost.running
+    with pytest.raises(LabError, match="^srv2: ssh does not reach it: no route$"):
+        lost.run("true", check=False)
+    lost.ip("route", "del", "10.0.0.1", check=False)
+    with pytest.raises(LabError, match="srv2"):
+        lost.ip("route", "add", "10.0.0.1")
+
+
+def test_orders(tmp_path: Path) -> None:
+    node = Remote("srv1", "10.0.0.1", ["srv1"], {"power_off": f"echo off >{tmp_path}/power"})
+    node.power_off()
+    assert (tmp_path / "power").read_text() == "off\n"
+    with pytest.raises(LabError, match="^the inventory has no plug_in for srv1"):
+        node.plug_in()
+
+
+def test_fencings_that_pacemaker_tells(site: RemoteSite, tmp_path: Path) -> None:
+    """As stonith_admin of Pacemaker 2.1.5 prints them."""
+    history = """<pacemaker-result><fence_history target="*">
+ <fence_event action="reboot" target="srv1" status="success" completed="2026-11-23 06:28:55Z"/>
+ <fence_event action="reboot" target="srv2" status="failed" completed="2026-11-23 06:28:56Z"/>
+ <fence_event action="on" target="srv1" status="success" completed="2026-11-23 06:28:57Z"/>
+ <fence_event action="off" target="srv1" status="success" completed="2026-11-23 06:20:00Z"/>
+ <fence_event action="reboot" target="srv2" status="pending"/>
+</fence_history></pacemaker-result>"""
+
+    class Witness(Remote):
+        def run(self, *argv: str, **options: object):  # type: ignore[no-untyped-def]
+            class Done:
+                stdout = history
+
+            return Done()
+
+    witness = Witness("srv2", "10.0.0.2", ["srv2"], {})
+    at = 1795415335.0  # 06:28:55
+    assert site.fencings(at + 0.7, witness) == 1, "in whole seconds"
+    assert site.fencings(at + 1, witness) == 0
+    assert site.fencings(at - 3600, witness) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "follows"),
+    [
+        ("shut down", True),
+        ("shut down in recovery", True),
+        ("in archive recovery", True),
+        ("in production", False),
+        ("in crash recovery", False),
+        ("shutting down", False),
+        ("starting up", False),
+    ],
+)
+def test_which_instance_can_follow(state: str, follows: bool) -> None:
+    """By the words of pg_controldata (PostgreSQL, src/bin/pg_controldata, dbState)."""
+    text = f"Catalog version number:   202209061\nDatabase cluster state:               {state}\n"
+    assert can_follow(text) is follows
+    assert not can_follow("")
