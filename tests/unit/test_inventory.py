@@ -83,7 +83,7 @@ def site(tmp_path: Path) -> RemoteSite:
 def test_only_what_was_agreed_to_is_broken(site: RemoteSite) -> None:
     site.allow("reload", (), False)
     site.allow("poweroff", ("srv1",), False)
-    with pytest.raises(LabError, match="rolling-restart breaks srv2: .*say --yes-break srv2$"):
+    with pytest.raises(LabError, match=r"rolling-restart breaks srv2: .*say --yes-break srv2$"):
         site.allow("rolling-restart", ("srv1", "srv2"), False)
     with pytest.raises(LabError, match="fourth-node needs what only the lab has"):
         site.allow("fourth-node", ("srv1",), True)
@@ -145,11 +145,11 @@ def test_words_reach_the_program_as_they_are(fake_ssh: Path) -> None:
 
 def test_a_program_that_fails_and_a_machine_that_is_lost(fake_ssh: Path) -> None:
     node = Remote("srv1", "10.0.0.1", ["srv1"], {})
-    with pytest.raises(LabError, match="^srv1: sh -c .* ended with 4: oh$"):
+    with pytest.raises(LabError, match=r"^srv1: sh -c .* ended with 4: oh$"):
         node.run("sh", "-c", "echo oh >&2; exit 4")
     lost = Remote("srv2", "10.0.0.2", ["lost"], {})
     assert not lost.running
-    with pytest.raises(LabError, match="^srv2: ssh does not reach it: no route$"):
+    with pytest.raises(LabError, match=r"^srv2: ssh does not reach it: no route$"):
         lost.run("true", check=False)
     lost.ip("route", "del", "10.0.0.1", check=False)
     with pytest.raises(LabError, match="srv2"):
@@ -160,7 +160,7 @@ def test_orders(tmp_path: Path) -> None:
     node = Remote("srv1", "10.0.0.1", ["srv1"], {"power_off": f"echo off >{tmp_path}/power"})
     node.power_off()
     assert (tmp_path / "power").read_text() == "off\n"
-    with pytest.raises(LabError, match="^the inventory has no plug_in for srv1"):
+    with pytest.raises(LabError, match=r"^the inventory has no plug_in for srv1"):
         node.plug_in()
 
 
