@@ -240,4 +240,5 @@ def named(name: str) -> Node:
     for node in (*ALL, SPARE):
         if node.name == name:
             return node
-    raise LabError(f"no node {name}: there are {', '.join(ADDRESSES)}")
+    names = ", ".join(node.name for node in ALL)
+    raise LabError(f"no node {name}: there are {names}")

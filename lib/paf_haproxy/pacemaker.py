@@ -6,13 +6,24 @@ from .ocf import AgentError
 from .run import CommandError, run
 
 PROMOTION_SCORE = "1"
+MEMBER = ("", "member")
+"""The type of a full node in the CIB; that of the others is "remote"."""
 
 
 def nodes() -> tuple[str, ...]:
-    """Returns the names of the cluster's nodes, sorted. Raises CommandError without a cluster."""
-    # "1 srv1 member"; a node that left stays listed as lost, which is what a backend needs.
-    lines = (line.split() for line in run(["crm_node", "--list"]).splitlines())
-    return tuple(sorted(words[1] for words in lines if len(words) >= 2))
+    """Returns the names of the cluster's nodes, sorted, those that are down too and those of
+    Pacemaker Remote not. Raises CommandError without a cluster.
+    """
+    # Not crm_node --list, which may go on listing a node that was removed.
+    answer = run(["cibadmin", "--query", "--xpath", "//nodes/node"])
+    elements = (text.partition(">")[0] for text in answer.split("<node ")[1:])
+    return tuple(
+        sorted(_value(each, "uname") for each in elements if _value(each, "type") in MEMBER)
+    )
+
+
+def _value(element: str, attribute: str) -> str:
+    return f" {element}".partition(f' {attribute}="')[2].partition('"')[0]
 
 
 def promoted(clone: str) -> tuple[str, ...]:

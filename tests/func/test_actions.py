@@ -98,7 +98,7 @@ def test_start_without_a_cluster_knows_no_primary(cluster: Cluster) -> None:
 def test_start_with_the_nodes_of_the_cluster(cluster: Cluster) -> None:
     """Without the parameter, the backends are the nodes that Pacemaker knows."""
     node = cluster.srv1
-    (cluster.mock / "nodes").write_text("1 localhost member\n2 127.0.0.1 lost\n")
+    (cluster.mock / "nodes").write_text("localhost 127.0.0.1")
     node.params["nodes"] = ""
     node.do("start")
     servers = {name for name in node.servers() if name.startswith("prod/")}

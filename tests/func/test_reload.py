@@ -195,13 +195,13 @@ def test_a_node_that_joins_or_leaves_the_cluster(running: Cluster) -> None:
     node = running.srv1
     listed = node.mock / "nodes"
     node.params["nodes"] = ""
-    listed.write_text("1 127.0.0.2 member\n")
+    listed.write_text("127.0.0.2")
     node.do("monitor")
     assert set(node.states()) == {"prod/127.0.0.2", "stdby/127.0.0.2"}
-    listed.write_text("1 127.0.0.2 member\n2 127.0.0.3 lost\n")
+    listed.write_text("127.0.0.2 127.0.0.3")
     assert CHANGED in node.do("monitor").err
     assert {"prod/127.0.0.3", "stdby/127.0.0.3"} < set(node.states())
-    listed.write_text("2 127.0.0.3 member\n")
+    listed.write_text("127.0.0.3")
     assert CHANGED in node.do("monitor").err
     assert set(node.states()) == {"prod/127.0.0.3", "stdby/127.0.0.3"}
 

@@ -55,9 +55,29 @@ def test_promoted(monkeypatch: pytest.MonkeyPatch, text: str, nodes: tuple[str, 
     assert asked.commands == [["crm_resource", "--resource", "pgsqld-clone", "--locate"]]
 
 
+NODES = """<xpath-query>
+  <node id="2" uname="srv2">
+    <instance_attributes id="nodes-2">
+      <nvpair id="nodes-2-master-pgsqld" name="master-pgsqld" value="1000"/>
+    </instance_attributes>
+  </node>
+  <node id="10" uname="srv10" type="member"/>
+  <node id="web1" type="remote" uname="web1"/>
+  <node id="1" uname="srv1"/>
+</xpath-query>
+"""
+
+
 def test_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer(monkeypatch, "2 srv2 lost\n1 srv1 member\n\n10 srv10 member\n")
+    asked = answer(monkeypatch, NODES)
     assert pacemaker.nodes() == ("srv1", "srv10", "srv2")
+    assert asked.commands == [["cibadmin", "--query", "--xpath", "//nodes/node"]]
+
+
+def test_the_only_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the element around it."""
+    answer(monkeypatch, '<node uname="srv1" id="1"/>\n')
+    assert pacemaker.nodes() == ("srv1",)
 
 
 @pytest.mark.parametrize(
