@@ -26,6 +26,8 @@ def join(primary: Node) -> None:
 def leave() -> None:
     """Takes the spare node out of the cluster, and away."""
     cluster.script(NODES[0], "85-remove-node", SPARE.name)
+    for node in NODES:
+        cluster.script(node, "86-forget-node", SPARE.name)
     discard()
 
 

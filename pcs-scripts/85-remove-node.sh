@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes a node from the running cluster. Run on another member:   85-remove-node.sh NODE
-# Its resources are stopped first; its PostgreSQL instance is left where it is. The primary is not
-# removed: switch over before.
+# After it, on every node that stays: 86-forget-node.sh NODE. The node's resources are stopped first;
+# its PostgreSQL instance is left where it is. The primary is not removed: switch over before.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
