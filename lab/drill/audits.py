@@ -115,10 +115,10 @@ def misrouted_writes(evidence: Evidence) -> Finding:
     return count("writes sent to a standby", bad, among=f" of {len(writes)}")
 
 
-def misrouted_reads(evidence: Evidence) -> Finding:
+def misrouted_reads(evidence: Evidence, most: int = 0) -> Finding:
     reads = [each for each in evidence.seen.attempts if not each.writes]
     bad = [each for each in reads if each.outcome == MISROUTED]
-    return count("reads answered by a primary", bad, among=f" of {len(reads)}")
+    return count("reads answered by a primary", bad, most, f" of {len(reads)}")
 
 
 def lost_rows(evidence: Evidence) -> Finding:

@@ -22,6 +22,8 @@ class Drill:
     """Most new connections that may fail for each client of a node that lived; None: no bar."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
+    stray_reads = 0
+    """Most reads that a primary may answer; they are true, but stdby should not lead there."""
     deadline = 90.0
     """s from the event until the cluster must be whole again."""
 
@@ -57,7 +59,7 @@ class Drill:
             audits.whole_again(evidence),
             audits.clients_ran(evidence),
             audits.misrouted_writes(evidence),
-            audits.misrouted_reads(evidence),
+            audits.misrouted_reads(evidence, self.stray_reads),
             audits.lost_rows(evidence),
             audits.one_primary(evidence),
             audits.one_timeline(evidence),

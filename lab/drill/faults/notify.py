@@ -153,6 +153,7 @@ class StrayPrimary(Drill):
     """
 
     name = "stray-primary"
+    stray_reads = 3  # until it says itself that it is no standby
     summary = "a standby promoted by hand: it gets no write before Pacemaker makes it the primary"
     moves = None
     failed = None
