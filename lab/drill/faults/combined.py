@@ -19,7 +19,7 @@ UPDATE drill.backlog SET text = text || 'x';
 
 class DoubleFailure(PowerOffPrimary):
     """A survivor has no HAProxy in the moment of the failover. If it becomes the primary, Pacemaker
-    cannot tell that its HAProxy will be promoted, and PostgreSQL's word comes some ms after the fact.
+    cannot tell that its HAProxy will be promoted; PostgreSQL's word comes some ms after the fact.
     """
 
     name = "double-failure"
