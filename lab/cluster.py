@@ -16,6 +16,8 @@ from .shell import together
 
 CIB = "/root/cluster.cib"
 COROSYNC = "etc/corosync/corosync.conf"
+BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/postgresql/fill2")
+"""What a drill that was killed may have left on a disk that it filled."""
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
 PGBIN = "/usr/lib/postgresql/15/bin"
@@ -91,6 +93,7 @@ def prepare(node: Node) -> None:
     logging(node)
     if node is not LOG_SINK:
         agent.install(node)
+        node.run("rm", "-f", *BALLAST)
         file = node.root / SETTINGS.lstrip("/")
         if not file.exists() or file.read_text() != settings():
             file.touch(mode=0o600)

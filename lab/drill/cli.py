@@ -7,6 +7,7 @@ import fcntl
 import functools
 import json
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,6 +106,8 @@ def drill(
     common: Common,
 ) -> None:
     """Changes or breaks something on purpose, and judges what clients saw of it."""
+    # Whatever ends the drill, what it did is undone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if context.invoked_subcommand is not None:
         return
     if show_list:
