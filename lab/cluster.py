@@ -156,9 +156,16 @@ def configure() -> None:
 
 
 def start() -> None:
-    """Starts the cluster on nodes that are set up."""
+    """Starts the cluster on nodes that are set up.
+
+    Where it runs on others and they have a primary, a node joins them like one that was lost.
+    """
     if online(NODES[0]):
         return
+    if (leads := promoted()) is not None:
+        for node in NODES:
+            if absent(node):
+                bring_back(node, leads)
     together(lambda node: script(node, "22-first-election"), NODES)
     # This is faster than pcsd.
     together(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES)
