@@ -11,6 +11,8 @@ from .beliefs import learn, remembered
 from .monitor import monitor
 from .notify import describe, project
 from .ocf import (
+    DEGRADED,
+    DEGRADED_PROMOTED,
     ERR_CONFIGURED,
     ERR_INSTALLED,
     ERR_PERM,
@@ -144,7 +146,16 @@ def watch(context: Context) -> int:
     Pacemaker tells of a parameter that was changed by a reload, but not after a cleanup of the
     resource; and of a node that was added or removed it tells nobody.
     """
-    code = monitor(lenient(context), context.timeout - RESERVE, context.promoted)
+    params = lenient(context)
+    try:
+        code = monitor(params, context.timeout - RESERVE, context.promoted)
+    except AgentError as error:
+        if not context.interval:
+            raise
+        log.warning(f"monitor: {error.reason}")
+        return revive(context, params)
+    if code == NOT_RUNNING and context.interval and os.path.exists(rolefile.path(params.statedir)):
+        return revive(context, params)
     if code != NOT_RUNNING:
         try:
             params = parse(context.parameters)
@@ -154,6 +165,21 @@ def watch(context: Context) -> int:
         except AgentError as error:
             log.warning(f"monitor: HAProxy serves on as it is: {error.reason}")
     return code
+
+
+def revive(context: Context, params: Params) -> int:
+    """Starts a HAProxy anew that died or hangs: where a demote, a stop, a start and a promote with
+    all their notifications would come to the same, seconds later.
+
+    Its exit code lets Pacemaker show it as a failure, and do nothing else. Raises AgentError if it
+    cannot be started: then Pacemaker recovers the instance.
+    """
+    process.stop(params, context.timeout / 3)
+    process.launch(params, context.timeout / 3)
+    role = remembered(params, context.promoted)
+    changed = describe(project(params.statedir, role.view))
+    log.exit_reason(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
+    return DEGRADED_PROMOTED if role.promoted else DEGRADED
 
 
 def promote(context: Context, params: Params) -> int:

@@ -103,6 +103,54 @@ def test_hung(cluster: Cluster) -> None:
     node.do("monitor")
 
 
+RECURRING = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+DEGRADED, DEGRADED_PROMOTED = 190, 191
+
+
+@pytest.mark.parametrize("what", ["killed", "hung"])
+def test_a_recurring_monitor_starts_it_anew(running: Cluster, what: str) -> None:
+    """Soon, with the servers as they were; and Pacemaker shows it, but need do nothing."""
+    node = running.srv1
+    node.do("promote")
+    (pid,) = node.pids()
+    os.kill(pid, signal.SIGKILL if what == "killed" else signal.SIGSTOP)
+    if what == "killed":
+        eventually(lambda: not node.pids(), "it is gone")
+    result = node.act("monitor", environ=RECURRING)
+    assert result.code == DEGRADED_PROMOTED
+    (reason,) = result.reasons
+    assert "started anew: primary srv1" in reason
+    assert pid not in node.pids() and len(node.pids()) == 1
+    assert node.states()["prod/srv1"] == "ready" and node.states()["stdby/srv2"] == "ready"
+    node.await_up("prod/srv1")
+    assert ask(node.address, PROD, "SELECT 1") == 1
+    assert node.act("monitor", environ=RECURRING).code == PROMOTED
+    node.do("demote")
+    node.kill()
+    assert node.act("monitor", environ=RECURRING).code == DEGRADED
+
+
+def test_a_recurring_monitor_starts_nothing_that_was_stopped(cluster: Cluster) -> None:
+    node = cluster.srv1
+    assert node.act("monitor", environ=RECURRING).code == NOT_RUNNING
+    node.do("start")
+    node.do("stop")
+    assert node.act("monitor", environ=RECURRING).code == NOT_RUNNING
+    assert node.pids() == []
+
+
+def test_what_cannot_be_started_anew_is_pacemakers_to_recover(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    node.kill()
+    (node.statedir / "haproxy.cfg").write_text("nonsense\n")
+    (reason,) = node.act("monitor", environ=RECURRING).reasons
+    assert "haproxy" in reason
+    assert node.act("monitor", environ=RECURRING).code == 1
+    node.do("stop")
+    node.do("start")
+
+
 def test_its_socket_is_gone(cluster: Cluster) -> None:
     """The process is there, but nobody can reach it: neither stopped nor running."""
     node = cluster.srv1
