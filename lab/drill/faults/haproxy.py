@@ -12,6 +12,7 @@ from ..settings import Bars
 from ..stage import Stage
 
 TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
+CONFIGURATION = "/run/paf-haproxy/haproxy.cfg"
 BROKEN_FOR = 15.0  # s
 
 
@@ -122,9 +123,10 @@ class BrokenTemplate(KillHaproxy):
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]
-        stage.say("break the template of haproxy.cfg", node.name)
+        stage.say("break haproxy.cfg and its template", node.name)
         node.run("cp", "-p", TEMPLATE, "/root/haproxy.cfg.j2")
-        node.run("sh", "-c", f"echo 'global bogus' >>{TEMPLATE}")
+        # And what was made of it, with which the monitor would start it anew.
+        node.run("sh", "-c", f"echo 'global bogus' | tee -a {TEMPLATE} >>{CONFIGURATION}")
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
