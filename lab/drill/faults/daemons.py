@@ -42,6 +42,11 @@ class KillCorosync(KillDaemon):
     summary = "kill -9 of Corosync on the primary's node"
     program = "corosync"
 
+    def follow(self, stage: Stage) -> None:
+        """The others take it for alive until the token is lost, and all looks well until then."""
+        node = stage.primary
+        stage.wait(lambda: "" if node in stage.died else f"{node} has not been fenced", within=60)
+
 
 def _of_pacemaker(short: str) -> type[KillDaemon]:
     attributes = {
