@@ -30,7 +30,8 @@ local TELL_WITHIN = 400 -- ms that an answer on the role port may wait for a cha
 local SETTLED = 2 -- s after a change in which everyone is answered at once
 
 local postgres = "down" -- the local instance's own word: production, standby or down
-local changed = 0 -- s, when it last changed
+local born = os.time() -- s
+local changed = 0 -- s, when it last changed; at first an answer waits for the first word
 local armed = false -- whether a promotion of the local instance is expected
 
 -- Messages of PostgreSQL's protocol 3.0 (PostgreSQL documentation, "Message Formats").
@@ -111,7 +112,32 @@ local function learn(role)
         core.log(core.notice, "PostgreSQL on " .. NODE .. " is " .. role .. ", was " .. postgres)
         postgres = role
         changed = core.now().sec
+        paf.publish()
     end
+end
+
+-- The columns of a DataRow as text, nil for a NULL.
+local function columns(body)
+    local found = {}
+    local count, at = string.unpack(">I2", body)
+    for number = 1, count do
+        local length
+        length, at = string.unpack(">i4", body, at)
+        if length >= 0 then
+            found[number] = body:sub(at, at + length - 1)
+            at = at + length
+        end
+    end
+    return found
+end
+
+-- What only facts.lua needs, on a session that stands. Returns whether that is still of use.
+local function ask_facts(session)
+    paf.asked = core.now().sec
+    send(session, "Q", paf.QUESTION)
+    local answer = read(session, PATIENCE)
+    paf.learn(answer and answer["D"] and columns(answer["D"]))
+    return answer ~= nil
 end
 
 -- One answer, on the session that stands or on a new one; nil, a closed session and why if neither
@@ -203,6 +229,12 @@ core.register_task(function()
         elseif why ~= "timeout" or core.now().sec - answered > ANSWER_WITHIN then
             learn("down")
         end
+        if role and not armed and core.now().sec >= paf.asked + paf.EVERY then
+            if not ask_facts(session) then
+                session:close()
+                session = nil
+            end
+        end
         if armed or not role then
             core.msleep(role and ARMED_INTERVAL or RETRY_INTERVAL)
         end
@@ -212,24 +244,42 @@ core.register_task(function()
     end
 end)
 
--- A primary that Pacemaker did not announce is nobody's production.
-core.register_service("state", "tcp", function(applet)
-    local rogue = postgres == "production" and not admitted()
-    applet:send((rogue and "down" or postgres) .. "\n")
-end)
-
 local FITS = { prod = "production", stdby = "standby" }
+
+-- The weight takes a standby that lags out of stdby; its sessions go on.
+local function fit(pool)
+    if not pool or FITS[pool] ~= postgres then
+        return "down\n"
+    end
+    if pool == "stdby" and paf.MAX_LAG > 0 then
+        return paf.lagging and "up 0%\n" or "up 100%\n"
+    end
+    return "up\n"
+end
+
+function paf.role()
+    return postgres
+end
+
+-- Since when, s.
+function paf.changed()
+    return math.max(changed, born)
+end
 
 -- HAProxy's agent-check protocol. An answer that would be no news waits for some: the others hear of
 -- a change at once, and ask seldom otherwise.
 core.register_service("role", "tcp", function(applet)
     local pool = applet:getline():match("^%a+")
-    local known = postgres
+    if pool == "facts" or pool == "view" then
+        applet:send(pool == "facts" and paf.tell() or paf.view())
+        return
+    end
+    local known = fit(pool)
     local patience = core.now().sec - changed > SETTLED and TELL_WITHIN or 0
-    while patience > 0 and postgres == known do
+    while patience > 0 and fit(pool) == known do
         local round = armed and ROUND or IDLE_ROUND
         core.msleep(round)
         patience = patience - round
     end
-    applet:send(FITS[pool] == postgres and "up\n" or "down\n")
+    applet:send(fit(pool))
 end)

@@ -14,6 +14,8 @@ SCRIPTS = f"{SHARE}/pcs-scripts"
 PLACES = {
     "agents": ("haproxy", "/usr/lib/ocf/resource.d/paf"),
     "lib/paf_haproxy": ("*.py", f"{SHARE}/paf_haproxy"),
+    "lib/paf_haproxy/cli": ("*.py", f"{SHARE}/paf_haproxy/cli"),
+    "bin": ("paf-haproxy", "/usr/sbin"),
     "haproxy": ("*", f"{SHARE}/templates"),
     "pcs-scripts": ("*", SCRIPTS),
     "provision": ("fence_paf_lab", "/usr/sbin"),

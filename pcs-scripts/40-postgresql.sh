@@ -75,6 +75,7 @@ SELECT 'CREATE ROLE app LOGIN' WHERE NOT EXISTS
     (SELECT FROM pg_roles WHERE rolname = 'app') \gexec
 SELECT 'CREATE DATABASE app OWNER app' WHERE NOT EXISTS
     (SELECT FROM pg_database WHERE datname = 'app') \gexec
+GRANT pg_read_all_stats TO haproxy; -- who is a synchronous standby
 ALTER ROLE replicator PASSWORD :'replicator';
 ALTER ROLE app PASSWORD :'app';
 SQL

@@ -17,8 +17,9 @@ into_place() {
 
 new=$root$share/paf_haproxy.new
 rm -rf "$new" "$root$share/templates.new"
-install -d "$new" "$root$share/templates.new" "$(dirname "$agent")"
+install -d "$new/cli" "$root$share/templates.new" "$(dirname "$agent")" "$root/usr/sbin"
 install -m 644 "$source"/lib/paf_haproxy/*.py "$new/"
+install -m 644 "$source"/lib/paf_haproxy/cli/*.py "$new/cli/"
 install -m 644 "$source"/haproxy/* "$root$share/templates.new/"
 # Byte-compiled: a notify is the faster for it.
 /usr/bin/python3 -m compileall -q -f -s "$new" -p "$share/paf_haproxy" "$new"
@@ -27,3 +28,5 @@ into_place "$root$share/paf_haproxy"
 into_place "$root$share/templates"
 install -m 755 "$source/agents/haproxy" "$agent.new"
 mv "$agent.new" "$agent"
+install -m 755 "$source/bin/paf-haproxy" "$root/usr/sbin/paf-haproxy.new"
+mv "$root/usr/sbin/paf-haproxy.new" "$root/usr/sbin/paf-haproxy"

@@ -20,6 +20,7 @@ PORTS = {
     "state_port": "15431",
     "role_port": "15435",
     "stats_port": "17000",
+    "rest_port": "18008",
 }
 MOST = 0.030
 """s, the bar of the median."""

@@ -9,7 +9,16 @@ from .stage import Stage
 QUERY = "SELECT sender_host || ':' || sender_port FROM pg_stat_wal_receiver"
 PROCESSES = "pgrep -c -f '^/usr/sbin/haproxy -D'; pgrep -af 'paf/haproxy (start|stop|notify)'"
 FILES = frozenset(
-    {"admin.sock", "haproxy.cfg", "haproxy.source", "hold.sock", "lobby.sock", "role"}
+    {
+        "admin.sock",
+        "haproxy.cfg",
+        "haproxy.source",
+        "hold.sock",
+        "lobby.sock",
+        "role",
+        "seen",
+        "show.sock",
+    }
 )
 PATIENCE = 20.0
 """s for old HAProxys to finish their sessions, and for actions that are under way."""

@@ -36,6 +36,14 @@ def exit_reason(text: str) -> None:
     _say("ocf-exit-reason:" + one_line(text))
 
 
+def tell(text: str) -> None:
+    """Writes one line to standard output: for who runs an action by hand; Pacemaker drops it."""
+    try:
+        os.write(1, (one_line(text) + "\n").encode("utf-8", "replace"))
+    except OSError:
+        pass  # nobody listens
+
+
 def _say(line: str) -> None:
     try:
         os.write(2, (line + "\n").encode("utf-8", "replace"))

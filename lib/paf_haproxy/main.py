@@ -41,6 +41,12 @@ def run(action: str) -> int:
             from .notify import notify
 
             return notify(context)
+        if action == "monitor":
+            from .lookout import look
+
+            code = look(context)
+            if code is not None:
+                return code
         # The other actions use the distribution's packages, which -S left out.
         import site
 

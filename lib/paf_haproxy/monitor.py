@@ -29,13 +29,19 @@ def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
             raise AgentError(f"{error.reason}, but its process is there") from error
         return NOT_RUNNING
     role = remembered(params, promoted)
+    asked = respected(params, role)
+    if asked is not role:
+        role = asked
+        log.info(f"monitor: {describe(project(params.statedir, role))}")
+        have, up = haproxy.servers()
+    serving = (PROD, role.view.primary or "") in up
+    if not role.view.settled or not serving:
+        role = reconsider(params, role)
     view = role.view
-    serving = (PROD, view.primary or "") in up
-    if not view.settled or not serving:
-        view = reconsider(params, role)
-    lines = commands(have, wanted(view, sorted({node for _, node in have})))
+    lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
     if lines:
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
+        haproxy.servers("drift")
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
     elif view.settled and not serving:
@@ -43,23 +49,38 @@ def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
     if process.reload_is_due(params) and not stats.waiting(haproxy):
         process.launch(params, timeout)
         log.info(
-            f"monitor: the reload that had to wait: {describe(project(params.statedir, view))}"
+            f"monitor: the reload that had to wait: {describe(project(params.statedir, role))}"
         )
     return RUNNING_PROMOTED if role.promoted else SUCCESS
 
 
-def reconsider(params: Params, role: Role) -> ClusterView:
-    """Returns the view to follow where the remembered one serves nobody: Pacemaker's, unless a
+def respected(params: Params, role: Role) -> Role:
+    """Returns the role with the nodes that a person drained, as the CIB has them by now."""
+    try:
+        drained = pacemaker.drained()
+    except AgentError:
+        return role  # no cluster: as before
+    if drained == role.drained:
+        return role
+    log.info(f"{' '.join(sorted(drained)) or 'no node'} drained by a person")
+    role = role.after("monitor", drained=drained)
+    rolefile.save(params.statedir, role)
+    return role
+
+
+def reconsider(params: Params, role: Role) -> Role:
+    """Returns the role to follow where the remembered one serves nobody: Pacemaker's, unless a
     transition is under way whose notifications are still to come.
     """
     if not pacemaker.idle():
-        return role.view
+        return role
     view = learn(params)
     if view is None or view == role.view:
-        return role.view
+        return role
     log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
-    rolefile.save(params.statedir, Role(view, role.promoted, "monitor"))
-    return view
+    role = role.after("monitor", view=view)
+    rolefile.save(params.statedir, role)
+    return role
 
 
 def vouch(haproxy: runtime.Runtime, params: Params, view: ClusterView) -> None:

@@ -30,20 +30,22 @@ def notify(context: Context) -> int:
     if notice.event == "pre-demote":
         paf.await_notify()
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
-    rolefile.save(context.statedir, Role(view, role.promoted, notice.event))
-    changed = project(context.statedir, view)
+    role = role.after(notice.event, view=view)
+    rolefile.save(context.statedir, role)
+    changed = project(context.statedir, role, notice.event)
     log.info(f"{notice.event}: {view}; {describe(changed)}")
     return SUCCESS
 
 
-def project(statedir: str, view: ClusterView) -> list[str]:
-    """Makes HAProxy's servers what the view wants. Returns the commands that it took.
+def project(statedir: str, role: Role, event: str = "") -> list[str]:
+    """Makes HAProxy's servers what the role wants, because of an event. Returns the commands that
+    it took.
 
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
-    have, _ = haproxy.servers()
-    lines = commands(have, wanted(view, sorted({node for _, node in have})))
+    have, _ = haproxy.servers(event)
+    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
     objections = haproxy.run(lines)
     if objections:
         raise AgentError(f"HAProxy objects: {'; '.join(objections)}")

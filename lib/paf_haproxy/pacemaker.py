@@ -6,6 +6,8 @@ from .ocf import AgentError
 from .run import CommandError, run
 
 PROMOTION_SCORE = "1"
+DRAINED = "paf-haproxy-drained"
+"""The node attribute that keeps a node out of stdby while it is "true"."""
 MEMBER = ("", "member")
 """The type of a full node in the CIB; that of the others is "remote"."""
 
@@ -14,16 +16,32 @@ def nodes() -> tuple[str, ...]:
     """Returns the names of the cluster's nodes, sorted, those that are down too and those of
     Pacemaker Remote not. Raises CommandError without a cluster.
     """
-    # Not crm_node --list, which may go on listing a node that was removed.
-    answer = run(["cibadmin", "--query", "--xpath", "//nodes/node"])
-    elements = (text.partition(">")[0] for text in answer.split("<node ")[1:])
     return tuple(
-        sorted(_value(each, "uname") for each in elements if _value(each, "type") in MEMBER)
+        sorted(_value(each, "uname") for each in _nodes() if _value(each, "type") in MEMBER)
     )
 
 
+def drained() -> frozenset[str]:
+    """Returns the nodes that a person took out of stdby, with `paf-haproxy drain`. Raises
+    CommandError without a cluster.
+    """
+    return frozenset(
+        _value(node, "uname")
+        for node in _nodes()
+        for attribute in node.split("<nvpair ")[1:]
+        if (_value(attribute, "name"), _value(attribute, "value")) == (DRAINED, "true")
+    )
+
+
+def _nodes() -> list[str]:
+    """Returns the XML of each node, from after the tag's name on."""
+    # Not crm_node --list, which may go on listing a node that was removed.
+    return run(["cibadmin", "--query", "--xpath", "//nodes/node"]).split("<node ")[1:]
+
+
 def _value(element: str, attribute: str) -> str:
-    return f" {element}".partition(f' {attribute}="')[2].partition('"')[0]
+    """Returns the value of an attribute of the first tag of an element."""
+    return f" {element.partition('>')[0]}".partition(f' {attribute}="')[2].partition('"')[0]
 
 
 def promoted(clone: str) -> tuple[str, ...]:

@@ -1,108 +1,29 @@
-"""Every parameter of the agent: its default, its text, and the one way its value is read.
-
-A value is accepted by what it may consist of, never by what it may not: nothing that HAProxy's
-configuration, its runtime socket or a shell could take for more than a word gets past here.
-"""
+"""Every parameter of the agent: its default, its text, and how its value is read."""
 
 from __future__ import annotations
 
 from .context import DEFAULT_STATEDIR
 from .ocf import ERR_CONFIGURED, AgentError
-from .routing import HOLD
+from .values import (
+    Refused,
+    bind_address,
+    duration,
+    fallback,
+    log_target,
+    networks,
+    nodes,
+    number,
+    optional_path,
+    path,
+    port,
+    size,
+    word,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_DIGITS = "0123456789"
-_WORD = frozenset(_LETTERS + _DIGITS + "_-.")
-_PATH = _WORD | frozenset("/@+,")
-_ADDRESS = frozenset(_LETTERS + _DIGITS + "-.:")
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "": 1000}
-LONGEST = 24 * _UNITS["d"]  # HAProxy keeps times in 31 bits of milliseconds
-
-
-class Refused(ValueError):
-    """A value that a reader does not take; says what it should have been."""
-
-
-def word(text: str) -> str:
-    if not text or not _WORD.issuperset(text) or text.startswith("-"):
-        raise Refused("expected letters, digits, '_', '-' and '.'")
-    return text
-
-
-def path(text: str) -> str:
-    if not text.startswith("/") or not _PATH.issuperset(text) or ".." in text.split("/"):
-        raise Refused("expected an absolute path of letters, digits and _-.@+,/")
-    return text.rstrip("/") or "/"
-
-
-def optional_path(text: str) -> str:
-    return path(text) if text else ""
-
-
-def log_target(text: str) -> str:
-    return path(text) if text.startswith("/") else address(text)
-
-
-def port(text: str) -> int:
-    return number(1, 65535)(text)
-
-
-def number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most:
-            return int(text)
-        raise Refused(f"expected a number from {least} to {most}")
-
-    return read
-
-
-def duration(least: int, most: int = LONGEST) -> Callable[[str], int]:
-    """Returns a reader of times such as 50ms, 30s, 30 (seconds) or 2h, in milliseconds."""
-
-    def read(text: str) -> int:
-        digits = text.rstrip(_LETTERS)
-        unit = _UNITS.get(text[len(digits) :])
-        if unit and digits.isascii() and digits.isdecimal() and len(digits) < 12:
-            value = int(digits) * unit
-            if least <= value <= most:
-                return value
-        raise Refused(f"expected a time from {least}ms to {most}ms, such as 50ms, 30s or 2h")
-
-    return read
-
-
-def address(text: str) -> str:
-    if not text or not _ADDRESS.issuperset(text) or text.startswith("-"):
-        raise Refused("expected a host name or an address")
-    return text
-
-
-def bind_address(text: str) -> str:
-    return "" if text == "*" else address(text)
-
-
-def node_name(text: str) -> str:
-    if text == HOLD:
-        raise Refused(f"'{HOLD}' is the name of a server of ours: no node can have it")
-    return word(text)
-
-
-def nodes(text: str) -> tuple[tuple[str, str], ...]:
-    """Reads 'srv1 srv2=10.0.0.2' as (('srv1', 'srv1'), ('srv2', '10.0.0.2'))."""
-    pairs = []
-    if not (text.isprintable() or not text):
-        raise Refused("expected node names in one line, as in: srv1 srv2=10.0.0.2")
-    for item in text.split():
-        name, separator, host = item.partition("=")
-        pairs.append((node_name(name), address(host if separator else name)))
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise Refused("a node is named twice")
-    return tuple(pairs)
 
 
 class Parameter:
@@ -132,6 +53,18 @@ PARAMETERS = (
     Parameter("state_port", "5431", port, "Port that tells the role as text", "integer"),
     Parameter("role_port", "5435", port, "Port that the other nodes' HAProxys ask", "integer"),
     Parameter("stats_port", "7000", port, "Port of the statistics page and of /metrics", "integer"),
+    Parameter("rest_port", "8008", port,
+              "Port that tells the role over HTTP, like Patroni's REST API", "integer"),
+    Parameter("state_allow", "", networks,
+              "Networks that may ask the state port, as '10.0.0.0/8 fd00::/8'; none named: all"),
+    Parameter("stats_allow", "", networks,
+              "Networks that may ask the statistics port; none named: all"),
+    Parameter("rest_allow", "", networks, "Networks that may ask the REST port; none named: all"),
+    Parameter("stats_auth", "", optional_path,
+              "File with one line user:password, that only root reads: who may see the statistics"
+              " port's pages"),
+    Parameter("tls_cert", "", optional_path,
+              "PEM file with certificate and key: the statistics and the REST port speak TLS"),
     Parameter("pgport", "5434", port, "Port of PostgreSQL itself, on every node", "integer"),
     Parameter("pghost", "/run/postgresql", path, "Directory of PostgreSQL's Unix socket"),
     Parameter("pguser", "haproxy", word,
@@ -141,6 +74,13 @@ PARAMETERS = (
               "OS user and PostgreSQL role that confirm a promotion, by peer authentication"),
     Parameter("user", "haproxy", word, "OS user that HAProxy runs as"),
     Parameter("group", "haproxy", word, "OS group that HAProxy runs as"),
+    Parameter("max_lag", "0", size,
+              "Most bytes of WAL that a standby may lag behind and still get new connections to"
+              " stdby, such as 16MB; 0: no bar"),
+    Parameter("max_lag_time", "10s", duration(0),
+              "How long it must lag more than that before it gets none"),
+    Parameter("standby_fallback", "none", fallback,
+              "Who serves stdby when no standby is left: none, or primary"),
     Parameter("maxconn", "2000", number(10, 1_000_000),
               "Most connections at a time to each pool", "integer"),
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
@@ -178,7 +118,15 @@ def parse(raw: Mapping[str, str]) -> Params:
     """
     values = {parameter.name: _value(parameter, raw) for parameter in PARAMETERS}
     ports: dict[int, str] = {}
-    for name in ("prod_port", "stdby_port", "state_port", "role_port", "stats_port", "pgport"):
+    for name in (
+        "prod_port",
+        "stdby_port",
+        "state_port",
+        "role_port",
+        "stats_port",
+        "rest_port",
+        "pgport",
+    ):
         other = ports.setdefault(values[name], name)
         if other != name:
             raise AgentError(

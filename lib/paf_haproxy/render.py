@@ -6,9 +6,9 @@ import os
 import struct
 
 from . import __version__, pacemaker
-from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
-from .params import Refused, node_name
+from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
 from .run import CommandError, run
+from .values import Refused, node_name, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,33 @@ def named(node: str) -> str:
         raise AgentError(f"node {node!r} of the cluster: {error}", ERR_CONFIGURED) from error
 
 
+def credentials(path: str) -> tuple[str, str]:
+    """Returns user and password from a file that only root can read; empty without a file.
+
+    Raises AgentError if it is readable for others, or says what HAProxy would not understand.
+    """
+    if not path:
+        return "", ""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            status = os.fstat(file.fileno())
+            user, _, password = file.read(1000).removesuffix("\n").partition(":")
+    except OSError as error:
+        raise AgentError(f"parameter stats_auth: {path}: {error.strerror}", ERR_PERM) from error
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        text = f"parameter stats_auth: {path} must be root's, and nobody else's to read (mode 600)"
+        raise AgentError(text, ERR_PERM)
+    # In single quotes HAProxy takes everything for itself (Configuration Manual, 2.2).
+    harmless = password.isascii() and password.isprintable() and "'" not in password
+    try:
+        if not harmless or not password:
+            raise Refused("a password is printable ASCII without ' and not empty")
+        return word(user), password
+    except Refused as error:
+        text = f"parameter stats_auth: {path}: expected one line user:password; {error}"
+        raise AgentError(text, ERR_CONFIGURED) from error
+
+
 def render(params: Params, node: str) -> str:
     """Returns the text of haproxy.cfg. Raises AgentError (ERR_CONFIGURED) on a broken template."""
     import jinja2
@@ -85,8 +112,9 @@ def render(params: Params, node: str) -> str:
     values = dict(params.values)
     values["nodes"] = backends(params)
     resolve(params, values["nodes"])
-    values["lua"] = os.path.join(TEMPLATES, "role.lua")
+    values["lua"] = TEMPLATES
     values["node"] = named(node)
+    values["stats_user"], values["stats_password"] = credentials(params.stats_auth)
     values["startup_packet"] = startup_packet(params.pguser, params.pgdatabase)
     try:
         return environment.get_template(os.path.basename(template)).render(values)
@@ -106,7 +134,10 @@ def check(params: Params, text: str) -> str:
     Raises AgentError (ERR_CONFIGURED) with HAProxy's own words.
     """
     new = f"{config_path(params)}.new"
-    with open(new, "w", encoding="utf-8") as file:
+    # It may name a password.
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        os.fchmod(fd, 0o600)
         file.write(text)
     try:
         run([params.haproxy, "-c", "-f", new], timeout=20)  # -q would hide its words too

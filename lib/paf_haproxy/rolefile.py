@@ -2,10 +2,11 @@
 
 Plain text, so that it can be read at 3 in the morning:
 
-    version=1
+    version=2
     primary=srv1
     candidate=
     leaving=
+    drained=
     instance=promoted
     event=post-promote
     time=1795390052
@@ -24,21 +25,49 @@ import time
 from .cluster import ClusterView
 from .ocf import AgentError
 
-VERSION = "1"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION = "2"
 LARGEST = 4096
 
 
 class Role:
     """view: who is primary. promoted: whether the local instance of the clone is the promoted one.
-    event: what wrote the file last, e.g. 'post-promote'.
+    event: what wrote the file last, e.g. 'post-promote'. drained: the nodes that a person took out
+    of stdby.
     """
 
-    __slots__ = ("event", "promoted", "view")
+    __slots__ = ("drained", "event", "promoted", "view")
 
-    def __init__(self, view: ClusterView, promoted: bool = False, event: str = "") -> None:
+    def __init__(
+        self,
+        view: ClusterView,
+        promoted: bool = False,
+        event: str = "",
+        drained: Iterable[str] = (),
+    ) -> None:
         self.view = view
         self.promoted = promoted
         self.event = event
+        self.drained = frozenset(drained)
+
+    def after(
+        self,
+        event: str,
+        *,
+        view: ClusterView | None = None,
+        promoted: bool | None = None,
+        drained: Iterable[str] | None = None,
+    ) -> Role:
+        """Returns the role after an event that changed what is given."""
+        return Role(
+            self.view if view is None else view,
+            self.promoted if promoted is None else promoted,
+            event,
+            self.drained if drained is None else drained,
+        )
 
 
 def path(statedir: str) -> str:
@@ -121,6 +150,7 @@ def _text(role: Role, seconds: str) -> str:
         f"primary={view.primary or ''}\n"
         f"candidate={view.candidate or ''}\n"
         f"leaving={','.join(sorted(view.leaving))}\n"
+        f"drained={','.join(sorted(role.drained))}\n"
         f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
         f"event={role.event}\n"
         f"time={seconds}\n"
@@ -131,12 +161,15 @@ def _parse(target: str, text: str) -> Role:
     """Believes a text that would be written again just as it is; nothing cut off, nothing added."""
     lines = text.split("\n")
     fields = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def names(key: str) -> Iterable[str]:
+        return filter(None, fields.get(key, "").split(","))
+
     view = ClusterView(
-        fields.get("primary") or None,
-        fields.get("candidate") or None,
-        filter(None, fields.get("leaving", "").split(",")),
+        fields.get("primary") or None, fields.get("candidate") or None, names("leaving")
     )
-    role = Role(view, fields.get("instance") == "promoted", fields.get("event", ""))
+    promoted = fields.get("instance") == "promoted"
+    role = Role(view, promoted, fields.get("event", ""), names("drained"))
     seconds = fields.get("time", "")
     harmless = seconds.isdecimal() and all(line.isprintable() and " " not in line for line in lines)
     if not harmless or _text(role, seconds) != text:

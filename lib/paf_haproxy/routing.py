@@ -27,17 +27,22 @@ HOLD = "hold"
 """The server of prod behind which connections wait; no node."""
 
 
-def wanted(view: ClusterView, nodes: Iterable[str]) -> dict[Server, str]:
+def wanted(
+    view: ClusterView, nodes: Iterable[str], drained: Iterable[str] = ()
+) -> dict[Server, str]:
     """Returns the state that each server of both pools should have.
 
     - prod: the primary is ready, or the candidate: armed, which is ready but down until PostgreSQL
       itself says that it is the primary. What leaves is drained: its sessions and the last of its
       WAL still pass.
-    - stdby: all but the primary; a node on its way to or from being one takes no new sessions.
+    - stdby: all but the primary; a node on its way to or from being one takes no new sessions, and
+      neither does one that a person drained. That holds for stdby alone: without its primary prod
+      would serve nobody.
     """
+    drained = frozenset(drained)
     states: dict[Server, str] = {}
     for node in nodes:
-        prod, stdby = MAINT, READY
+        prod, stdby = MAINT, DRAIN if node in drained else READY
         if node in view.leaving:
             prod, stdby = DRAIN, DRAIN
         elif node == view.candidate:

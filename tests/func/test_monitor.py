@@ -16,8 +16,17 @@ NOT_RUNNING, PROMOTED = 7, 8
 
 
 def test_all_is_well(steady: Cluster) -> None:
-    result = steady.srv1.do("monitor")
-    assert (result.out, result.err) == ("", "")
+    for node in steady.nodes:
+        node.await_up("stdby/srv2")
+        result = node.do("monitor")
+        words = "primary srv1; HAProxy leads prod to srv1, stdby to srv2\n"
+        assert (result.out, result.err) == (words, "")
+
+
+def test_a_recurring_monitor_says_nothing_when_all_is_well(steady: Cluster) -> None:
+    recurring = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+    result = steady.srv1.act("monitor", environ=recurring)
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
 @pytest.mark.parametrize(

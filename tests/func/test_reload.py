@@ -73,7 +73,7 @@ def test_readers_are_not_refused(running: Cluster) -> None:
             except psycopg2.Error as error:
                 failed.append(str(error))
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     for number in range(3):
         node.params["maxconn"] = str(1000 + number)

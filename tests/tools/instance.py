@@ -34,7 +34,8 @@ wal_sender_timeout = 5s
 log_checkpoints = off
 """
 ROLES = (
-    "CREATE ROLE haproxy LOGIN; CREATE ROLE app LOGIN; CREATE TABLE t (node text, at timestamptz)"
+    "CREATE ROLE haproxy LOGIN; GRANT pg_read_all_stats TO haproxy;"
+    " CREATE ROLE app LOGIN; CREATE TABLE t (node text, at timestamptz)"
 )
 GRANT = "GRANT ALL ON t TO app"
 

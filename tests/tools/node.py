@@ -22,7 +22,7 @@ from .waiting import at_once, eventually
 
 AGENT = Path("/usr/lib/ocf/resource.d/paf/haproxy")
 STAND_INS = ROOT / "tests" / "tools" / "pacemaker"
-PROD, STDBY, STATE, ROLE, STATS = 5432, 5433, 5431, 5435, 7000
+PROD, STDBY, STATE, ROLE, STATS, REST = 5432, 5433, 5431, 5435, 7000, 8008
 STATES = {0x00: "ready", 0x04: "ready", 0x08: "drain", 0x0C: "drain", 0x01: "maint", 0x05: "maint"}
 
 

@@ -53,15 +53,18 @@ LAYERS = [
     {"ocf"},
     {"context", "cluster", "log", "run"},
     {"routing"},
+    {"values"},
     {"params"},
     {"paf", "runtime", "rolefile", "pacemaker", "metadata", "postgres"},
-    {"render", "notify", "stats", "beliefs"},
+    {"render", "notify", "lookout", "stats", "beliefs"},
     {"process"},
     {"monitor"},
+    {"lifecycle"},
+    {"watch"},
     {"actions"},
     {"main"},
 ]
-PURE = {"ocf", "context", "cluster", "routing", "params"}
+PURE = {"ocf", "context", "cluster", "routing", "values", "params"}
 
 
 def imported(stderr: str) -> set[str]:
@@ -158,7 +161,7 @@ def test_a_module_knows_only_the_layers_below(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(PURE))
 def test_a_pure_module_imports_nothing_that_does_io(module: str) -> None:
     ours, others = imports(PACKAGE / f"{module}.py")
-    assert others == set()
+    assert others <= {"ipaddress"}, "which only computes"
     assert ours <= PURE
 
 

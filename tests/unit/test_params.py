@@ -11,7 +11,7 @@ from paf_haproxy.ocf import ERR_CONFIGURED, AgentError
 from paf_haproxy.params import PARAMETERS, Parameter, Params, parse
 
 HARMLESS = set(string.ascii_letters + string.digits + "_-./@+,:")
-PORTS = ("prod_port", "stdby_port", "state_port", "role_port", "stats_port", "pgport")
+PORTS = ("prod_port", "stdby_port", "state_port", "role_port", "stats_port", "rest_port", "pgport")
 HOSTILE = (
     "a\nglobal\n",
     "a\r\nb",
@@ -79,6 +79,7 @@ def test_the_defaults() -> None:
     params = parse({})
     assert (params.prod_port, params.stdby_port, params.state_port) == (5432, 5433, 5431)
     assert (params.pgport, params.role_port, params.stats_port) == (5434, 5435, 7000)
+    assert (params.rest_port, params.max_lag, params.standby_fallback) == (8008, 0, "none")
     assert (params.hold_timeout, params.check_interval) == (30_000, 50)
     assert (params.bind, params.nodes, params.template) == ("", (), "")
     assert params.statedir == "/run/paf-haproxy"
@@ -159,6 +160,47 @@ def test_durations_that_are_none(text: str) -> None:
 def test_durations_fit_haproxy() -> None:
     assert parse({"session_timeout": "24d"}).session_timeout == 24 * 86_400_000 < 2**31
     assert "parameter session_timeout" in refusal({"session_timeout": "25d"})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("1024", 1024), ("5B", 5), ("2kB", 2048), ("16MB", 16 << 20), ("1GB", 1 << 30)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse({"max_lag": text}).max_lag == size
+
+
+@pytest.mark.parametrize(
+    "text", ["MB", "-1MB", "1.5MB", "16 MB", "16mb", "16KB", "1PB", "٣MB", "1_0"]
+)
+def test_sizes_that_are_none(text: str) -> None:
+    assert "expected a size such as 16MB" in refusal({"max_lag": text})
+
+
+@pytest.mark.parametrize("text", ["yes", "Primary", "standby", "primary;"])
+def test_who_serves_readers_in_need(text: str) -> None:
+    assert "expected none or primary" in refusal({"standby_fallback": text})
+    assert parse({"standby_fallback": "primary"}).standby_fallback == "primary"
+
+
+@pytest.mark.parametrize("name", ["state_allow", "stats_allow", "rest_allow"])
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("10.0.0.0/8", ("10.0.0.0/8",)),
+        (" 192.0.2.1  fd00::/8 ", ("192.0.2.1/32", "fd00::/8")),
+        ("", ()),
+    ],
+)
+def test_networks(name: str, text: str, networks: tuple[str, ...]) -> None:
+    assert parse({name: text}).values[name] == networks
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1/8", "10.0.0", "all", "10.0.0.0/33", "!10.0.0.0/8", "10.0.0.0/8,10.1.0.0/16"]
+)
+def test_networks_that_are_none(text: str) -> None:
+    assert "parameter rest_allow" in refusal({"rest_allow": text})
 
 
 @pytest.mark.parametrize("name", PORTS)

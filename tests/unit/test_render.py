@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from paf_haproxy import pacemaker, render
-from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, AgentError
+from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, ERR_PERM, AgentError
 from paf_haproxy.params import PARAMETERS, Params, parse
 
 from tests.tools import ROOT
@@ -27,6 +27,15 @@ CHANGED = {
     "state_port": "6431",
     "role_port": "6435",
     "stats_port": "7001",
+    "rest_port": "8009",
+    "state_allow": "10.0.0.0/8",
+    "stats_allow": "10.0.0.0/8 fd00::/8",
+    "rest_allow": "192.0.2.0/24",
+    "stats_auth": "/etc/lb/stats.auth",
+    "tls_cert": "/etc/lb/cert.pem",
+    "max_lag": "16MB",
+    "max_lag_time": "30s",
+    "standby_fallback": "primary",
     "pgport": "6434",
     "pghost": "/var/run/pg",
     "pguser": "lb",
@@ -46,6 +55,17 @@ CHANGED = {
 }
 
 
+# What adds lines to the configuration, by other values.
+OPTIONAL = {
+    "state_allow": "127.0.0.0/8",
+    "stats_allow": "127.0.0.0/8",
+    "rest_allow": "127.0.0.0/8",
+    "stats_auth": "/other",
+    "standby_fallback": "primary",
+}
+credentials = render.credentials
+
+
 @pytest.fixture(autouse=True)
 def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are looked up on paper, and the templates are those of this tree."""
@@ -61,6 +81,8 @@ def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(render, "TEMPLATES", str(ROOT / "haproxy"))
     monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "srv2", "srv3"))
+    viewer = ("viewer", 'two words $and \\#" more')
+    monkeypatch.setattr(render, "credentials", lambda path: viewer if path else ("", ""))
 
 
 def refusal(params: Params, code: int = ERR_CONFIGURED) -> str:
@@ -97,7 +119,42 @@ def test_no_hold() -> None:
 def test_a_value_stays_within_its_line() -> None:
     """Nothing that a template would have to quote comes out of a parameter."""
     lines = render.render(parse(CHANGED), "srv1").splitlines()
-    assert len(lines) == len(render.render(parse({"nodes": "a b c"}), "srv1").splitlines())
+    assert len(lines) == len(
+        render.render(parse({"nodes": "a b c", **OPTIONAL}), "srv1").splitlines()
+    )
+    assert "    user viewer insecure-password 'two words $and \\#\" more'" in lines
+
+
+def auth(tmp_path: Path, text: str, mode: int = 0o600) -> str:
+    path = tmp_path / "stats.auth"
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+@pytest.mark.parametrize("text", ["dba:s3cret", "dba:s3cret\n", 'dba:a:b c $d \\ #"\n'])
+def test_credentials(tmp_path: Path, text: str) -> None:
+    user, password = credentials(auth(tmp_path, text))
+    assert f"{user}:{password}" == text.rstrip("\n")
+    assert credentials("") == ("", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "dba", "dba:", ":secret", "d ba:x", "dba:it's", "dba:x\ny", "dba:é", "dba:x\x00"]
+)
+def test_credentials_that_are_none(tmp_path: Path, text: str) -> None:
+    path = auth(tmp_path, text)
+    with pytest.raises(AgentError, match=f"parameter stats_auth: {path}: expected") as caught:
+        credentials(path)
+    assert caught.value.code == ERR_CONFIGURED
+    assert "secret" not in caught.value.reason
+
+
+def test_credentials_that_others_may_read(tmp_path: Path) -> None:
+    for path in (auth(tmp_path, "dba:s3cret", 0o640), str(tmp_path / "none")):
+        with pytest.raises(AgentError, match="parameter stats_auth") as caught:
+            credentials(path)
+        assert caught.value.code == ERR_PERM
 
 
 @pytest.mark.parametrize(

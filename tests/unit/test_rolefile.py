@@ -16,7 +16,9 @@ from paf_haproxy.cluster import ClusterView
 from paf_haproxy.ocf import ERR_GENERIC, AgentError
 from paf_haproxy.rolefile import Role
 
-GOOD = "version=1\nprimary=srv1\ncandidate=\nleaving=\ninstance=promoted\nevent=x\ntime=1\n"
+GOOD = (
+    "version=2\nprimary=srv1\ncandidate=\nleaving=\ndrained=\ninstance=promoted\nevent=x\ntime=1\n"
+)
 
 node_names = st.text("abcsrv0123456789.-_=", min_size=1, max_size=12)
 views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.sets(node_names))
@@ -37,15 +39,20 @@ def refusal(directory: Path) -> str:
     return caught.value.reason
 
 
-@given(views, st.booleans(), st.sampled_from(["pre-demote", "start", ""]))
+@given(views, st.booleans(), st.sampled_from(["pre-demote", "start", ""]), st.sets(node_names))
 def test_round_trip(
-    tmp_path_factory: pytest.TempPathFactory, view: ClusterView, promoted: bool, event: str
+    tmp_path_factory: pytest.TempPathFactory,
+    view: ClusterView,
+    promoted: bool,
+    event: str,
+    drained: set[str],
 ) -> None:
     directory = str(tmp_path_factory.mktemp("state"))
-    rolefile.save(directory, Role(view, promoted, event))
+    rolefile.save(directory, Role(view, promoted, event, drained))
     role = rolefile.load(directory)
     assert role
     assert (role.view, role.promoted, role.event) == (view, promoted, event)
+    assert role.drained == drained
     assert [path.name for path in Path(directory).iterdir()] == ["role"], (
         "nothing is left beside it"
     )
@@ -57,13 +64,14 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_it_can_be_read_by_people_and_shells(tmp_path: Path) -> None:
-    rolefile.save(str(tmp_path), Role(ClusterView("srv1", "srv2"), True, "pre-promote"))
+    rolefile.save(str(tmp_path), Role(ClusterView("srv1", "srv2"), True, "pre-promote", ["srv3"]))
     lines = (tmp_path / "role").read_text().splitlines()
     assert lines[:-1] == [
-        "version=1",
+        "version=2",
         "primary=srv1",
         "candidate=srv2",
         "leaving=srv1",
+        "drained=srv3",
         "instance=promoted",
         "event=pre-promote",
     ]
@@ -89,7 +97,7 @@ def test_everyone_reads_and_root_writes(
         "version=2\nprimary=srv1\ntime=1\n",
         "version=\nprimary=srv1\ntime=1\n",
         "\x00" * 100,
-        "version=1\nprimary=srv1",
+        "version=2\nprimary=srv1",
         GOOD.replace("leaving=", "leaving=\x1b[2J"),
         GOOD.replace("instance=promoted", "instance="),
         GOOD.replace("candidate=", "candidate=srv1"),

@@ -157,6 +157,16 @@ def test_wanted(view: ClusterView, prod: tuple[str, ...], stdby: tuple[str, ...]
     assert tuple(states[STDBY, node] for node in NODES) == stdby
 
 
+@pytest.mark.parametrize("drained", [["srv2"], ["srv1", "srv2"], ["srv9"]])
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_drained_by_a_person(view: ClusterView, drained: list[str]) -> None:
+    """It gets no new readers, and nothing else changes."""
+    states, ordinary = wanted(view, NODES, drained), wanted(view, NODES)
+    for (pool, node), state in states.items():
+        out = pool == STDBY and node in drained and ordinary[pool, node] == READY
+        assert state == (DRAIN if out else ordinary[pool, node])
+
+
 def test_a_switchover_word_by_word() -> None:
     views = [
         ClusterView("srv1"),

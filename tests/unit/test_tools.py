@@ -74,6 +74,27 @@ def test_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked.commands == [["cibadmin", "--query", "--xpath", "//nodes/node"]]
 
 
+DRAINED = '<nvpair id="nodes-{0}-d" name="paf-haproxy-drained" value="{1}"/>'
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "drained"),
+    [("true", "", {"srv2"}), ("false", "", set()), ("true", "true", {"srv2", "srv10"})],
+)
+def test_drained(
+    monkeypatch: pytest.MonkeyPatch, value: str, other: str, drained: set[str]
+) -> None:
+    text = NODES.replace("</instance", DRAINED.format(2, value) + "</instance")
+    if other:
+        attributes = (
+            f"<instance_attributes>{DRAINED.format(10, other)}</instance_attributes></node>"
+        )
+        text = text.replace('uname="srv10" type="member"/>', f'uname="srv10">{attributes}')
+    answer(monkeypatch, text, text)
+    assert pacemaker.drained() == drained
+    assert pacemaker.nodes() == ("srv1", "srv10", "srv2"), "as ever"
+
+
 def test_the_only_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the element around it."""
     answer(monkeypatch, '<node uname="srv1" id="1"/>\n')

@@ -12,6 +12,7 @@ from .cluster import Maintenance, NodeStandby, Reload, RollingRestart
 from .combined import DoubleFailure, SlowPromote
 from .daemons import PACEMAKER, KillCorosync
 from .fencing import FencingFails
+from .flood import Flood
 from .haproxy import (
     BrokenTemplate,
     KillHaproxy,
@@ -28,6 +29,7 @@ from .switchover import Switchover
 
 DRILLS: tuple[type[Drill], ...] = (
     Switchover,
+    Flood,
     Ban,
     NodeStandby,
     Maintenance,

@@ -1,0 +1,168 @@
+-- For people and for Prometheus: what this HAProxy believes, and what the agent told it.
+
+local NODE = os.getenv("PAF_NODE")
+local WATCH_INTERVAL = 10 -- ms between two looks while a transition is under way
+local IDLE_INTERVAL = 50 -- ms, and while none is
+local BEGIN_WITHIN = 5 -- s, then it was no interruption
+local GIVE_UP = 600 -- s, then a transition is over that brought no primary
+
+local notes = {} -- by event: how often the agent noted it
+local began -- s, since when a transition has been under way, or nil
+local ended = 0 -- s, when the last one did; 0: none yet
+local lasted = 0 -- s, how long the last one was
+local transitions = 0
+
+local function now()
+    local at = core.now()
+    return at.sec + at.usec / 1000000
+end
+
+local function stats(pool, name)
+    return core.proxies[pool].servers[name]:get_stats()
+end
+
+-- The names of the nodes, sorted.
+local function nodes()
+    local found = {}
+    for name in pairs(core.proxies["prod"].servers) do
+        if name ~= "hold" then
+            found[#found + 1] = name
+        end
+    end
+    table.sort(found)
+    return found
+end
+
+local function served()
+    for _, name in ipairs(nodes()) do
+        if stats("prod", name)["status"]:find("^UP") then
+            return true
+        end
+    end
+    return false
+end
+
+-- The agent's runtime command `paf note EVENT`: it is about to do what the event says.
+core.register_cli({ "paf", "note" }, "paf note EVENT: count what the agent does", function(...)
+    local event = (select(4, ...) or ""):match("^[%l-]+$")
+    if not event then
+        return
+    end
+    notes[event] = (notes[event] or 0) + 1
+    if event == "pre-demote" or event == "pre-promote" then
+        began = began or now()
+    end
+end)
+
+-- How long there was no primary for new connections, from the first notification on.
+core.register_task(function()
+    local interrupted = false
+    while core.get_info()["Stopping"] == 0 do
+        if began then
+            local up = served()
+            interrupted = interrupted or not up
+            local long = now() - began
+            if interrupted and up then
+                lasted, ended, transitions = long, now(), transitions + 1
+            end
+            if interrupted and up or long > (interrupted and GIVE_UP or BEGIN_WITHIN) then
+                began, interrupted = nil, false
+            end
+        end
+        core.msleep(began and WATCH_INTERVAL or IDLE_INTERVAL)
+    end
+end)
+
+local function held()
+    return core.proxies["prod"]:get_stats()["qcur"]
+end
+
+-- One metric in Prometheus's text format: its samples by label, or one without.
+local function metric(lines, name, kind, help, samples)
+    name = "paf_haproxy_" .. name
+    lines[#lines + 1] = "# HELP " .. name .. " " .. help
+    lines[#lines + 1] = "# TYPE " .. name .. " " .. kind
+    if type(samples) ~= "table" then
+        samples = { [""] = samples }
+    end
+    local labels = {}
+    for label in pairs(samples) do
+        labels[#labels + 1] = label
+    end
+    table.sort(labels)
+    for _, label in ipairs(labels) do
+        lines[#lines + 1] = name .. label .. " " .. samples[label]
+    end
+end
+
+local function metrics()
+    local lines, roles, lags, noted = {}, {}, {}, {}
+    for _, role in ipairs({ "production", "standby", "down" }) do
+        roles['{role="' .. role .. '"}'] = paf.role() == role and 1 or 0
+    end
+    for _, name in ipairs(nodes()) do
+        lags['{standby="' .. name .. '"}'] = paf.lag(name)
+    end
+    for event, count in pairs(notes) do
+        if event ~= "drift" then
+            noted['{event="' .. event .. '"}'] = count
+        end
+    end
+    metric(lines, "role", "gauge", "What PostgreSQL on this node says that it is.", roles)
+    metric(lines, "role_changed_timestamp_seconds", "gauge", "When that changed last.", paf.changed())
+    metric(lines, "timeline", "gauge", "PostgreSQL's timeline.", paf.own().timeline or {})
+    metric(lines, "lag_bytes", "gauge", "WAL that a standby has to replay yet.", lags)
+    metric(lines, "lagging", "gauge", "Whether the standby on this node is past max_lag.",
+        paf.lagging and 1 or 0)
+    metric(lines, "held_connections", "gauge", "Connections to prod that wait for a primary.", held())
+    metric(lines, "notifications_total", "counter", "Notifications that changed the servers.", noted)
+    metric(lines, "drift_repaired_total", "counter", "Monitors that had to mend the servers.",
+        notes["drift"] or 0)
+    metric(lines, "transitions_total", "counter", "Changes of primary that new connections met.",
+        transitions)
+    metric(lines, "transition_seconds", "gauge",
+        "How long the last one was, from its first notification to a primary that is up.", lasted)
+    metric(lines, "transition_timestamp_seconds", "gauge", "When the last one ended; 0: none yet.",
+        ended)
+    return table.concat(lines, "\n") .. "\n"
+end
+
+core.register_service("metrics", "http", function(applet)
+    local body = metrics()
+    applet:set_status(200)
+    applet:add_header("content-type", "text/plain; version=0.0.4")
+    applet:add_header("content-length", tostring(#body))
+    applet:start_response()
+    applet:send(body)
+end)
+
+-- What this HAProxy believes, in JSON: for `paf-haproxy status` on any node.
+function paf.view()
+    local servers = {}
+    for _, pool in ipairs({ "prod", "stdby" }) do
+        for _, name in ipairs(nodes()) do
+            local found = stats(pool, name)
+            servers[#servers + 1] = paf.object({
+                { "pool", pool },
+                { "node", name },
+                { "status", found["status"] },
+                { "check", found["check_status"] },
+                { "agent", found["agent_status"] },
+                { "seconds", found["lastchg"] },
+                { "sessions", found["scur"] },
+            })
+        end
+    end
+    local facts = paf.own()
+    return paf.object({
+        { "node", NODE },
+        { "role", paf.role() },
+        { "seconds", math.floor(now() - paf.changed()) },
+        { "timeline", facts.timeline },
+        { "lsn", facts.lsn },
+        { "lag", paf.lag(NODE) },
+        { "lagging", paf.lagging },
+        { "sync", facts.sync },
+        { "held", held() },
+    }, '"servers": [' .. table.concat(servers, ", ") .. "]") .. "\n"
+end

@@ -1,0 +1,118 @@
+"""Floods the ports that tell the role with new connections, one after the other, and counts what
+comes back.
+
+rate: connections a second that are tried for, over all targets and processes. Each connection is
+opened, asks if it has to, reads up to the end and is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+PATIENCE = 5.0  # s for a whole answer
+AT_A_TIME = 200  # connections under way in each process
+TEXTS = (b"production\n", b"standby\n", b"down\n")
+STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
+REQUEST = b"GET /primary HTTP/1.1\r\nHost: flood\r\nConnection: close\r\n\r\n"
+
+
+class Flood:
+    """One process. targets: (address, port, whether it speaks HTTP)."""
+
+    def __init__(self, targets: list[tuple[str, int, bool]], rate: float, seconds: float) -> None:
+        self.targets = targets
+        self.rate = rate
+        self.seconds = seconds
+        self.counts: Counter[str] = Counter()
+        self.under_way: dict[int, tuple[socket.socket, bool, float, bytearray]] = {}
+        self.poll = select.epoll()
+
+    def run(self) -> Counter[str]:
+        start = time.monotonic()
+        end = start + self.seconds
+        opened = 0
+        while (now := time.monotonic()) < end or self.under_way:
+            due = int((min(now, end) - start) * self.rate)
+            while opened < due and len(self.under_way) < AT_A_TIME and now < end:
+                self.open(self.targets[opened % len(self.targets)], now)
+                opened += 1
+            # What was late is not made up for in a burst.
+            opened = max(opened, due - AT_A_TIME)
+            for number, _ in self.poll.poll(0.005):
+                self.proceed(number)
+            if now - start > 1 and self.counts["opened"] % 50 == 0:
+                self.give_up(now)
+        return self.counts
+
+    def open(self, target: tuple[str, int, bool], now: float) -> None:
+        connection = socket.socket()
+        connection.setblocking(False)
+        self.counts["opened"] += 1
+        if connection.connect_ex(target[:2]) not in (0, 115):  # EINPROGRESS
+            self.counts["failed"] += 1
+            connection.close()
+            return
+        number = connection.fileno()
+        self.under_way[number] = connection, target[2], now, bytearray()
+        self.poll.register(number, select.EPOLLOUT if target[2] else select.EPOLLIN)
+
+    def proceed(self, number: int) -> None:
+        connection, asks, began, answer = self.under_way[number]
+        try:
+            if asks and not answer and began > 0:
+                connection.send(REQUEST)
+                self.under_way[number] = connection, asks, -began, answer
+                self.poll.modify(number, select.EPOLLIN)
+                return
+            chunk = connection.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.end(number, "failed")
+            return
+        if chunk:
+            answer += chunk
+            return
+        right = answer.startswith(STATUSES) if asks else bytes(answer) in TEXTS
+        self.end(number, "right" if right else "wrong" if answer else "failed")
+
+    def give_up(self, now: float) -> None:
+        for number, (_, _, began, _) in list(self.under_way.items()):
+            if now - abs(began) > PATIENCE:
+                self.end(number, "failed")
+
+    def end(self, number: int, outcome: str) -> None:
+        connection = self.under_way.pop(number)[0]
+        connection.close()  # which takes it out of the poll, too
+        self.counts[outcome] += 1
+
+
+def main() -> None:
+    settings: dict[str, Any] = json.loads(sys.stdin.readline())
+    targets = [(address, port, http) for address, port, http in settings["targets"]]
+    processes = settings["processes"]
+    pipes = []
+    for _ in range(processes):
+        read, write = os.pipe()
+        if os.fork() == 0:
+            counts = Flood(targets, settings["rate"] / processes, settings["seconds"]).run()
+            os.write(write, json.dumps(counts).encode())
+            os._exit(0)
+        os.close(write)
+        pipes.append(read)
+    began = time.monotonic()
+    total: Counter[str] = Counter()
+    for read in pipes:
+        total.update(json.loads(os.read(read, 65536) or b"{}"))
+    took = time.monotonic() - began
+    print(json.dumps({**total, "seconds": took}), flush=True)
+
+
+main()

@@ -1,0 +1,140 @@
+"""The command line of `paf-haproxy`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from .. import __version__, rolefile
+from ..cluster import ClusterView
+from ..context import DEFAULT_STATEDIR
+from ..ocf import AgentError
+from ..values import Refused, word
+from . import judge, show
+from .drain import change
+from .replay import replay
+from .survey import Cluster, Node, resource_params, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLEAR = "\x1b[H\x1b[2J"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a command and returns its exit code: that of `status` is a check's, 0 to 3; of the
+    others 0, or 1 with one line that says why.
+    """
+    arguments = parser().parse_args(argv[1:])
+    try:
+        return int(arguments.run(arguments))
+    except AgentError as error:
+        sys.stderr.write(f"paf-haproxy: {error.reason}\n")
+        return judge.UNKNOWN if arguments.run is status else 1
+    except BrokenPipeError:
+        os._exit(1)  # the reader went away
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="paf-haproxy", description="Looks at and after HAProxy in step with PAF."
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    root.add_argument("--resource", default="", help="the Pacemaker resource, if there are several")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("status", help="what all nodes believe, and who disagrees")
+    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument(
+        "--watch", metavar="S", nargs="?", type=float, const=2.0, help="again and again"
+    )
+    one.set_defaults(run=status)
+
+    one = commands.add_parser("explain", help="why a node is in a pool or not")
+    one.add_argument("node", metavar="NODE")
+    one.add_argument(
+        "--on", metavar="NODE", help="as the HAProxy of that node sees it; else of all"
+    )
+    one.set_defaults(run=explain)
+
+    one = commands.add_parser("drain", help="no new connections to a node through stdby")
+    one.add_argument("node", metavar="NODE")
+    one.set_defaults(run=lambda arguments: drain(arguments, True))
+    one = commands.add_parser("undrain", help="new connections again")
+    one.add_argument("node", metavar="NODE")
+    one.set_defaults(run=lambda arguments: drain(arguments, False))
+
+    one = commands.add_parser("notify-replay", help="what captured notifications would do")
+    one.add_argument("files", metavar="FILE", nargs="+", help="environments, in their order")
+    one.add_argument("--primary", metavar="NODE", help="before; by default as the role file has it")
+    one.add_argument("--statedir", default=DEFAULT_STATEDIR)
+    one.set_defaults(run=notify_replay)
+    return root
+
+
+def look(arguments: argparse.Namespace) -> Cluster:
+    name, params = resource_params(arguments.resource)
+    return survey(params, name)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    name, params = resource_params(arguments.resource)
+    while True:
+        cluster = survey(params, name)
+        found = judge.findings(cluster)
+        text = show.document(cluster, found) if arguments.json else show.screen(cluster, found)
+        clear = CLEAR if arguments.watch and sys.stdout.isatty() else ""
+        sys.stdout.write(clear + text)
+        sys.stdout.flush()
+        if not arguments.watch:
+            return judge.grade(found)
+        time.sleep(arguments.watch)
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    cluster = look(arguments)
+    node = known(cluster, arguments.node)
+    asked = [known(cluster, arguments.on)] if arguments.on else cluster.nodes
+    for where in asked:
+        if where.view is None:
+            print(f"HAProxy on {where.name} does not answer: it leads to nobody")
+            continue
+        for pool in ("prod", "stdby"):
+            print(judge.explain(cluster, node, pool, where.view, where.name))
+    return 0
+
+
+def known(cluster: Cluster, name: str) -> Node:
+    node = cluster.node(name)
+    if node is None:
+        names = " ".join(each.name for each in cluster.nodes)
+        raise AgentError(f"no node {name}: the backends are {names}")
+    return node
+
+
+def drain(arguments: argparse.Namespace, drained: bool) -> int:
+    cluster = look(arguments)
+    node = known(cluster, arguments.node)
+    name, params = resource_params(arguments.resource)
+    if drained and node.postgres == "Promoted":
+        print(f"{node.name} is the primary: prod leads to it as before; stdby will not, later on")
+    return change(node.name, drained, lambda: survey(params, name), print)
+
+
+def notify_replay(arguments: argparse.Namespace) -> int:
+    view, drained = ClusterView(arguments.primary), frozenset[str]()
+    try:
+        if arguments.primary is None and (role := rolefile.load(arguments.statedir)):
+            view, drained = role.view, role.drained
+        elif arguments.primary:
+            word(arguments.primary)
+    except Refused as error:
+        raise AgentError(f"--primary {arguments.primary}: {error}") from error
+    names = {view.primary, view.candidate, *view.leaving, *drained} - {None}
+    sys.stdout.write(replay(arguments.files, view, sorted(filter(None, names)), sorted(drained)))
+    return 0

@@ -1,0 +1,185 @@
+"""What Pacemaker, PostgreSQL and every HAProxy say at one moment. Pure but for `survey`."""
+
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+from .. import pacemaker, render
+from ..ocf import ERR_CONFIGURED, AgentError
+from ..params import Params, parse
+from ..run import run
+
+ANSWER_WITHIN = 2.0  # s for a HAProxy
+LARGEST = 1 << 20
+PRIMITIVE = "//primitive[@class='ocf'][@provider='paf'][@type='haproxy']"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of a pool, as one HAProxy sees it. status: as on its statistics page, e.g. 'UP'.
+    check, agent: the last result of either, e.g. 'L7OK'. seconds: since when it has been so.
+    """
+
+    pool: str
+    node: str
+    status: str
+    check: str = ""
+    agent: str = ""
+    seconds: int = 0
+    sessions: int = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether new connections are led there."""
+        return self.status.startswith("UP")
+
+
+@dataclass(frozen=True)
+class View:
+    """What the HAProxy of a node says. role: that of the PostgreSQL beside it, since `seconds`.
+    lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it.
+    """
+
+    role: str
+    seconds: int
+    servers: tuple[Server, ...]
+    timeline: int | None = None
+    lag: int | None = None
+    lagging: bool = False
+    sync: dict[str, str] = field(default_factory=dict)
+    held: int = 0
+
+    def pool(self, name: str) -> tuple[str, ...]:
+        """Returns the nodes that the pool leads to."""
+        return tuple(each.node for each in self.servers if each.pool == name and each.up)
+
+    def server(self, pool: str, node: str) -> Server | None:
+        return next((s for s in self.servers if (s.pool, s.node) == (pool, node)), None)
+
+
+@dataclass(frozen=True)
+class Node:
+    """online, standby, maintenance: of the node in Pacemaker. postgres, haproxy: what Pacemaker
+    runs there, e.g. 'Promoted' or '' for nothing. view: None where HAProxy does not answer.
+    """
+
+    name: str
+    online: bool = False
+    standby: bool = False
+    maintenance: bool = False
+    postgres: str = ""
+    haproxy: str = ""
+    drained: bool = False
+    view: View | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """All nodes that run PostgreSQL. hold: whether clients wait for a primary."""
+
+    nodes: tuple[Node, ...]
+    hold: bool = True
+
+    @property
+    def promoted(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self.nodes if node.postgres == "Promoted")
+
+    def node(self, name: str) -> Node | None:
+        return next((node for node in self.nodes if node.name == name), None)
+
+
+def survey(params: Params, resource: str) -> Cluster:
+    """Asks Pacemaker and every HAProxy. Raises AgentError if Pacemaker does not answer."""
+    monitor = run(["crm_mon", "--one-shot", "--output-as=xml", "--inactive"], timeout=15)
+    backends = render.backends(params)
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        views = list(pool.map(lambda each: ask(each[1], params.role_port), backends))
+    known = members(monitor, params.pgsql_clone, resource)
+    drained = pacemaker.drained()
+    nodes = []
+    for (name, _), view in zip(backends, views):
+        nodes.append(Node(name, **known.get(name, {}), drained=name in drained, view=view))
+    return Cluster(tuple(nodes), params.hold_timeout > 0)
+
+
+def resource_params(name: str = "") -> tuple[str, Params]:
+    """Returns the name and the parameters of the cluster's resource of ours, from the CIB.
+
+    Raises AgentError if there is none, or more than one and none is named.
+    """
+    answer = run(["cibadmin", "--query", "--xpath", PRIMITIVE])
+    found = {}
+    root = ElementTree.fromstring(answer)  # noqa: S314 - Pacemaker's own
+    for primitive in (root, *root.iter("primitive")):
+        if primitive.tag == "primitive":
+            values = primitive.iterfind("instance_attributes/nvpair")
+            found[primitive.get("id", "")] = {v.get("name", ""): v.get("value", "") for v in values}
+    if name and name not in found:
+        raise AgentError(f"no resource {name} of ocf:paf:haproxy: there is {' '.join(found)}")
+    if not name and len(found) != 1:
+        text = f"name one of the resources with --resource: {' '.join(found) or 'there is none'}"
+        raise AgentError(text, ERR_CONFIGURED)
+    name = name or next(iter(found))
+    return name, parse(found[name])
+
+
+def members(text: str, *resources: str) -> dict[str, dict[str, Any]]:
+    """Returns what crm_mon's XML says of each node, as fields of Node. resources: PAF's clone and
+    our primitive.
+    """
+    root = ElementTree.fromstring(text)  # noqa: S314 - Pacemaker's own
+    found: dict[str, dict[str, Any]] = {}
+    for node in root.iterfind("nodes/node"):
+        flags = {key: node.get(key) == "true" for key in ("online", "standby", "maintenance")}
+        found[node.get("name", "")] = flags
+    for clone in root.iter("clone"):
+        for key, wanted in zip(("postgres", "haproxy"), resources):
+            for resource in clone.iter("resource"):
+                if wanted in (clone.get("id"), resource.get("id")):
+                    for where in resource.iterfind("node"):
+                        _state(found, where.get("name", ""), key, resource)
+    return found
+
+
+def _state(
+    found: dict[str, dict[str, Any]], node: str, key: str, resource: ElementTree.Element
+) -> None:
+    role = resource.get("role", "")
+    role = {"Master": "Promoted", "Slave": "Unpromoted"}.get(role, role)
+    if node in found and role != "Stopped":
+        found[node][key] = "failed" if resource.get("failed") == "true" else role
+
+
+def ask(address: str, port: int) -> View | None:
+    """Returns what the HAProxy at an address says, or None if it says nothing."""
+    try:
+        with socket.create_connection((address, port), timeout=ANSWER_WITHIN) as connection:
+            connection.sendall(b"view\n")
+            text = b""
+            while len(text) < LARGEST and (chunk := connection.recv(65536)):
+                text += chunk
+        return parse_view(json.loads(text))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def parse_view(found: Any) -> View:
+    """Returns the view of a HAProxy's JSON. Raises KeyError, TypeError or ValueError."""
+    words = filter(None, str(found.get("sync", "")).split(","))
+    sync = {name: state for name, _, state in (word.partition("=") for word in words)}
+    servers = tuple(Server(**server) for server in found["servers"])
+    return View(
+        found["role"],
+        found["seconds"],
+        servers,
+        found.get("timeline"),
+        found.get("lag"),
+        found.get("lagging", False),
+        sync,
+        found.get("held", 0),
+    )

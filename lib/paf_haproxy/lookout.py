@@ -1,0 +1,76 @@
+"""The recurring monitor's short way: all is as the last thorough one left it. A hot path: it runs
+on every node every few seconds, for years.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from . import __version__, rolefile, runtime
+from .ocf import RUNNING_PROMOTED, SUCCESS, AgentError
+from .routing import PROD, commands, wanted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+
+CIB = "/var/lib/pacemaker/cib/cib.xml"
+"""Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
+VALID = 60.0  # s, then a thorough monitor looks again in any case
+
+
+def look(context: Context) -> int | None:
+    """Returns the exit code, or None if a thorough monitor has to look: something changed, is not
+    as it should be, or cannot be told.
+    """
+    if not context.interval:
+        return None  # a probe, or a person's
+    try:
+        role = rolefile.load(context.statedir)
+        if role is None or not role.view.settled or not _seen(context):
+            return None
+        have, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
+    except AgentError:
+        return None
+    want = wanted(role.view, {node for _, node in have}, role.drained)
+    if (PROD, role.view.primary) not in up or commands(have, want):
+        return None
+    return RUNNING_PROMOTED if role.promoted else SUCCESS
+
+
+def path(statedir: str) -> str:
+    """Returns the file that says what a thorough monitor found all right."""
+    return statedir + "/seen"
+
+
+def state(context: Context) -> str | None:
+    """Returns what a monitor depends on besides HAProxy: our version, the parameters and the CIB;
+    None where it cannot be told.
+    """
+    try:
+        cib = os.stat(CIB)
+    except OSError:
+        return None
+    parameters = sorted(context.parameters.items())
+    return f"{__version__}\n{cib.st_ino} {cib.st_mtime_ns}\n{parameters}\n"
+
+
+def remember(context: Context, seen: str | None) -> None:
+    """Notes that a thorough monitor found all right with what there was when it began."""
+    if seen is None:
+        return
+    try:
+        with open(path(context.statedir), "w", encoding="utf-8") as file:
+            file.write(seen)
+    except OSError:
+        pass  # the next monitor is a thorough one again
+
+
+def _seen(context: Context) -> bool:
+    try:
+        with open(path(context.statedir), encoding="utf-8", errors="replace") as file:
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+            return 0 <= age < VALID and file.read() == state(context)
+    except OSError:
+        return False

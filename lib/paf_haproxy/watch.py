@@ -1,0 +1,79 @@
+"""The monitor action as a whole: HAProxy is looked at, mended, started anew or reloaded."""
+
+from __future__ import annotations
+
+import os
+
+from . import log, lookout, process, render, rolefile, runtime
+from .beliefs import remembered
+from .lifecycle import RESERVE, lenient, reload
+from .monitor import monitor
+from .notify import describe, project
+from .ocf import DEGRADED, DEGRADED_PROMOTED, NOT_RUNNING, AgentError
+from .params import Params, parse
+from .routing import PROD, STDBY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+
+
+def watch(context: Context) -> int:
+    """Monitors HAProxy, and sees that it runs with the configuration that is asked for.
+
+    Pacemaker tells of a parameter that was changed by a reload, but not after a cleanup of the
+    resource; and of a node that was added or removed it tells nobody.
+    """
+    seen = lookout.state(context)
+    params = lenient(context)
+    try:
+        code = monitor(params, context.timeout - RESERVE, context.promoted)
+    except AgentError as error:
+        if not context.interval:
+            raise
+        log.warning(f"monitor: {error.reason}")
+        return revive(context, params)
+    if code == NOT_RUNNING and context.interval and os.path.exists(rolefile.path(params.statedir)):
+        return revive(context, params)
+    if code != NOT_RUNNING:
+        try:
+            params = parse(context.parameters)
+            settled = remembered(params).view.settled
+            if settled and not render.is_current(params):
+                log.warning("monitor: the parameters or the cluster's nodes have changed")
+                reload(context, params)
+            elif settled and not process.reload_is_due(params):
+                lookout.remember(context, seen)
+        except (AgentError, OSError) as error:
+            log.warning(f"monitor: HAProxy serves on as it is: {error}")
+    if not context.interval:
+        log.tell(summary(context, code))
+    return code
+
+
+def revive(context: Context, params: Params) -> int:
+    """Starts a HAProxy anew that died or hangs: where a demote, a stop, a start and a promote with
+    all their notifications would come to the same, seconds later.
+
+    Its exit code lets Pacemaker show it as a failure, and do nothing else. Raises AgentError if it
+    cannot be started: then Pacemaker recovers the instance.
+    """
+    process.stop(params, context.timeout / 3)
+    process.launch(params, context.timeout / 3)
+    role = remembered(params, context.promoted)
+    changed = describe(project(params.statedir, role))
+    log.exit_reason(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
+    return DEGRADED_PROMOTED if role.promoted else DEGRADED
+
+
+def summary(context: Context, code: int) -> str:
+    """Returns what a monitor found, in a line: for `crm_resource --force-check`."""
+    if code == NOT_RUNNING:
+        return "HAProxy does not run here"
+    try:
+        _, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
+    except AgentError as error:
+        return error.reason
+    leads = {pool: sorted(node for of, node in up if of == pool) for pool in (PROD, STDBY)}
+    words = (f"{pool} to {' '.join(nodes) or 'nobody'}" for pool, nodes in leads.items())
+    return f"{remembered(lenient(context)).view}; HAProxy leads {', '.join(words)}"

@@ -1,0 +1,216 @@
+"""The role over HTTP: Patroni's paths and status codes, lag, and what a lag does to stdby."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.tools.instance import ask, connect, query
+from tests.tools.node import PROD, REST, STDBY, Cluster, Node
+from tests.tools.waiting import always, eventually
+
+WRITE = "INSERT INTO t SELECT repeat('x', 1000), now() FROM generate_series(1, 3000)"
+
+
+def get(node: Node, path: str, method: str = "GET") -> tuple[int, str]:
+    """Returns the status and the body."""
+    connection = http.client.HTTPConnection(node.address, REST, timeout=5)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def code(node: Node, path: str) -> int:
+    return get(node, path)[0]
+
+
+def body(node: Node, path: str) -> Any:
+    return json.loads(get(node, path)[1])
+
+
+@pytest.fixture
+def told(steady: Cluster) -> Cluster:
+    """Each node has heard of the other."""
+    for node in steady.nodes:
+        eventually(lambda node=node: both_known(node), f"{node.name} knows both", 15)  # type: ignore[misc]
+    return steady
+
+
+def both_known(node: Node) -> bool:
+    members = body(node, "/cluster")["members"]
+    return {each.get("state") for each in members} == {"running", "streaming"}
+
+
+@pytest.mark.parametrize(
+    ("path", "primary", "standby"),
+    [
+        ("/", 200, 503),
+        ("/primary", 200, 503),
+        ("/master", 200, 503),
+        ("/leader", 200, 503),
+        ("/read-write", 200, 503),
+        ("/replica", 503, 200),
+        ("/standby", 503, 200),
+        ("/read-only", 200, 200),
+        ("/async", 503, 200),
+        ("/asynchronous", 503, 200),
+        ("/sync", 503, 503),
+        ("/synchronous", 503, 503),
+        ("/read-only-sync", 200, 503),
+        ("/quorum", 503, 503),
+        ("/health", 200, 200),
+        ("/liveness", 200, 200),
+        ("/readiness", 200, 200),
+        ("/patroni", 200, 200),
+        ("/cluster", 200, 200),
+        ("/replica?lag=10MB", 503, 200),
+        ("/replica?replication_state=streaming", 503, 200),
+        ("/replica?replication_state=starting", 503, 503),
+        ("/nonsense", 503, 503),
+        ("/primary/", 503, 503),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_status_codes(told: Cluster, method: str, path: str, primary: int, standby: int) -> None:
+    """As Patroni documents them ("REST API", "Health check endpoints")."""
+    for node, expected in ((told.srv1, primary), (told.srv2, standby)):
+        status, text = get(node, path, method)
+        assert status == expected
+        assert bool(text) == (method == "GET" and path != "/liveness")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_changed(told: Cluster, method: str) -> None:
+    assert get(told.srv1, "/switchover", method) == (501, "")
+
+
+def test_what_a_node_tells_of_itself(told: Cluster) -> None:
+    one, two = (body(node, "/patroni") for node in told.nodes)
+    with told.srv1.postgres.connect() as session:
+        version = session.server_version
+    assert (one["role"], one["state"], one["server_version"]) == ("primary", "running", version)
+    assert (two["role"], two["replication_state"]) == ("replica", "streaming")
+    assert one["timeline"] == two["timeline"] == 1
+    assert one["xlog"]["location"] >= two["xlog"]["replayed_location"] > 0
+    assert two["xlog"]["received_location"] >= two["xlog"]["replayed_location"]
+    assert (one["patroni"], two["patroni"]) == ({"name": "srv1"}, {"name": "srv2"})
+    assert "replication_state" not in one and "sync_standby" not in two
+
+
+def test_what_a_node_tells_of_all(told: Cluster) -> None:
+    for node in told.nodes:
+        leader, replica = body(node, "/cluster")["members"]
+        assert (leader["name"], leader["role"], leader["state"]) == ("srv1", "leader", "running")
+        assert (leader["host"], leader["port"]) == (told.srv1.address, 5434)
+        assert "lag" not in leader
+        assert (replica["name"], replica["role"]) == ("srv2", "replica")
+        assert replica["lag"] >= 0 and replica["timeline"] == 1
+
+
+def test_pacemaker_and_postgresql_must_agree(running: Cluster) -> None:
+    """A primary that is leaving, or that Pacemaker did not name, is none."""
+    node = running.srv1
+    eventually(lambda: code(node, "/primary") == 200, "the primary")
+    running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+    assert code(node, "/primary") == 503 and code(node, "/health") == 200
+    running.pacemaker("srv1")
+    node.do("monitor")
+    eventually(lambda: code(node, "/primary") == 200, "it was called off")
+    node.haproxy("set server prod/srv1 state maint")
+    assert code(node, "/primary") == code(node, "/replica") == 503
+
+
+@pytest.fixture
+def behind(cluster: Cluster) -> Iterator[Cluster]:
+    """srv2 does not replay what srv1 writes; lag counts at once from 1 MB on."""
+    for node in cluster.nodes:
+        node.params |= {"max_lag": "1MB", "max_lag_time": "0", "server_interval": "200ms"}
+    cluster.start()
+    eventually(lambda: both_known(cluster.srv2), "srv2 knows both", 15)
+    cluster.srv2.await_up("stdby/srv2")
+    query(standby := cluster.srv2.postgres.connect(), "SELECT pg_wal_replay_pause()")
+    yield cluster
+    query(standby, "SELECT pg_wal_replay_resume()")
+    standby.close()
+
+
+def write(cluster: Cluster) -> None:
+    with cluster.srv1.postgres.connect() as session, session.cursor() as cursor:
+        cursor.execute(WRITE)
+
+
+def test_lag(behind: Cluster) -> None:
+    node = behind.srv2
+    assert code(node, "/replica?lag=1MB") == 200
+    write(behind)
+    eventually(lambda: code(node, "/replica?lag=1MB") == 503, "it lags")
+    eventually(lambda: body(behind.srv1, "/cluster")["members"][1]["lag"] > 1 << 20, "known there")
+    eventually(lambda: code(node, "/readiness") == 503, "Patroni's bar for readiness is 1 MB")
+    for text in ("1MB", "1000kB", "10000", "1048576B"):
+        assert code(node, f"/async?lag={text}") == 503
+
+
+def test_a_standby_that_lags_gets_no_new_readers(behind: Cluster) -> None:
+    """Its open sessions go on, and it is back once it has caught up."""
+    open_one = connect(behind.srv1.address, STDBY)
+    pid = query(open_one, "SELECT pg_backend_pid()")
+    write(behind)
+    for node in behind.nodes:
+        eventually(lambda node=node: refused(node), f"no reader on {node.name}")  # type: ignore[misc]
+    assert query(open_one, "SELECT pg_backend_pid()") == pid
+    for node in behind.nodes:
+        assert node.do("monitor").err == "", "the monitor does not take it for drift"
+    with behind.srv2.postgres.connect() as session:
+        query(session, "SELECT pg_wal_replay_resume()")
+    for node in behind.nodes:
+        eventually(lambda node=node: not refused(node), f"readers on {node.name}", 15)  # type: ignore[misc]
+    assert query(open_one, "SELECT pg_backend_pid()") == pid
+    open_one.close()
+
+
+def refused(node: Node) -> bool:
+    try:
+        ask(node.address, STDBY, "SELECT 1")
+    except psycopg2.OperationalError:
+        return True
+    return False
+
+
+def test_the_primary_serves_readers_when_no_standby_is_left(
+    fresh: object, cluster: Cluster
+) -> None:
+    for node in cluster.nodes:
+        node.params["standby_fallback"] = "primary"
+    cluster.start()
+    node = cluster.srv1
+    node.await_up("stdby/srv2")
+    recovering = "SELECT pg_is_in_recovery()"
+    assert ask(node.address, STDBY, recovering) is True
+    cluster.srv2.postgres.stop()
+    node.await_up("stdby/srv2", up=False)
+    assert ask(node.address, STDBY, recovering) is False
+    cluster.srv2.postgres.start()
+    node.await_up("stdby/srv2")
+    assert ask(node.address, STDBY, recovering) is True
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\r\n\r\n", b"GET", b"\x00" * 100, b"GET / HTTP/9.9\r\n\r\n", b"a" * 20_000]
+)
+def test_who_asks_strangely(told: Cluster, junk: bytes) -> None:
+    node = told.srv1
+    connection = socket.create_connection((node.address, REST), timeout=5)
+    connection.sendall(junk)
+    assert code(node, "/primary") == 200
+    connection.close()
+    always(lambda: node.up("prod/srv1"), "srv1 is up", during=0.2)
+    assert ask(node.address, PROD, "SELECT 1") == 1
