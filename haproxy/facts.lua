@@ -30,9 +30,10 @@ SELECT pg_catalog.pg_is_in_recovery(),
             ::bit(32)::int END,
     pg_catalog.current_setting('server_version_num'),
     pg_catalog.pg_postmaster_start_time()::text,
-    (SELECT pg_catalog.string_agg(application_name || '=' || sync_state, ',')
-        FROM pg_catalog.pg_stat_replication
-        WHERE state = 'streaming' AND application_name ~ '^[A-Za-z0-9_.-]+$')
+    (SELECT CASE WHEN bool_or(state IS NULL) THEN NULL ELSE coalesce(
+            pg_catalog.string_agg(application_name || '=' || sync_state, ',')
+            FILTER (WHERE state = 'streaming' AND application_name ~ '^[A-Za-z0-9_.-]+$'), '') END
+        FROM pg_catalog.pg_stat_replication)
 ]] .. "\0",
 }
 
@@ -54,7 +55,7 @@ function paf.learn(columns)
         timeline = tonumber(columns[4]),
         version = tonumber(columns[5]),
         started = columns[6],
-        sync = columns[7] or "",
+        sync = columns[7], -- nil: we may not see it
     }
 end
 
@@ -66,7 +67,7 @@ end
 -- The line that the other nodes get: role, position, timeline, synchronous standbys; "-": unknown.
 function paf.tell()
     local facts = paf.own()
-    local words = { paf.role(), facts.lsn or "-", facts.timeline or "-", facts.sync or "" }
+    local words = { paf.role(), facts.lsn or "-", facts.timeline or "-", facts.sync or "-" }
     return table.concat(words, " ") .. "\n"
 end
 

@@ -124,6 +124,7 @@ def test_all_is_well() -> None:
             WARNING,
             "srv1: HAProxy does not lead stdby to srv3: DOWN for 9 s",
         ),
+        (changed("srv1", of_view={"sync": None}), OK, "srv3: whether it streams cannot be seen"),
         (changed("srv3", drained=True), OK, "srv3: drained by a person"),
         (
             changed("srv3", of_view={"lagging": True, "lag": 200 << 20}),
@@ -269,6 +270,11 @@ def test_what_haproxy_says() -> None:
     assert found.sync == {"srv2": "async", "srv3": "sync"}
     assert (found.role, found.timeline, found.lag) == ("production", 1, None)
     assert found.pool("prod") == ("srv1",) and found.pool("stdby") == ()
+
+
+def test_what_haproxy_may_not_see() -> None:
+    assert survey.parse_view({**VIEW, "sync": ""}).sync == {}
+    assert survey.parse_view({k: v for k, v in VIEW.items() if k != "sync"}).sync is None
 
 
 @pytest.mark.parametrize("broken", [[], {}, {"servers": 1}, {**VIEW, "servers": [{"x": 1}]}])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Exit codes as monitoring plugins have them (Monitoring Plugins Development Guidelines).
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 GONE = ("L4CON", "L4TOUT")
+GRANT = "GRANT pg_read_all_stats TO the agent's role in PostgreSQL"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def _has(node: Node) -> str:
 
 def _replication(cluster: Cluster, node: Node, view: View) -> Iterator[Finding]:
     first = next((n.view for n in cluster.nodes if n.name in cluster.promoted), None)
-    if first and node.name not in first.sync:
+    if first and first.sync is None:
+        yield Finding(OK, f"{node.name}: whether it streams cannot be seen: {GRANT}")
+    elif first and first.sync is not None and node.name not in first.sync:
         yield Finding(WARNING, f"{node.name}: does not stream from {cluster.promoted[0]}")
     elif view.lagging:
         yield Finding(WARNING, f"{node.name}: lags {size(view.lag)}, past max_lag: not in stdby")

@@ -32,7 +32,7 @@ WORDS = {OK: "note", WARNING: "warning", CRITICAL: "critical"}
 def screen(cluster: Cluster, found: Sequence[Finding]) -> str:
     """Returns the table of all nodes and what was found, with a final newline."""
     first = next((n.view for n in cluster.nodes if n.name in cluster.promoted and n.view), None)
-    sync = first.sync if first else {}
+    sync = (first.sync if first else None) or {}
     lines = table([HEAD, *(row(node, sync) for node in cluster.nodes)])
     lines.append("")
     if not found:

@@ -42,7 +42,8 @@ class Server:
 @dataclass(frozen=True)
 class View:
     """What the HAProxy of a node says. role: that of the PostgreSQL beside it, since `seconds`.
-    lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it.
+    lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it; None
+    where that may not be seen.
     """
 
     role: str
@@ -51,7 +52,7 @@ class View:
     timeline: int | None = None
     lag: int | None = None
     lagging: bool = False
-    sync: dict[str, str] = field(default_factory=dict)
+    sync: dict[str, str] | None = field(default_factory=dict)
     held: int = 0
 
     def pool(self, name: str) -> tuple[str, ...]:
@@ -170,8 +171,10 @@ def ask(address: str, port: int) -> View | None:
 
 def parse_view(found: Any) -> View:
     """Returns the view of a HAProxy's JSON. Raises KeyError, TypeError or ValueError."""
-    words = filter(None, str(found.get("sync", "")).split(","))
-    sync = {name: state for name, _, state in (word.partition("=") for word in words)}
+    sync = None
+    if "sync" in found:
+        words = (word.partition("=") for word in str(found["sync"]).split(",") if word)
+        sync = {name: state for name, _, state in words}
     servers = tuple(Server(**server) for server in found["servers"])
     return View(
         found["role"],
