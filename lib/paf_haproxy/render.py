@@ -150,10 +150,15 @@ def check(params: Params, text: str) -> str:
 
 
 def source(params: Params) -> str:
-    """Returns what the configuration is made from, as text to compare: our version, the cluster's
-    nodes and the parameters. Not a user's template: who edits one says when it is ready, by name.
+    """Returns what the configuration is made from, as text to compare: our version and files, the
+    cluster's nodes and the parameters. Not a user's template: who edits one says when it is ready,
+    by name.
     """
-    return f"{__version__}\n{backends(params)}\n{sorted(params.values.items())}\n"
+    files = sorted(
+        (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
+        for entry in os.scandir(TEMPLATES)
+    )
+    return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n"
 
 
 def install(params: Params, new: str) -> None:

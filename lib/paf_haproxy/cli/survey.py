@@ -42,8 +42,8 @@ class Server:
 @dataclass(frozen=True)
 class View:
     """What the HAProxy of a node says. role: that of the PostgreSQL beside it, since `seconds`.
-    lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it; None
-    where that may not be seen.
+    lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it;
+    None where that may not be seen.
     """
 
     role: str
