@@ -14,7 +14,8 @@ import click
 from rich.console import Console
 
 from . import agent, cluster, host, lifecycle, ssh
-from .drill.cli import bench, drill
+from .bench.cli import bench
+from .drill.cli import drill
 from .errors import LabError
 from .forward import forward_ports
 from .node import LOG_SINK, NODES, named

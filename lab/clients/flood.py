@@ -1,8 +1,8 @@
 """Floods the ports that tell the role with new connections, one after the other, and counts what
 comes back.
 
-rate: connections a second that are tried for, over all targets and processes. Each connection is
-opened, asks if it has to, reads up to the end and is closed.
+rate: connections a second that are tried for, over all targets and processes. at_a_time: how many
+are under way at most in each process. Each connection is opened, asks if it has to, reads up to the end and is closed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from collections import Counter
 from typing import Any
 
 PATIENCE = 5.0  # s for a whole answer
-AT_A_TIME = 200  # connections under way in each process
 TEXTS = (b"production\n", b"standby\n", b"down\n")
-STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
+STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ", b"HTTP/1.0 200 ", b"HTTP/1.0 503 ")
 REQUEST = b"GET /primary HTTP/1.1\r\nHost: flood\r\nConnection: close\r\n\r\n"
 
 
 class Flood:
     """One process. targets: (address, port, whether it speaks HTTP)."""
 
-    def __init__(self, targets: list[tuple[str, int, bool]], rate: float, seconds: float) -> None:
+    def __init__(
+        self, targets: list[tuple[str, int, bool]], rate: float, seconds: float, at_a_time: int
+    ) -> None:
         self.targets = targets
         self.rate = rate
         self.seconds = seconds
+        self.at_a_time = at_a_time
         self.counts: Counter[str] = Counter()
         self.under_way: dict[int, tuple[socket.socket, bool, float, bytearray]] = {}
         self.poll = select.epoll()
@@ -37,17 +39,19 @@ class Flood:
     def run(self) -> Counter[str]:
         start = time.monotonic()
         end = start + self.seconds
+        looked = start
         opened = 0
         while (now := time.monotonic()) < end or self.under_way:
             due = int((min(now, end) - start) * self.rate)
-            while opened < due and len(self.under_way) < AT_A_TIME and now < end:
+            while opened < due and len(self.under_way) < self.at_a_time and now < end:
                 self.open(self.targets[opened % len(self.targets)], now)
                 opened += 1
             # What was late is not made up for in a burst.
-            opened = max(opened, due - AT_A_TIME)
+            opened = max(opened, due - self.at_a_time)
             for number, _ in self.poll.poll(0.005):
                 self.proceed(number)
-            if now - start > 1 and self.counts["opened"] % 50 == 0:
+            if now - looked > 1:
+                looked = now
                 self.give_up(now)
         return self.counts
 
@@ -97,13 +101,15 @@ class Flood:
 def main() -> None:
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
     targets = [(address, port, http) for address, port, http in settings["targets"]]
-    processes = settings["processes"]
+    processes, at_a_time = settings["processes"], settings.get("at_a_time", 200)
     pipes = []
     for _ in range(processes):
         read, write = os.pipe()
         if os.fork() == 0:
-            counts = Flood(targets, settings["rate"] / processes, settings["seconds"]).run()
-            os.write(write, json.dumps(counts).encode())
+            rate = settings["rate"] / processes
+            counts = Flood(targets, rate, settings["seconds"], at_a_time).run()
+            told = {**counts, "cpu": time.process_time()}
+            os.write(write, json.dumps(told).encode())
             os._exit(0)
         os.close(write)
         pipes.append(read)

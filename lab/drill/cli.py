@@ -1,4 +1,4 @@
-"""The commands `lab drill` and `lab bench`."""
+"""The command `lab drill`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ from rich.console import Console
 from .. import inventory
 from ..errors import LabError
 from ..layout import RUN
-from ..node import NODES, named
-from . import bench as bench_of_notify
-from . import commands, compare, report, series
+from . import compare, series
 from .drill import Drill
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
@@ -156,7 +153,7 @@ for _each in DRILLS:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Two drills at a time would judge each other's faults."""
     RUN.mkdir(parents=True, exist_ok=True)
     with (RUN / "drill.lock").open("w") as lock:
@@ -172,7 +169,7 @@ def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -
     site = common.site()
     for name, value in facts.items():
         console.print(f"{name}: {value}", markup=False)
-    with _alone():
+    with alone():
         runs, directory = series.perform_all(plan, console, site)
         files = [common.json_file]
         passed = series.conclude(title, plan, runs, directory, console, site, facts, files)
@@ -182,33 +179,4 @@ def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -
         console.print(
             f"worse than {common.other}:", *(lines or ["nothing"]), sep="\n  ", markup=False
         )
-    sys.exit(0 if passed else 1)
-
-
-@click.group()
-def bench() -> None:
-    """Measures parts on their own."""
-
-
-@bench.command("notify")
-@click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
-@click.option("--runs", default=150, type=click.IntRange(min=100), show_default=True)
-@click.option("--json", "json_file", type=FILE, help="Write the figures here.")
-def bench_notify(node: str, runs: int, json_file: Path | None) -> None:
-    """Measures the agent's notify action as a whole process, against a bare Python."""
-    with _alone():
-        samples = bench_of_notify.measure(named(node), [each.name for each in NODES], runs)
-        versions = commands.versions(named(node))
-    findings = bench_of_notify.judge(samples)
-    console.print(report.finding_table(findings))
-    figures = bench_of_notify.as_json(samples)
-    for event, spread in figures["by_event_ms"].items():
-        console.print(f"{event}: median {spread['median']} ms, p95 {spread['p95']} ms")
-    passed = all(finding.passed for finding in findings)
-    if json_file is not None:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        head = {"bench": "notify", "date": now, "passed": passed, "versions": versions}
-        verdicts = [vars(finding) for finding in findings]
-        text = json.dumps({**head, "findings": verdicts, **figures}, indent=1)
-        json_file.write_text(text + "\n")
     sys.exit(0 if passed else 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lab.drill.bench import Sample, as_json, judge
+from lab.bench import publish
+from lab.bench.notify import Sample, as_json, judge
+from lab.bench.publish import Rate
 
 
 def samples(notify: float, python: float, changed: bool = True) -> list[Sample]:
@@ -42,3 +44,26 @@ def test_figures_by_event() -> None:
     assert found["notify_ms"] == {"min": 10.0, "median": 20.0, "p95": 60.0}
     assert found["by_event_ms"]["pre-promote"]["median"] == 60.0
     assert found["by_event_ms"]["pre-demote"]["median"] == 15.0
+
+
+def rates(text: float = 9000, http: float = 8000, wrong: int = 0) -> list[Rate]:
+    return [
+        Rate("paf-haproxy", "text on 5431", text, 0.0001, wrong, 0),
+        Rate("paf-haproxy", "HTTP on 8008", http, 0.0001, 0, 0),
+        Rate("deck", "systemd socket", 80, 0.02, 0, 0),
+        Rate("Patroni", "REST API", 800, 0.001, 0, 0),
+    ]
+
+
+def test_published_fast_enough() -> None:
+    assert all(finding.passed for finding in publish.judge(rates()))
+
+
+def test_published_too_slowly_or_wrongly() -> None:
+    def failing(found: list[Rate]) -> list[str]:
+        return [finding.name for finding in publish.judge(found) if not finding.passed]
+
+    assert failing(rates(text=7999)) == ["text on 5431 / systemd socket"]
+    assert failing(rates(http=7999)) == ["HTTP on 8008 / systemd socket", "HTTP on 8008 / Patroni"]
+    assert failing(rates(wrong=1)) == ["text on 5431: wrong or unanswered"]
+    assert publish.as_json(rates())["rates"][0]["answers"] == 9000

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..drill.audits import Finding
+from ..drill.figures import median, percentile
+from ..drill.programs import CLIENTS
 from ..node import Node
-from .audits import Finding
-from .figures import median, percentile
-from .programs import CLIENTS
 
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
 STATEDIR = "/run/paf-haproxy-bench"

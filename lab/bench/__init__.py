@@ -1,0 +1,1 @@
+"""Parts measured on their own: `lab bench`."""

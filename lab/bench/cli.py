@@ -1,0 +1,79 @@
+"""The command `lab bench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from ..drill import commands, report
+from ..drill.audits import Finding
+from ..drill.cli import FILE, alone, console
+from ..node import NODES, named
+from . import notify, publish
+
+NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
+JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
+
+
+@click.group()
+def bench() -> None:
+    """Measures parts on their own."""
+
+
+@bench.command("notify")
+@NODE
+@click.option("--runs", default=150, type=click.IntRange(min=100), show_default=True)
+@JSON
+def bench_notify(node: str, runs: int, json_file: Path | None) -> None:
+    """Measures the agent's notify action as a whole process, against a bare Python."""
+    with alone():
+        samples = notify.measure(named(node), [each.name for each in NODES], runs)
+        versions = commands.versions(named(node))
+    figures = notify.as_json(samples)
+    for event, spread in figures["by_event_ms"].items():
+        console.print(f"{event}: median {spread['median']} ms, p95 {spread['p95']} ms")
+    end("notify", notify.judge(samples), figures, versions, json_file)
+
+
+@bench.command("publish")
+@NODE
+@click.option("--seconds", default=5.0, show_default=True, help="For each port.")
+@JSON
+def bench_publish(node: str, seconds: float, json_file: Path | None) -> None:
+    """Measures how often the role can be asked for: of us, of the deck's socket, of Patroni."""
+    with alone():
+        found = publish.measure(named(node), seconds)
+        versions = {**commands.versions(named(node)), **publish.versions()}
+    table = Table("who", "what", "answers/s", "CPU per answer", "wrong", "unanswered")
+    for each in found:
+        cpu = f"{each.cpu * 1e6:.0f} us"
+        words = (f"{each.answers:.0f}", cpu, str(each.wrong), str(each.failed))
+        table.add_row(each.who, each.what, *words)
+    console.print(table)
+    end("publish", publish.judge(found), publish.as_json(found), versions, json_file)
+
+
+def end(
+    name: str,
+    findings: Sequence[Finding],
+    figures: Mapping[str, Any],
+    versions: Mapping[str, str],
+    json_file: Path | None,
+) -> None:
+    """Shows the verdict, writes it with its figures, and exits with 0 if it is good."""
+    console.print(report.finding_table(findings))
+    passed = all(finding.passed for finding in findings)
+    if json_file is not None:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        head = {"bench": name, "date": now, "passed": passed, "versions": versions}
+        verdicts = [vars(finding) for finding in findings]
+        text = json.dumps({**head, "findings": verdicts, **figures}, indent=1)
+        json_file.write_text(text + "\n")
+    sys.exit(0 if passed else 1)

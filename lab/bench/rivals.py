@@ -1,0 +1,127 @@
+"""What else tells a role on this machine: the deck's systemd socket, and Patroni's REST API."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import LabError
+from ..host import install
+from ..node import Node
+
+SOCKET_PORT = 6431
+SOCKET = f"""[Unit]
+Description=Local PostgreSQL state, as in the deck
+[Socket]
+ListenStream={SOCKET_PORT}
+Accept=yes
+"""
+SERVICE = """[Unit]
+Description=Local PostgreSQL state, as in the deck
+[Service]
+User=postgres
+ExecStart=/usr/bin/psql -p 5434 -Atc \
+  "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
+StandardOutput=socket
+"""
+UNITS = {"deck-state.socket": SOCKET, "deck-state@.service": SERVICE}
+
+PACKAGES = ["patroni", "etcd-server", "python3-etcd", "postgresql-15"]
+REST_PORT, PG_PORT, ETCD_PORT, ETCD_PEER_PORT = 18008, 17434, 12379, 12380
+PATRONI = f"""scope: bench
+name: one
+restapi: {{listen: "127.0.0.1:{REST_PORT}", connect_address: "127.0.0.1:{REST_PORT}"}}
+etcd3: {{host: "127.0.0.1:{ETCD_PORT}"}}
+bootstrap:
+  initdb: [{{encoding: UTF8}}, {{auth: trust}}]
+postgresql:
+  listen: "127.0.0.1:{PG_PORT}"
+  connect_address: "127.0.0.1:{PG_PORT}"
+  data_dir: DIRECTORY/data
+  pgpass: DIRECTORY/pgpass
+  bin_dir: /usr/lib/postgresql/15/bin
+  authentication: {{superuser: {{username: postgres}}, replication: {{username: postgres}}}}
+  parameters: {{unix_socket_directories: DIRECTORY}}
+"""
+READY_WITHIN = 60.0  # s
+
+
+@contextlib.contextmanager
+def state_socket(node: Node) -> Iterator[None]:
+    """The deck's socket on a node, beside our own port."""
+    place = node.root / "etc/systemd/system"
+    try:
+        for name, text in UNITS.items():
+            (place / name).write_text(text)
+        node.run("systemctl", "daemon-reload")
+        node.run("systemctl", "start", "deck-state.socket")
+        yield
+    finally:
+        node.run("systemctl", "stop", "deck-state.socket", check=False)
+        for name in UNITS:
+            (place / name).unlink(missing_ok=True)
+        node.run("systemctl", "daemon-reload")
+
+
+@contextlib.contextmanager
+def patroni() -> Iterator[None]:
+    """Patroni and etcd of the distribution on this host, on loopback: a cluster of one node."""
+    if any(shutil.which(name) is None for name in ("patroni", "etcd")):
+        install(PACKAGES)
+    directory = Path(tempfile.mkdtemp(prefix="paf-bench-"))
+    directory.chmod(0o755)
+    shutil.chown(directory, "postgres", "postgres")
+    (directory / "patroni.yml").write_text(PATRONI.replace("DIRECTORY", str(directory)))
+    client, peer = (f"http://127.0.0.1:{port}" for port in (ETCD_PORT, ETCD_PEER_PORT))
+    words = ["--data-dir", f"{directory}/etcd", "--initial-cluster", f"default={peer}"]
+    words += ["--listen-client-urls", client, "--advertise-client-urls", client]
+    words += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.enter_context(_program(["etcd", *words], directory))
+        time.sleep(2)
+        stack.enter_context(_program(["patroni", f"{directory}/patroni.yml"], directory))
+        _await(_answers, "Patroni")
+        yield
+
+
+@contextlib.contextmanager
+def _program(command: list[str], directory: Path) -> Iterator[None]:
+    environ = {**os.environ, "HOME": str(directory)}
+    as_postgres = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+    with (directory / f"{command[0]}.log").open("w") as log:
+        process = subprocess.Popen(
+            [*as_postgres, *command], cwd=directory, env=environ, stdout=log, stderr=log
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{REST_PORT}/primary", timeout=2):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _await(look: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + READY_WITHIN
+    while not look():
+        if time.monotonic() > end:
+            raise LabError(f"{what} does not answer after {READY_WITHIN:g} s")
+        time.sleep(0.5)
