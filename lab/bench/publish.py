@@ -1,4 +1,4 @@
-"""Answers a second, and CPU for each: ours, the deck's socket, Patroni's REST API, with one client."""
+"""Answers a second and CPU for each: ours, the deck's socket, Patroni's REST API; one client."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ..drill.audits import Finding
@@ -92,8 +93,8 @@ def rate(
 
 def busy() -> float:
     """Returns the CPU s that the machine has spent since its boot (proc(5), /proc/stat)."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _, _, irq, softirq, *_ = map(int, file.readline().split()[1:])
+    first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    user, nice, system, _, _, irq, softirq, *_ = map(int, first.split()[1:])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 

@@ -41,6 +41,7 @@ name: one
 restapi: {{listen: "127.0.0.1:{REST_PORT}", connect_address: "127.0.0.1:{REST_PORT}"}}
 etcd3: {{host: "127.0.0.1:{ETCD_PORT}"}}
 bootstrap:
+  dcs: {{ttl: 30, loop_wait: 10, retry_timeout: 10}}
   initdb: [{{encoding: UTF8}}, {{auth: trust}}]
 postgresql:
   listen: "127.0.0.1:{PG_PORT}"

@@ -2,7 +2,8 @@
 comes back.
 
 rate: connections a second that are tried for, over all targets and processes. at_a_time: how many
-are under way at most in each process. Each connection is opened, asks if it has to, reads up to the end and is closed.
+are under way at most in each process. Each connection is opened, asks if it has to, reads up to the
+end and is closed.
 """
 
 from __future__ import annotations
