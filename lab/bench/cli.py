@@ -16,7 +16,7 @@ from ..drill import commands, report
 from ..drill.audits import Finding
 from ..drill.cli import FILE, alone, console
 from ..node import NODES, named
-from . import notify, publish
+from . import idle, notify, publish
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -58,6 +58,22 @@ def bench_publish(node: str, seconds: float, json_file: Path | None) -> None:
         table.add_row(each.who, each.what, *words)
     console.print(table)
     end("publish", publish.judge(found), publish.as_json(found), versions, json_file)
+
+
+@bench.command("idle")
+@NODE
+@click.option("--seconds", default=60.0, show_default=True, help="With and without the deck's.")
+@JSON
+def bench_idle(node: str, seconds: float, json_file: Path | None) -> None:
+    """Measures what routing costs a node at rest: ours, and the deck's beside it."""
+    with alone():
+        found = idle.measure(named(node), NODES, seconds)
+        versions = commands.versions(named(node))
+    table = Table("who", "what", "CPU s per hour")
+    for each in found:
+        table.add_row(each.who, each.what, f"{each.cpu:.1f}")
+    console.print(table)
+    end("idle", idle.judge(found), idle.as_json(found), versions, json_file)
 
 
 def end(

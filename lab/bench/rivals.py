@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import LabError
@@ -33,6 +33,25 @@ ExecStart=/usr/bin/psql -p 5434 -Atc \
 StandardOutput=socket
 """
 UNITS = {"deck-state.socket": SOCKET, "deck-state@.service": SERVICE}
+
+HAPROXY = """global
+    pidfile /run/deck-haproxy.pid
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout check 5s
+"""
+POOL = """listen {pool}
+    bind *:{port}
+    option tcp-check
+    tcp-check connect port {check}
+    tcp-check expect string {role}
+    default-server inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions
+"""
+POOLS = (("prod", 16432, "production"), ("stdby", 16433, "standby"))
+CONFIGURATION = "/run/deck-haproxy.cfg"
 
 PACKAGES = ["patroni", "etcd-server", "python3-etcd", "postgresql-15"]
 REST_PORT, PG_PORT, ETCD_PORT, ETCD_PEER_PORT = 18008, 17434, 12379, 12380
@@ -70,6 +89,31 @@ def state_socket(node: Node) -> Iterator[None]:
         for name in UNITS:
             (place / name).unlink(missing_ok=True)
         node.run("systemctl", "daemon-reload")
+
+
+def configuration(addresses: Mapping[str, str]) -> str:
+    """Returns the deck's haproxy.cfg for nodes, on ports of its own."""
+    text = HAPROXY
+    for pool, port, role in POOLS:
+        text += POOL.format(pool=pool, port=port, check=SOCKET_PORT, role=role)
+        for name, address in addresses.items():
+            text += f"    server {name} {address}:5434 check\n"
+    return text
+
+
+@contextlib.contextmanager
+def deck(nodes: Sequence[Node]) -> Iterator[None]:
+    """The deck's setup on all nodes, beside ours: its sockets, and its HAProxy with their checks."""
+    text = configuration({node.name: node.address for node in nodes})
+    with contextlib.ExitStack() as stack:
+        for node in nodes:
+            stack.enter_context(state_socket(node))
+        for node in nodes:
+            node.run("sh", "-c", f"cat >{CONFIGURATION}", input=text)
+            stop = "[ ! -e /run/deck-haproxy.pid ] || kill $(cat /run/deck-haproxy.pid)"
+            stack.callback(node.run, "sh", "-c", f"{stop}; rm -f /run/deck-haproxy.*", check=False)
+            node.run("haproxy", "-D", "-f", CONFIGURATION)
+        yield
 
 
 @contextlib.contextmanager

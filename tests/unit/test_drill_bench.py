@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.bench import publish
+from lab.bench import idle, publish
 from lab.bench.notify import Sample, as_json, judge
 from lab.bench.publish import Rate
 
@@ -67,3 +67,23 @@ def test_published_too_slowly_or_wrongly() -> None:
     assert failing(rates(http=7999)) == ["HTTP on 8008 / systemd socket", "HTTP on 8008 / Patroni"]
     assert failing(rates(wrong=1)) == ["text on 5431: wrong or unanswered"]
     assert publish.as_json(rates())["rates"][0]["answers"] == 9000
+
+
+def told(seconds: float, monitor: float, **cpu: float) -> dict[str, object]:
+    names = {
+        "ours": "haproxy /run/paf-haproxy/haproxy.cfg",
+        "deck": "haproxy /run/deck-haproxy.cfg",
+    }
+    spent = {names.get(name, name): value for name, value in cpu.items()}
+    return {"seconds": seconds, "monitor": monitor, "cpu": spent}
+
+
+def test_the_cost_at_rest() -> None:
+    without = told(60, 0.02, ours=0.3, backend=0.1, postmaster=0.1, systemd=1)
+    beside = told(30, 0.02, ours=0.2, deck=0.1, backend=0.05, postmaster=1, systemd=3)
+    found = {(each.who, each.what): each.cpu for each in idle.costs(without, beside, 4)}
+    assert [round(cpu, 3) for cpu in found.values()] == [18, 6, 6, 18, 12, 300, 114]
+    (finding,) = idle.judge(idle.costs(without, beside, 4))
+    assert (finding.passed, finding.value) == (True, "0.11")
+    (finding,) = idle.judge(idle.costs(without, beside, 0.4))
+    assert not finding.passed
