@@ -2,7 +2,7 @@
 
 local NODE = os.getenv("PAF_NODE")
 local WATCH_INTERVAL = 10 -- ms between two looks while a transition is under way
-local IDLE_INTERVAL = 50 -- ms, and while none is
+local IDLE_INTERVAL = 100 -- ms, and while none is
 local BEGIN_WITHIN = 5 -- s, then it was no interruption
 local GIVE_UP = 600 -- s, then a transition is over that brought no primary
 

@@ -26,7 +26,7 @@ local QUESTION = "SELECT pg_catalog.pg_is_in_recovery()\0"
 -- The same, answered a moment later: PostgreSQL does the waiting.
 local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.2)\0"
 
-local TELL_WITHIN = 400 -- ms that an answer on the role port may wait for a change
+local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
 local SETTLED = 2 -- s after a change in which everyone is answered at once
 
 local postgres = "down" -- the local instance's own word: production, standby or down

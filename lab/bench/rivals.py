@@ -103,7 +103,7 @@ def configuration(addresses: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def deck(nodes: Sequence[Node]) -> Iterator[None]:
-    """The deck's setup on all nodes, beside ours: its sockets, and its HAProxy with their checks."""
+    """The deck's setup on all nodes, beside ours: sockets, and a HAProxy that checks them."""
     text = configuration({node.name: node.address for node in nodes})
     with contextlib.ExitStack() as stack:
         for node in nodes:

@@ -1,8 +1,8 @@
 """What a node spends on routing and checks: CPU seconds of processes over some time at rest.
 
-Prints, over `seconds`: of each HAProxy by its configuration; of PostgreSQL's backend that the agent's
-HAProxy keeps; of the postmaster's children that came and went, which the checks make; of systemd with
-all its children that came and went; and of the agent's recurring monitor, for one run of it.
+Prints, over `seconds`: of each HAProxy by its configuration; of PostgreSQL's backend that the
+agent's HAProxy keeps; of the postmaster's children that came and went, which the checks make; of
+systemd with all its children that came and went; and of the agent's recurring monitor, one run.
 """
 
 from __future__ import annotations
