@@ -1,12 +1,10 @@
 -- For people and for Prometheus: what this HAProxy believes, and what the agent told it.
 
 local NODE = os.getenv("PAF_NODE")
-local WATCH_INTERVAL = 10 -- ms between two looks while a transition is under way
-local IDLE_INTERVAL = 100 -- ms, and while none is
-local BEGIN_WITHIN = 5 -- s, then it was no interruption
-local GIVE_UP = 600 -- s, then a transition is over that brought no primary
+local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
+local WATCH_INTERVAL = 10 -- ms between two looks while there is no primary
+local IDLE_INTERVAL = 100 -- ms, and while there is one
 
-local notes = {} -- by event: how often the agent noted it
 local began -- s, since when a transition has been under way, or nil
 local ended = 0 -- s, when the last one did; 0: none yet
 local lasted = 0 -- s, how long the last one was
@@ -42,32 +40,31 @@ local function served()
     return false
 end
 
--- The agent's runtime command `paf note EVENT`: it is about to do what the event says.
-core.register_cli({ "paf", "note" }, "paf note EVENT: count what the agent does", function(...)
-    local event = (select(4, ...) or ""):match("^[%l-]+$")
-    if not event then
-        return
+-- What the agent counted, in its role file. A file in memory, of some lines: nothing waits for it.
+local function counted()
+    local found = {}
+    local file = io.open(ROLE_FILE)
+    if file then
+        for key, value in file:read("a"):gmatch("(%l+)=(%d+)\n") do
+            found[key] = value
+        end
+        file:close()
     end
-    notes[event] = (notes[event] or 0) + 1
-    if event == "pre-demote" or event == "pre-promote" then
-        began = began or now()
-    end
-end)
+    return found
+end
 
--- How long there was no primary for new connections, from the first notification on.
+-- How long there is no primary for new connections.
 core.register_task(function()
-    local interrupted = false
+    local known = false
     while core.get_info()["Stopping"] == 0 do
-        if began then
-            local up = served()
-            interrupted = interrupted or not up
-            local long = now() - began
-            if interrupted and up then
-                lasted, ended, transitions = long, now(), transitions + 1
+        if served() then
+            if began then
+                lasted, ended, transitions = now() - began, now(), transitions + 1
+                began = nil
             end
-            if interrupted and up or long > (interrupted and GIVE_UP or BEGIN_WITHIN) then
-                began, interrupted = nil, false
-            end
+            known = true
+        elseif known and not began then
+            began = now()
         end
         core.msleep(began and WATCH_INTERVAL or IDLE_INTERVAL)
     end
@@ -96,17 +93,12 @@ local function metric(lines, name, kind, help, samples)
 end
 
 local function metrics()
-    local lines, roles, lags, noted = {}, {}, {}, {}
+    local lines, roles, lags, counts = {}, {}, {}, counted()
     for _, role in ipairs({ "production", "standby", "down" }) do
         roles['{role="' .. role .. '"}'] = paf.role() == role and 1 or 0
     end
     for _, name in ipairs(nodes()) do
         lags['{standby="' .. name .. '"}'] = paf.lag(name)
-    end
-    for event, count in pairs(notes) do
-        if event ~= "drift" then
-            noted['{event="' .. event .. '"}'] = count
-        end
     end
     metric(lines, "role", "gauge", "What PostgreSQL on this node says that it is.", roles)
     metric(lines, "role_changed_timestamp_seconds", "gauge", "When that changed last.", paf.changed())
@@ -115,13 +107,14 @@ local function metrics()
     metric(lines, "lagging", "gauge", "Whether the standby on this node is past max_lag.",
         paf.lagging and 1 or 0)
     metric(lines, "held_connections", "gauge", "Connections to prod that wait for a primary.", held())
-    metric(lines, "notifications_total", "counter", "Notifications that changed the servers.", noted)
+    metric(lines, "notifications_total", "counter", "Notifications that changed the view.",
+        counts["notified"] or 0)
     metric(lines, "drift_repaired_total", "counter", "Monitors that had to mend the servers.",
-        notes["drift"] or 0)
+        counts["repaired"] or 0)
     metric(lines, "transitions_total", "counter", "Changes of primary that new connections met.",
         transitions)
     metric(lines, "transition_seconds", "gauge",
-        "How long the last one was, from its first notification to a primary that is up.", lasted)
+        "How long there was no primary for new connections in the last one.", lasted)
     metric(lines, "transition_timestamp_seconds", "gauge", "When the last one ended; 0: none yet.",
         ended)
     return table.concat(lines, "\n") .. "\n"

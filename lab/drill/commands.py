@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 from ..machine import Machine
 from .cluster import (
     ClusterState,
@@ -79,14 +81,29 @@ def versions(node: Machine) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
 
 
-def haproxy_pid(node: Machine, settings: Settings) -> int | None:
-    """Returns the pid, as the node sees it, of the HAProxy that answers on the admin socket."""
+def haproxy(node: Machine, settings: Settings, command: str) -> str:
+    """Returns what the HAProxy that runs answers to a runtime command; "" if there is none."""
     script = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(3);"
-        " s.connect(sys.argv[1]); s.sendall(b'show info\\n'); sys.stdout.write(s.makefile().read())"
+        " s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b'\\n');"
+        " sys.stdout.write(s.makefile().read())"
     )
-    answer = node.run("python3", "-c", script, settings.admin_socket, check=False).stdout
-    for line in answer.splitlines():
+    words = ("python3", "-c", script, settings.admin_socket, command)
+    return node.run(*words, check=False).stdout
+
+
+def limit(node: Machine, settings: Settings) -> str:
+    """Returns the most sessions that prod of the HAProxy that runs takes, e.g. '2000'."""
+    text = haproxy(node, settings, "show stat").lstrip("# ")
+    for row in csv.DictReader(text.splitlines()):
+        if (row["pxname"], row["svname"]) == ("prod", "FRONTEND"):
+            return str(row["slim"])
+    return ""
+
+
+def haproxy_pid(node: Machine, settings: Settings) -> int | None:
+    """Returns the pid, as the node sees it, of the HAProxy that answers on the admin socket."""
+    for line in haproxy(node, settings, "show info").splitlines():
         name, _, value = line.partition(":")
         if name == "Pid":
             return int(value)

@@ -106,7 +106,7 @@ def show_run(console: Console, run: Run) -> None:
     lines = [
         f"writes of unknown outcome: {there} in the table, {missing} not",
         f"clients took {figures.cpu_share(evidence.seen):.0%} of a core; load average"
-        f" {evidence.load:.2f} per CPU (Pacemaker throttles from 0.96 on)",
+        f" {evidence.load:.2f} per CPU",
     ]
     if change is not None and run.worst is not None:
         before = change.last_commit - run.worst.last

@@ -41,7 +41,7 @@ def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
     lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
     if lines:
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
-        haproxy.servers("drift")
+        rolefile.save(params.statedir, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
     elif view.settled and not serving:

@@ -30,21 +30,20 @@ def notify(context: Context) -> int:
     if notice.event == "pre-demote":
         paf.await_notify()
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
-    role = role.after(notice.event, view=view)
+    role = role.after(notice.event, view=view, notified=role.notified + 1)
     rolefile.save(context.statedir, role)
-    changed = project(context.statedir, role, notice.event)
+    changed = project(context.statedir, role)
     log.info(f"{notice.event}: {view}; {describe(changed)}")
     return SUCCESS
 
 
-def project(statedir: str, role: Role, event: str = "") -> list[str]:
-    """Makes HAProxy's servers what the role wants, because of an event. Returns the commands that
-    it took.
+def project(statedir: str, role: Role) -> list[str]:
+    """Makes HAProxy's servers what the role wants. Returns the commands that it took.
 
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
-    have, _ = haproxy.servers(event)
+    have, _ = haproxy.servers()
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
     objections = haproxy.run(lines)
     if objections:

@@ -8,6 +8,8 @@ Plain text, so that it can be read at 3 in the morning:
     leaving=
     drained=
     instance=promoted
+    notified=3
+    repaired=0
     event=post-promote
     time=1795390052
 
@@ -36,10 +38,11 @@ LARGEST = 4096
 class Role:
     """view: who is primary. promoted: whether the local instance of the clone is the promoted one.
     event: what wrote the file last, e.g. 'post-promote'. drained: the nodes that a person took out
-    of stdby.
+    of stdby. notified, repaired: how many notifications changed the view, and monitors had to mend
+    HAProxy, since the start; for the metrics.
     """
 
-    __slots__ = ("drained", "event", "promoted", "view")
+    __slots__ = ("drained", "event", "notified", "promoted", "repaired", "view")
 
     def __init__(
         self,
@@ -47,11 +50,15 @@ class Role:
         promoted: bool = False,
         event: str = "",
         drained: Iterable[str] = (),
+        notified: int = 0,
+        repaired: int = 0,
     ) -> None:
         self.view = view
         self.promoted = promoted
         self.event = event
         self.drained = frozenset(drained)
+        self.notified = notified
+        self.repaired = repaired
 
     def after(
         self,
@@ -60,6 +67,8 @@ class Role:
         view: ClusterView | None = None,
         promoted: bool | None = None,
         drained: Iterable[str] | None = None,
+        notified: int | None = None,
+        repaired: int | None = None,
     ) -> Role:
         """Returns the role after an event that changed what is given."""
         return Role(
@@ -67,6 +76,8 @@ class Role:
             self.promoted if promoted is None else promoted,
             event,
             self.drained if drained is None else drained,
+            self.notified if notified is None else notified,
+            self.repaired if repaired is None else repaired,
         )
 
 
@@ -152,6 +163,8 @@ def _text(role: Role, seconds: str) -> str:
         f"leaving={','.join(sorted(view.leaving))}\n"
         f"drained={','.join(sorted(role.drained))}\n"
         f"instance={'promoted' if role.promoted else 'unpromoted'}\n"
+        f"notified={role.notified}\n"
+        f"repaired={role.repaired}\n"
         f"event={role.event}\n"
         f"time={seconds}\n"
     )
@@ -169,7 +182,19 @@ def _parse(target: str, text: str) -> Role:
         fields.get("primary") or None, fields.get("candidate") or None, names("leaving")
     )
     promoted = fields.get("instance") == "promoted"
-    role = Role(view, promoted, fields.get("event", ""), names("drained"))
+
+    def count(key: str) -> int:
+        text = fields.get(key, "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+
+    role = Role(
+        view,
+        promoted,
+        fields.get("event", ""),
+        names("drained"),
+        count("notified"),
+        count("repaired"),
+    )
     seconds = fields.get("time", "")
     harmless = seconds.isdecimal() and all(line.isprintable() and " " not in line for line in lines)
     if not harmless or _text(role, seconds) != text:

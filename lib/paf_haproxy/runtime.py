@@ -84,17 +84,12 @@ class Runtime:
             return []
         return [line for line in self.ask(";".join(lines)).splitlines() if line.strip()]
 
-    def servers(self, event: str = "") -> tuple[dict[Server, str], set[Server]]:
-        """Returns the administrative state of every server, and the set of those that are up.
-
-        event: what is about to be done about it, e.g. 'pre-promote', for the metrics. A HAProxy
-        with a user's template may not know the command; what it says to that is no state.
-        """
+    def servers(self) -> tuple[dict[Server, str], set[Server]]:
+        """Returns the administrative state of every server, and the set of those that are up."""
         states: dict[Server, str] = {}
         up: set[Server] = set()
         columns: list[str] = []
-        note = f"paf note {event};" if event else ""
-        for line in self.ask(note + "show servers state").splitlines():
+        for line in self.ask("show servers state").splitlines():
             if line.startswith("# "):
                 columns = line[2:].split()
                 continue

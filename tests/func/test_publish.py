@@ -65,7 +65,7 @@ def test_metrics_of_a_switchover(fresh: object, running: Cluster) -> None:
     node = running.srv2
     assert samples(node)["transitions_total"] == 0
     running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
-    assert samples(node)['notifications_total{event="pre-demote"}'] == 1
+    assert samples(node)["notifications_total"] == 1
     running.srv1.postgres.stop()
     running.notify("pre-promote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
     waiting = socket.create_connection((node.address, PROD), timeout=5)
@@ -76,7 +76,7 @@ def test_metrics_of_a_switchover(fresh: object, running: Cluster) -> None:
     eventually(lambda: samples(node)["transitions_total"] == 1, "it is over")
     found = samples(node)
     assert 0 < found["transition_seconds"] < 60
-    assert found['notifications_total{event="pre-promote"}'] == 1
+    assert found["notifications_total"] == 2
     assert found['role{role="production"}'] == 1
     assert found["drift_repaired_total"] == 0
     node.haproxy("set server stdby/srv1 state maint")
@@ -90,6 +90,8 @@ def view(node: Node) -> Any:
 
 
 def test_the_view(steady: Cluster) -> None:
+    for node in steady.nodes:
+        node.await_up("stdby/srv2")
     one, two = (view(node) for node in steady.nodes)
     assert (one["node"], one["role"], two["node"], two["role"]) == (
         *("srv1", "production"),
@@ -109,6 +111,7 @@ def test_the_view(steady: Cluster) -> None:
 def test_drained_by_a_person(running: Cluster) -> None:
     """Across monitors, notifications, reloads and restarts, until it is undrained."""
     node = running.srv1
+    node.await_up("stdby/srv2")
     reader = connect(node.address, STDBY)
     (running.mock / "drained").write_text("srv2\n")
     (running.mock / "nodes").write_text("srv1 srv2\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ import pytest
 
 from lab import cgroup, network, power
 from lab.drill.faults import SHORT
-from lab.layout import REPO, STATE
+from lab.layout import STATE
+
+from .conftest import LAB, lab
 
 pytestmark = pytest.mark.lab
 
-LAB = str(REPO / ".venv/bin/lab")
 # How long things took is recorded and printed, not asserted: the machine may be busy.
 PACE = (
     "write outage / PostgreSQL's absence",
@@ -25,12 +25,6 @@ PACE = (
     "writes again",
     "longest without a write",
 )
-
-
-def lab(*words: str, timeout: float = 600, check: bool = True) -> str:
-    done = subprocess.run([LAB, *words], capture_output=True, text=True, timeout=timeout)
-    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
 
 
 def drill(name: str, tmp_path: Path, *options: str) -> dict[str, Any]:
@@ -49,13 +43,6 @@ def drill(name: str, tmp_path: Path, *options: str) -> dict[str, Any]:
     assert file.with_suffix(".html").read_text().count("<svg ") == 1
     print(name, run["outcomes"], run.get("change"))
     return run  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    lab("up", timeout=900)
-    yield
-    lab("down")
 
 
 @pytest.mark.parametrize("name", [*SHORT, "ban", "reload", "fourth-node"])

@@ -66,8 +66,6 @@ class FakeHaproxy:
                 answers.append(self.model.show_servers_state())
             elif command == "show info":
                 answers.append("Name: HAProxy\nPid: 4711\n")
-            elif command.startswith("paf note "):
-                answers.append("")
             else:
                 self.commands.append(command)
                 objection = self.model.run(command)

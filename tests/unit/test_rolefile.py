@@ -17,7 +17,8 @@ from paf_haproxy.ocf import ERR_GENERIC, AgentError
 from paf_haproxy.rolefile import Role
 
 GOOD = (
-    "version=2\nprimary=srv1\ncandidate=\nleaving=\ndrained=\ninstance=promoted\nevent=x\ntime=1\n"
+    "version=2\nprimary=srv1\ncandidate=\nleaving=\ndrained=\ninstance=promoted\n"
+    "notified=0\nrepaired=0\nevent=x\ntime=1\n"
 )
 
 node_names = st.text("abcsrv0123456789.-_=", min_size=1, max_size=12)
@@ -39,20 +40,27 @@ def refusal(directory: Path) -> str:
     return caught.value.reason
 
 
-@given(views, st.booleans(), st.sampled_from(["pre-demote", "start", ""]), st.sets(node_names))
+@given(
+    views,
+    st.booleans(),
+    st.sampled_from(["pre-demote", "start", ""]),
+    st.sets(node_names),
+    st.tuples(st.integers(0, 10**15 - 1), st.integers(0, 10**15 - 1)),
+)
 def test_round_trip(
     tmp_path_factory: pytest.TempPathFactory,
     view: ClusterView,
     promoted: bool,
     event: str,
     drained: set[str],
+    counts: tuple[int, int],
 ) -> None:
     directory = str(tmp_path_factory.mktemp("state"))
-    rolefile.save(directory, Role(view, promoted, event, drained))
+    rolefile.save(directory, Role(view, promoted, event, drained, *counts))
     role = rolefile.load(directory)
     assert role
     assert (role.view, role.promoted, role.event) == (view, promoted, event)
-    assert role.drained == drained
+    assert role.drained == drained and (role.notified, role.repaired) == counts
     assert [path.name for path in Path(directory).iterdir()] == ["role"], (
         "nothing is left beside it"
     )
@@ -64,7 +72,8 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_it_can_be_read_by_people_and_shells(tmp_path: Path) -> None:
-    rolefile.save(str(tmp_path), Role(ClusterView("srv1", "srv2"), True, "pre-promote", ["srv3"]))
+    role = Role(ClusterView("srv1", "srv2"), True, "pre-promote", ["srv3"], 7, 2)
+    rolefile.save(str(tmp_path), role)
     lines = (tmp_path / "role").read_text().splitlines()
     assert lines[:-1] == [
         "version=2",
@@ -73,6 +82,8 @@ def test_it_can_be_read_by_people_and_shells(tmp_path: Path) -> None:
         "leaving=srv1",
         "drained=srv3",
         "instance=promoted",
+        "notified=7",
+        "repaired=2",
         "event=pre-promote",
     ]
     assert lines[-1].startswith("time=") and lines[-1][5:].isdecimal()

@@ -109,8 +109,7 @@ class Reload(Drill):
 
     def _other(self, stage: Stage, value: str) -> str:
         for name, node in stage.nodes.items():
-            config = node.run("cat", "/run/paf-haproxy/haproxy.cfg").stdout
-            if f"maxconn {value}\n" not in config:
+            if commands.limit(node, stage.settings) != value:
                 return f"HAProxy on {name} has not the new maxconn"
         return ""
 

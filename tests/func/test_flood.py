@@ -1,0 +1,121 @@
+"""Clients who ask too much, say nothing, or say too much: the answers stay right for the others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.layout import REPO
+from tests.func.test_rest import code
+from tests.tools.load import Load
+from tests.tools.node import REST, STATE, Cluster, Node
+from tests.tools.waiting import eventually
+
+# Where they come from: the limit of a source is not to be met by those who ask in earnest.
+ELSEWHERE = "127.9.9.9"
+IDLE = 5000
+SECONDS = 5
+LARGEST_GROWTH = 200 << 20  # bytes
+
+
+@contextlib.contextmanager
+def crowd(node: Node, port: int, number: int, say: bytes = b"") -> Iterator[list[socket.socket]]:
+    """So many clients that connect, say something, and neither read nor close."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, number + 500)), hard))
+    found: list[socket.socket] = []
+    try:
+        for _ in range(number):
+            client = socket.socket()
+            client.setblocking(False)
+            client.bind((ELSEWHERE, 0))
+            client.connect_ex((node.address, port))
+            found.append(client)
+            if say:
+                with contextlib.suppress(OSError):
+                    client.send(say)
+        yield found
+    finally:
+        for client in found:
+            client.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def memory(node: Node) -> int:
+    """Returns the resident bytes of the node's HAProxy."""
+    lines = Path(f"/proc/{node.pid()}/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmRSS:"))
+    return int(line.split()[1]) << 10
+
+
+def answers(node: Node) -> bool:
+    return node.tells() == "production" and code(node, "/primary") == 200
+
+
+@pytest.mark.parametrize("port", [STATE, REST])
+@pytest.mark.parametrize("say", [b"", b"GET /primary HTTP/1.1\r\nHos"], ids=["silent", "half"])
+def test_thousands_that_neither_ask_nor_go(steady: Cluster, port: int, say: bytes) -> None:
+    node = steady.srv1
+    before = memory(node)
+    with crowd(node, port, IDLE, say) as clients, Load(node.address) as load:
+        assert len(clients) == IDLE
+        for _ in range(10):
+            assert answers(node)
+            time.sleep(0.1)
+        assert node.do("monitor").err == ""
+        assert memory(node) - before < LARGEST_GROWTH
+    assert len(load.attempts) > 10
+    assert not [each for each in load.attempts if each.error], "clients of prod notice nothing"
+    eventually(lambda: answers(node), "and so it goes on")
+
+
+@pytest.mark.parametrize("port", [STATE, REST])
+def test_who_sends_without_end(steady: Cluster, port: int) -> None:
+    node = steady.srv1
+    before = memory(node)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(socket.create_connection((node.address, port), timeout=5))
+            with contextlib.suppress(OSError):  # it was told to go
+                client.sendall(b"\x00\xff" * (1 << 19))
+        assert answers(node)
+    assert memory(node) - before < LARGEST_GROWTH
+    assert answers(node)
+
+
+def test_as_many_as_the_machine_bears(steady: Cluster) -> None:
+    """Every answer is a right one, and clients of prod lose nothing."""
+    node = steady.srv1
+    before = memory(node)
+    settings = {
+        "targets": [(node.address, STATE, False), (node.address, REST, True)],
+        "rate": 1_000_000,
+        "seconds": SECONDS,
+        "processes": 1,
+        "at_a_time": 200,
+    }
+    source = (REPO / "lab" / "clients" / "flood.py").read_text()
+    with Load(node.address) as load:
+        done = subprocess.run(
+            [sys.executable, "-c", source],
+            input=json.dumps(settings) + "\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    told = json.loads(done.stdout)
+    print(told)
+    assert told["right"] > 1000 and told.get("wrong", 0) == told.get("failed", 0) == 0
+    assert not [each for each in load.attempts if each.error]
+    assert memory(node) - before < LARGEST_GROWTH
+    assert node.do("monitor").err == ""
