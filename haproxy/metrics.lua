@@ -2,9 +2,7 @@
 
 local NODE = os.getenv("PAF_NODE")
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
-local WATCH_INTERVAL = 10 -- ms between two looks while there is no primary
-local IDLE_INTERVAL = 100 -- ms, and while there is one
-
+local known = false -- whether there has been a primary
 local began -- s, since when a transition has been under way, or nil
 local ended = 0 -- s, when the last one did; 0: none yet
 local lasted = 0 -- s, how long the last one was
@@ -53,22 +51,19 @@ local function counted()
     return found
 end
 
--- How long there is no primary for new connections.
-core.register_task(function()
-    local known = false
-    while core.get_info()["Stopping"] == 0 do
-        if served() then
-            if began then
-                lasted, ended, transitions = now() - began, now(), transitions + 1
-                began = nil
-            end
-            known = true
-        elseif known and not began then
-            began = now()
+-- How long there is no primary for new connections. role.lua calls it after each answer of
+-- PostgreSQL's, so some times a second.
+function paf.watch()
+    if served() then
+        if began then
+            lasted, ended, transitions = now() - began, now(), transitions + 1
+            began = nil
         end
-        core.msleep(began and WATCH_INTERVAL or IDLE_INTERVAL)
+        known = true
+    elseif known and not began then
+        began = now()
     end
-end)
+end
 
 local function held()
     return core.proxies["prod"]:get_stats()["qcur"]

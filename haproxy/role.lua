@@ -229,6 +229,7 @@ core.register_task(function()
         elseif why ~= "timeout" or core.now().sec - answered > ANSWER_WITHIN then
             learn("down")
         end
+        paf.watch()
         if role and not armed and core.now().sec >= paf.asked + paf.EVERY then
             if not ask_facts(session) then
                 session:close()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.tools.instance import ask, connect
 from tests.tools.node import PROD, REST, ROLE, STATE, STATS, STDBY, Cluster, Node
-from tests.tools.waiting import eventually
+from tests.tools.waiting import always, eventually
 
 
 def page(
@@ -64,6 +64,7 @@ def test_metrics_of_a_cluster_that_is_well(steady: Cluster) -> None:
 def test_metrics_of_a_switchover(fresh: object, running: Cluster) -> None:
     node = running.srv2
     assert samples(node)["transitions_total"] == 0
+    always(lambda: node.up("prod/srv1"), "the primary has been seen", during=0.6)
     running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
     assert samples(node)["notifications_total"] == 1
     running.srv1.postgres.stop()
