@@ -49,9 +49,10 @@ def clear(node: Machine, clone: str) -> None:
     node.run("crm_resource", "--clear", "--resource", clone)
 
 
-def cleanup(node: Machine, resource: str) -> None:
-    """Forgets the resource's failures."""
-    node.run("crm_resource", "--cleanup", "--resource", resource)
+def cleanup(node: Machine, resource: str | None = None) -> None:
+    """Forgets the failures of a resource, or of all: the fence device's, too."""
+    words = () if resource is None else ("--resource", resource)
+    node.run("crm_resource", "--cleanup", *words)
 
 
 def psql(node: Machine, settings: Settings, script: str, database: str = "postgres") -> str:

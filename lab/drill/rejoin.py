@@ -56,8 +56,7 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
             raise lacking
         if time.monotonic() > looked_at + PATIENCE and _at_rest(stage):
             looked_at = time.monotonic()
-            for resource in (stage.settings.pgsql, stage.settings.haproxy):
-                commands.cleanup(stage.anyone, resource)
+            commands.cleanup(stage.anyone)
             for name in _stuck(stage) - rebuilt:
                 rebuilt.add(name)
                 stage.say("does not follow the primary: taken out of the cluster", name)
