@@ -9,7 +9,7 @@ from .beliefs import remembered
 from .lifecycle import RESERVE, lenient, reload
 from .monitor import monitor
 from .notify import describe, project
-from .ocf import DEGRADED, DEGRADED_PROMOTED, NOT_RUNNING, AgentError
+from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .params import Params, parse
 from .routing import PROD, STDBY
 
@@ -55,15 +55,18 @@ def revive(context: Context, params: Params) -> int:
     """Starts a HAProxy anew that died or hangs: where a demote, a stop, a start and a promote with
     all their notifications would come to the same, seconds later.
 
-    Its exit code lets Pacemaker show it as a failure, and do nothing else. Raises AgentError if it
-    cannot be started: then Pacemaker recovers the instance.
+    Returns what a monitor of one that runs does. Pacemaker is told of no change, lest it has
+    anything to do that a failover would have to wait for. Raises AgentError if HAProxy cannot be
+    started: then Pacemaker recovers the instance.
     """
     process.stop(params, context.timeout / 3)
     process.launch(params, context.timeout / 3)
     role = remembered(params, context.promoted)
+    role = role.after("monitor", repaired=role.repaired + 1)
+    rolefile.save(params.statedir, role)
     changed = describe(project(params.statedir, role))
-    log.exit_reason(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
-    return DEGRADED_PROMOTED if role.promoted else DEGRADED
+    log.warning(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
+    return RUNNING_PROMOTED if role.promoted else SUCCESS
 
 
 def summary(context: Context, code: int) -> str:

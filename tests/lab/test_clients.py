@@ -201,8 +201,8 @@ def test_crm_resource_says_useful_words() -> None:
     assert "the parameters are right" in text
 
 
-def test_a_node_whose_haproxy_died_is_shown() -> None:
-    """The monitor starts it anew, and Pacemaker shows that there was something."""
+def test_a_haproxy_that_died_is_back() -> None:
+    """The monitor starts it anew, and says so."""
     run("srv2", "sh", "-c", "kill -9 $(pgrep -f '^/usr/sbin/haproxy -D')")
     eventually(lambda: status("srv1")[0] == 0, "it is back", 60)
     assert "started anew" in lab("logs", "srv2", "-n", "200")
