@@ -42,6 +42,18 @@ local told = {} -- by node: what it told last, and when
 local leader -- the node that is the primary, of those that told, or nil
 local past_since -- s, since when the local standby has been past the bar, or nil
 
+-- The names of the nodes, sorted.
+function paf.nodes()
+    local found = {}
+    for name in pairs(core.proxies["prod"].servers) do
+        if name ~= "hold" then
+            found[#found + 1] = name
+        end
+    end
+    table.sort(found)
+    return found
+end
+
 -- Takes in what PostgreSQL answered: columns of text, or nil if it did not.
 function paf.learn(columns)
     if not columns then
@@ -155,11 +167,11 @@ end
 core.register_task(function()
     while core.get_info()["Stopping"] == 0 do
         leader = nil
-        for name, server in pairs(core.proxies["prod"].servers) do
+        for _, name in ipairs(paf.nodes()) do
             if name == NODE then
                 told[name] = parse(paf.tell())
-            elseif name ~= "hold" then
-                told[name] = inquire(server) or told[name]
+            else
+                told[name] = inquire(core.proxies["prod"].servers[name]) or told[name]
             end
             local facts = paf.told(name)
             if facts and facts.role == "production" and admitted("prod", name) then

@@ -17,20 +17,8 @@ local function stats(pool, name)
     return core.proxies[pool].servers[name]:get_stats()
 end
 
--- The names of the nodes, sorted.
-local function nodes()
-    local found = {}
-    for name in pairs(core.proxies["prod"].servers) do
-        if name ~= "hold" then
-            found[#found + 1] = name
-        end
-    end
-    table.sort(found)
-    return found
-end
-
 local function served()
-    for _, name in ipairs(nodes()) do
+    for _, name in ipairs(paf.nodes()) do
         if stats("prod", name)["status"]:find("^UP") then
             return true
         end
@@ -92,7 +80,7 @@ local function metrics()
     for _, role in ipairs({ "production", "standby", "down" }) do
         roles['{role="' .. role .. '"}'] = paf.role() == role and 1 or 0
     end
-    for _, name in ipairs(nodes()) do
+    for _, name in ipairs(paf.nodes()) do
         lags['{standby="' .. name .. '"}'] = paf.lag(name)
     end
     metric(lines, "role", "gauge", "What PostgreSQL on this node says that it is.", roles)
@@ -104,7 +92,7 @@ local function metrics()
     metric(lines, "held_connections", "gauge", "Connections to prod that wait for a primary.", held())
     metric(lines, "notifications_total", "counter", "Notifications that changed the view.",
         counts["notified"] or 0)
-    metric(lines, "drift_repaired_total", "counter", "Monitors that had to mend the servers.",
+    metric(lines, "drift_repaired_total", "counter", "Monitors that had to mend the servers or start HAProxy anew.",
         counts["repaired"] or 0)
     metric(lines, "transitions_total", "counter", "Changes of primary that new connections met.",
         transitions)
@@ -128,7 +116,7 @@ end)
 function paf.view()
     local servers = {}
     for _, pool in ipairs({ "prod", "stdby" }) do
-        for _, name in ipairs(nodes()) do
+        for _, name in ipairs(paf.nodes()) do
             local found = stats(pool, name)
             servers[#servers + 1] = paf.object({
                 { "pool", pool },

@@ -36,11 +36,12 @@ end
 
 local MEMBERS = { sync = "sync_standby", quorum = "quorum_standby" }
 
-local function member(name, server)
+local function member(name)
     local told = paf.told(name) or {}
     local leads = name == paf.leader()
     local state = paf.synchronous(name)
     local doing = told.role == "standby" and state and "streaming"
+    local server = core.proxies["prod"].servers[name]
     local host, port = server:get_addr():match("^%[?(.-)%]?:(%d+)$")
     return paf.object({
         { "name", name },
@@ -55,12 +56,9 @@ end
 
 local function all()
     local found = {}
-    for name, server in pairs(core.proxies["prod"].servers) do
-        if name ~= "hold" then
-            found[#found + 1] = member(name, server)
-        end
+    for _, name in ipairs(paf.nodes()) do
+        found[#found + 1] = member(name)
     end
-    table.sort(found)
     return '{"members": [' .. table.concat(found, ", ") .. "]}"
 end
 

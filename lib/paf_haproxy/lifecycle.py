@@ -132,3 +132,12 @@ def reload(context: Context, params: Params) -> int:
     process.launch(params, context.timeout - RESERVE)
     log.info(f"{context.action}: {describe(project(params.statedir, role))}")
     return SUCCESS
+
+
+def catch_up(context: Context, params: Params) -> None:
+    """Reloads HAProxy as it was put off before, once no client waits any more."""
+    if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+        return
+    process.launch(params, context.timeout - RESERVE)
+    changed = describe(project(params.statedir, remembered(params)))
+    log.info(f"{context.action}: the reload that had to wait: {changed}")

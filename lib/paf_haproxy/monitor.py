@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from .params import Params
 
 
-def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
-    """Returns the instance's state as an exit code. timeout: s that may pass. promoted: whether
-    Pacemaker expects it to be; a role file that is gone is no reason to restart it.
+def monitor(params: Params, promoted: bool = False) -> int:
+    """Returns the instance's state as an exit code. promoted: whether Pacemaker expects it to be;
+    a role file that is gone is no reason to restart it.
 
-    Raises AgentError if HAProxy is there but does not answer.
+    Raises Hung if HAProxy is there but does not answer, AgentError if its answer makes no sense.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
     try:
         have, up = haproxy.servers()
     except runtime.NotServing as error:
         if process.find(params):
-            raise AgentError(f"{error.reason}, but its process is there") from error
+            raise runtime.Hung(f"{error.reason}, but its process is there") from error
         return NOT_RUNNING
     role = remembered(params, promoted)
     asked = respected(params, role)
@@ -41,16 +41,11 @@ def monitor(params: Params, timeout: float, promoted: bool = False) -> int:
     lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
     if lines:
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
-        rolefile.save(params.statedir, role.after("monitor", repaired=role.repaired + 1))
+        remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
     elif view.settled and not serving:
         vouch(haproxy, params, view)
-    if process.reload_is_due(params) and not stats.waiting(haproxy):
-        process.launch(params, timeout)
-        log.info(
-            f"monitor: the reload that had to wait: {describe(project(params.statedir, role))}"
-        )
     return RUNNING_PROMOTED if role.promoted else SUCCESS
 
 
@@ -64,8 +59,16 @@ def respected(params: Params, role: Role) -> Role:
         return role
     log.info(f"{' '.join(sorted(drained)) or 'no node'} drained by a person")
     role = role.after("monitor", drained=drained)
-    rolefile.save(params.statedir, role)
+    remember(params, role)
     return role
+
+
+def remember(params: Params, role: Role) -> None:
+    """Saves the role; where that cannot be, HAProxy follows it all the same."""
+    try:
+        rolefile.save(params.statedir, role)
+    except AgentError as error:
+        log.warning(error.reason)
 
 
 def reconsider(params: Params, role: Role) -> Role:
@@ -79,7 +82,7 @@ def reconsider(params: Params, role: Role) -> Role:
         return role
     log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
     role = role.after("monitor", view=view)
-    rolefile.save(params.statedir, role)
+    remember(params, role)
     return role
 
 

@@ -83,9 +83,14 @@ def launch(params: Params, timeout: float) -> None:
     old = find(params)
     if old:
         command += ["-x", runtime.admin_socket(params.statedir), "-sf", *map(str, old)]
-    # What the servers are must not be what they were at some earlier time.
-    with open(state_path(params), "w", encoding="utf-8") as file:
-        file.write(haproxy.ask("show servers state") if old else "1\n")
+    try:
+        # What the servers are must not be what they were at some earlier time.
+        with open(state_path(params), "w", encoding="utf-8") as file:
+            file.write(haproxy.ask("show servers state") if old else "1\n")
+    except OSError as error:
+        if old:
+            text = f"cannot write {state_path(params)}: {error.strerror}: HAProxy is not reloaded"
+            raise AgentError(text) from error
     run(command, timeout)
     end = time.monotonic() + timeout
     while True:

@@ -27,6 +27,10 @@ class NotServing(AgentError):
     """Nobody listens on the runtime socket: HAProxy does not run."""
 
 
+class Hung(AgentError):
+    """The process is there, but nobody gets an answer from it."""
+
+
 class Runtime:
     """One HAProxy. path: its admin socket. timeout: s for one exchange, connection included."""
 
@@ -37,7 +41,8 @@ class Runtime:
     def ask(self, command: str) -> str:
         """Sends one line of commands (joined by ';') and returns the whole answer.
 
-        Raises NotServing if no process listens, AgentError if it does not answer in time.
+        Raises NotServing if no process listens, Hung if it does not answer in time, AgentError if
+        its answer is not whole.
         """
         end = time.monotonic() + self.timeout
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -64,7 +69,7 @@ class Runtime:
                 size += len(chunk)
             raise AgentError(f"HAProxy's answer on {self.path} is longer than {LARGEST} bytes")
         except _socket.timeout as error:  # TimeoutError from Python 3.10 on
-            raise AgentError(
+            raise Hung(
                 f"HAProxy does not answer on {self.path} within {self.timeout:g} s: it hangs"
             ) from error
         except OSError as error:

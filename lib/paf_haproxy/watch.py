@@ -6,8 +6,8 @@ import os
 
 from . import log, lookout, process, render, rolefile, runtime
 from .beliefs import remembered
-from .lifecycle import RESERVE, lenient, reload
-from .monitor import monitor
+from .lifecycle import catch_up, lenient, reload
+from .monitor import monitor, remember
 from .notify import describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .params import Params, parse
@@ -27,8 +27,8 @@ def watch(context: Context) -> int:
     seen = lookout.state(context)
     params = lenient(context)
     try:
-        code = monitor(params, context.timeout - RESERVE, context.promoted)
-    except AgentError as error:
+        code = monitor(params, context.promoted)
+    except runtime.Hung as error:
         if not context.interval:
             raise
         log.warning(f"monitor: {error.reason}")
@@ -42,7 +42,9 @@ def watch(context: Context) -> int:
             if settled and not render.is_current(params):
                 log.warning("monitor: the parameters or the cluster's nodes have changed")
                 reload(context, params)
-            elif settled and not process.reload_is_due(params):
+            elif process.reload_is_due(params):
+                catch_up(context, params)
+            elif settled:
                 lookout.remember(context, seen)
         except (AgentError, OSError) as error:
             log.warning(f"monitor: HAProxy serves on as it is: {error}")
@@ -63,7 +65,7 @@ def revive(context: Context, params: Params) -> int:
     process.launch(params, context.timeout / 3)
     role = remembered(params, context.promoted)
     role = role.after("monitor", repaired=role.repaired + 1)
-    rolefile.save(params.statedir, role)
+    remember(params, role)
     changed = describe(project(params.statedir, role))
     log.warning(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
     return RUNNING_PROMOTED if role.promoted else SUCCESS

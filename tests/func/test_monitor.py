@@ -260,3 +260,20 @@ def test_nobody_vouches_for_a_primary_that_says_no(running: Cluster) -> None:
         assert not node.up("prod/srv1")
     finally:
         running.srv1.postgres.start()
+
+
+def test_a_monitor_that_cannot_remember(running: Cluster) -> None:
+    """HAProxy is mended all the same, and is not restarted for it."""
+    node = running.srv2
+    pids = node.pids()
+    node.haproxy("disable server prod/srv1")
+    (node.statedir / "role").unlink()
+    (node.statedir / "role").mkdir()  # nothing can take its place
+    try:
+        result = node.act("monitor", environ=RECURRING)
+        assert result.code == 0 and result.reasons == []
+        assert "cannot write the role file" in result.err
+        assert node.state("prod/srv1") == "ready" and node.pids() == pids
+    finally:
+        (node.statedir / "role").rmdir()
+    node.do("monitor")
