@@ -15,6 +15,8 @@ import psycopg2
 from .waiting import eventually
 
 PORT = 5434
+WHO = "SELECT current_setting('cluster_name')"
+"""Which of the instances answers."""
 HBA = """\
 local all         all               peer
 host  all         all  127.0.0.0/8  trust

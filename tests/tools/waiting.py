@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 PAUSE = 0.02
@@ -43,3 +44,34 @@ def always(look: Callable[[], object], what: str, during: float) -> None:
         if not look():
             raise AssertionError(f"not always: {what}")
         time.sleep(PAUSE)
+
+
+class Waiting:
+    """Asks in a thread, and keeps what came of it."""
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        self.started = time.monotonic()
+        self.took = 0.0
+        self.answer: Any = None
+        self.error: Exception | None = None
+        self._look = look
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.answer = self._look()
+        except Exception as error:
+            self.error = error
+        self.took = time.monotonic() - self.started
+
+    @property
+    def waits(self) -> bool:
+        return self._thread.is_alive()
+
+    def end(self, within: float = 10) -> Any:
+        self._thread.join(within)
+        assert not self.waits, f"no answer within {within:g} s"
+        if self.error:
+            raise self.error
+        return self.answer
