@@ -28,6 +28,8 @@ local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.
 
 local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
 local SETTLED = 2 -- s after a change in which everyone is answered at once
+local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: he is answered at once
+local ASKERS = 1000 -- most that are remembered
 
 local postgres = "down" -- the local instance's own word: production, standby or down
 local born = os.time() -- s
@@ -267,6 +269,23 @@ function paf.changed()
     return math.max(changed, born)
 end
 
+local told, askers = {}, 0 -- by who asks for which pool: the last answer, and when
+
+local function knows(asker, answer)
+    local last = told[asker]
+    return last and last.answer == answer and core.now().sec - last.at <= REMEMBERED
+end
+
+local function remember(asker, answer)
+    if not told[asker] then
+        if askers >= ASKERS then
+            told, askers = {}, 0
+        end
+        askers = askers + 1
+    end
+    told[asker] = { answer = answer, at = core.now().sec }
+end
+
 -- HAProxy's agent-check protocol. An answer that would be no news waits for some: the others hear of
 -- a change at once, and ask seldom otherwise.
 core.register_service("role", "tcp", function(applet)
@@ -275,12 +294,17 @@ core.register_service("role", "tcp", function(applet)
         applet:send(pool == "facts" and paf.tell() or paf.view())
         return
     end
-    local known = fit(pool)
-    local patience = core.now().sec - changed > SETTLED and TELL_WITHIN or 0
+    local asker = applet.f:src() .. " " .. (pool or "")
+    local known, patience = fit(pool), 0
+    -- Before PostgreSQL's first word, nobody is told that it is down.
+    if changed == 0 or core.now().sec - changed > SETTLED and knows(asker, known) then
+        patience = TELL_WITHIN
+    end
     while patience > 0 and fit(pool) == known do
         local round = armed and ROUND or IDLE_ROUND
         core.msleep(round)
         patience = patience - round
     end
+    remember(asker, fit(pool))
     applet:send(fit(pool))
 end)

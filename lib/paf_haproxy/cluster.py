@@ -68,6 +68,8 @@ class ClusterView:
 def announce(view: ClusterView, notice: Notice) -> ClusterView:
     """Returns the view after a notification. Unknown events leave it as it is.
 
+    - Who is to be promoted is named with the demote already, and expected from then on: the
+      pre-promote comes late where a notify hangs on any node, and PostgreSQL is promoted meanwhile.
     - A demote with nobody to promote is no change of primary: the HAProxy on the primary's node
       fails or stops while PostgreSQL goes on. Neither is a demote and promote of the same node:
       HAProxy bounces there.
@@ -79,17 +81,14 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
         going = set(notice.demote) - set(notice.promote)
         serving = {view.primary, view.candidate} & going
         if notice.promote and serving:
+            if len(notice.promote) == 1 and view.primary not in notice.promote:
+                return _expect(view, *notice.promote)
             candidate = None if view.candidate in serving else view.candidate
             leaving = view.leaving | {name for name in serving if name is not None}
             return ClusterView(view.primary, candidate, leaving)
     elif notice.event == "pre-promote":
         if len(notice.promote) == 1:
-            (node,) = notice.promote
-            others = view.leaving | {view.candidate, view.primary}
-            rest = {name for name in others if name is not None and name != node}
-            if node == view.primary:
-                return ClusterView(node, None, rest)
-            return ClusterView(view.primary, node, rest)
+            return _expect(view, *notice.promote)
     elif notice.event == "post-promote":
         now = set(notice.promoted) - set(notice.demote) | set(notice.promote)
         if len(now) == 1:
@@ -99,3 +98,10 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
         if view.primary is None and view.settled and len(staying) == 1:
             return ClusterView(staying.pop())
     return view
+
+
+def _expect(view: ClusterView, node: str) -> ClusterView:
+    """Returns the view in which a node is about to be the primary, and all others leave."""
+    others = view.leaving | {view.candidate, view.primary}
+    rest = {name for name in others if name is not None and name != node}
+    return ClusterView(view.primary, None if node == view.primary else node, rest)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 """Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
 VALID = 60.0  # s, then a thorough monitor looks again in any case
+PATIENCE = 1.0  # s for HAProxy to answer; the thorough monitor has more
 
 
 def look(context: Context) -> int | None:
@@ -26,11 +27,12 @@ def look(context: Context) -> int | None:
     """
     if not context.interval:
         return None  # a probe, or a person's
+    socket = runtime.admin_socket(context.statedir)
     try:
         role = rolefile.load(context.statedir)
         if role is None or not role.view.settled or not _seen(context):
             return None
-        have, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
+        have, up = runtime.Runtime(socket, PATIENCE).servers()
     except AgentError:
         return None
     want = wanted(role.view, {node for _, node in have}, role.drained)

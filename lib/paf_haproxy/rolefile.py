@@ -86,22 +86,33 @@ def path(statedir: str) -> str:
 
 
 def save(statedir: str, role: Role) -> None:
-    """Replaces the file. Raises AgentError if it cannot be written.
+    """Replaces the file. Raises AgentError if it cannot be written, or could not be read again.
 
     Where there is no room left, it is overwritten in place: a page that it has already is room
     enough, and to follow is better than to remember the wrong thing.
     """
     target = path(statedir)
-    text = _text(role, str(int(time.time()))).encode()
+    text = _text(role, str(int(time.time())))
+    if not _sound(role) or len(text) > LARGEST:
+        raise AgentError(f"no cluster has such nodes: {role.view}")
     try:
         try:
-            _replace(target, text)
+            _replace(target, text.encode())
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            _overwrite(target, text)
+            _overwrite(target, text.encode())
     except OSError as error:
         raise AgentError(f"cannot write the role file {target}: {error.strerror}") from error
+
+
+def _sound(role: Role) -> bool:
+    """Returns whether every name can be written so that it is read again as it was."""
+    view = role.view
+    names = (view.primary or "", view.candidate or "", *view.leaving, *role.drained, role.event)
+    return all(
+        name.isascii() and name.isprintable() and not set(name) & {" ", ","} for name in names
+    )
 
 
 def _replace(target: str, text: bytes) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 import urllib.request
 
 import pytest
 
 from tests.tools.instance import ask
-from tests.tools.node import PROD, ROLE, STATE, STATS, Cluster, Node
+from tests.tools.node import PROD, ROLE, STATE, STATS, Cluster, Node, elapsed
 from tests.tools.waiting import always, eventually
 
 
@@ -128,3 +129,20 @@ def test_a_primary_that_is_not_promoted_is_down(cluster: Cluster) -> None:
     always(lambda: node.tells() == "down", "it is down", during=1)
     node.notify("pre-promote", promote=["srv1"])
     eventually(lambda: node.tells() == "production", "it is the primary")
+
+
+def test_who_asks_for_the_first_time_is_told_at_once(steady: Cluster) -> None:
+    """And waits for news from then on: a HAProxy that was started anew must not wait."""
+    node = steady.srv2
+    time.sleep(3)  # no change is recent
+
+    def took(source: str) -> float:
+        started = time.monotonic()
+        with socket.create_connection((node.address, ROLE), 5, (source, 0)) as connection:
+            connection.sendall(b"stdby\n")
+            assert connection.makefile().readline() == "up\n"
+        return elapsed(started)
+
+    first, again, other = took("127.9.9.1"), took("127.9.9.1"), took("127.9.9.2")
+    assert again > 0.7, "no news"
+    assert first < again and other < again

@@ -31,9 +31,9 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
     ("before", "said", "after"),
     [
         # A switchover.
-        (SETTLED, notice("pre-demote", "srv2", "srv1"), LEAVING),
-        (LEAVING, notice("post-demote", "srv2", "srv1"), LEAVING),
-        (LEAVING, notice("pre-promote", "srv2", "srv1"), CHANGING),
+        (SETTLED, notice("pre-demote", "srv2", "srv1"), CHANGING),
+        (CHANGING, notice("post-demote", "srv2", "srv1"), CHANGING),
+        (CHANGING, notice("pre-promote", "srv2", "srv1"), CHANGING),
         (CHANGING, notice("post-promote", "srv2", "srv1"), ClusterView("srv2")),
         # The first promotion.
         (UNKNOWN, notice("pre-promote", "srv2", promoted=""), FAILOVER),
@@ -54,7 +54,14 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
         (SETTLED, notice("pre-promote", "srv1", "srv1"), SETTLED),
         (SETTLED, notice("post-promote", "srv1", "srv1"), SETTLED),
         # An aborted switchover: another target, or the old primary again.
-        (LEAVING, notice("pre-demote", "srv3", "srv1"), LEAVING),
+        (LEAVING, notice("pre-demote", "srv3", "srv1"), ClusterView("srv1", "srv3", ["srv1"])),
+        # Whom it is promoted instead of is not told: it only leaves.
+        (SETTLED, notice("pre-demote", "srv2 srv3", "srv1"), LEAVING),
+        (
+            CHANGING,
+            notice("pre-demote", "srv1", "srv2"),
+            ClusterView("srv1", None, ["srv1", "srv2"]),
+        ),
         (
             CHANGING,
             notice("pre-promote", "srv3", "srv1"),
@@ -74,12 +81,16 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
         (
             CHANGING,
             notice("pre-demote", "srv3", "srv2"),
-            ClusterView("srv1", None, ["srv1", "srv2"]),
+            ClusterView("srv1", "srv3", ["srv1", "srv2"]),
         ),
         (FAILOVER, notice("pre-promote", "srv3"), ClusterView(None, "srv3", ["srv2"])),
         (CHANGING, notice("post-promote", "srv1", promoted=""), SETTLED),
-        # Another pre-demote does not forget who was armed.
-        (CHANGING, notice("pre-demote", "srv3", "srv1"), CHANGING),
+        # Another pre-demote does not forget who was armed: he may be the primary by now.
+        (
+            CHANGING,
+            notice("pre-demote", "srv3", "srv1"),
+            ClusterView("srv1", "srv3", ["srv1", "srv2"]),
+        ),
         # Late, after the primary has changed: the demotion of one who is not primary.
         (ClusterView("srv2"), notice("pre-demote", "srv2", "srv1"), ClusterView("srv2")),
         (ClusterView("srv2"), notice("pre-promote", "srv2", "srv1"), ClusterView("srv2")),
