@@ -5,20 +5,33 @@ PYTHON := /usr/bin/python3
 VENV := .venv
 LAB := $(VENV)/bin/lab
 
-.PHONY: demo test lint setup setup-test install clean
+.PHONY: help demo test lint compare docs deb setup setup-test install clean
 
-demo: setup
+help: ## Name these targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## Boot a real three-node cluster and switch it over.
 	$(LAB) up
 	$(LAB) drill switchover
 
-test: setup-test
+test: setup-test ## Run all tests, that cluster's among them.
 	$(VENV)/bin/pytest
 
-lint: setup-test
+lint: setup-test ## Run the linters and the type checker alone.
 	$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check && $(VENV)/bin/mypy
 
-setup: $(VENV)/.lab
-setup-test: $(VENV)/.lab $(VENV)/.dev
+compare: setup ## Measure this and what one would have instead, side by side: hours.
+	$(VENV)/bin/pip install -q -e '.[lab,compare]'
+	$(LAB) compare --json docs/compared.json --page docs/comparison.md
+
+docs: setup ## Make what of the documentation is made.
+	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
+
+deb: ## Build the Debian package, into the directory above.
+	dpkg-buildpackage -us -uc -b
+
+setup: $(VENV)/.lab ## Make the command lab in .venv/bin.
+setup-test: $(VENV)/.lab $(VENV)/.dev ## Make all that the tests need.
 
 $(VENV)/.made:
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -37,9 +50,8 @@ $(VENV)/.dev: pyproject.toml tests/packages.txt $(VENV)/.made
 	$(VENV)/bin/pip install -q -e '.[lab,dev]'
 	touch $@
 
-# The agent on this machine, or into DESTDIR for a package.
-install:
+install: ## Put the agent onto this machine, or below DESTDIR.
 	provision/install-agent.sh . "$(DESTDIR)"
 
-clean:
+clean: ## Remove what was made here.
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

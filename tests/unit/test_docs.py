@@ -1,0 +1,74 @@
+"""The documents say what is there: links, parameters, alarms, targets, log lines."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paf_haproxy.metadata import ACTIONS
+from paf_haproxy.params import PARAMETERS
+
+from lab.layout import REPO
+
+PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+PARTS = re.compile(r"`([^`]*)`")
+
+
+def made(what: str) -> str:
+    words = [sys.executable, str(REPO / "docs" / "make.py"), what]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+
+
+def test_the_page_of_parameters_is_up_to_date() -> None:
+    assert (REPO / "docs" / "parameters.md").read_text() == made("parameters"), "make docs"
+
+
+def test_the_man_page_names_all() -> None:
+    text = made("man").replace("\\-", "-")
+    for parameter in PARAMETERS:
+        assert f".B {parameter.name}\n" in text
+    for name, *_ in ACTIONS:
+        assert f".B {name}" in text
+    assert not re.search(r"^['.](?![A-Z\\])", text, re.MULTILINE), "no text is taken for a request"
+
+
+def test_make_help_names_every_target() -> None:
+    text = (REPO / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    shown = subprocess.run(
+        ["make", "-s", "-C", str(REPO), "help"], capture_output=True, text=True, check=True
+    ).stdout
+    for target in phony.split():
+        assert re.search(f"make {target} +[A-Z]", shown), target
+
+
+def test_every_alarm_is_explained() -> None:
+    rules = (REPO / "docs" / "monitoring" / "alerts.yml").read_text()
+    names = re.findall(r"- alert: (\w+)", rules)
+    text = (REPO / "docs" / "operations.md").read_text()
+    assert names
+    for name in names:
+        assert f"| {name} |" in text, name
+
+
+def test_every_log_line_that_is_explained_could_be_logged() -> None:
+    """Its words stand in the code."""
+    files = [*(REPO / "lib" / "paf_haproxy").glob("*.py"), *(REPO / "haproxy").glob("*")]
+    sources = "".join(path.read_text() for path in files)
+    text = (REPO / "docs" / "operations.md").read_text().partition("## Log lines")[2]
+    rows = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    assert len(rows) > 10
+    for row in rows:
+        line = PARTS.findall(row)[0]
+        for word in re.findall(r"[A-Za-z']{4,}", line):
+            assert word in sources, f"{word!r} of {line!r}"
