@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import agent, cluster, host, lifecycle, ssh
+from . import agent, host, lifecycle, ssh, topology
 from .bench.cli import bench
+from .compare.cli import compare
+from .compare.growth import grow
 from .drill.cli import drill
 from .errors import LabError
 from .forward import forward_ports
@@ -59,12 +61,18 @@ def step(text: str) -> Iterator[None]:
 
 
 @main.command()
-def up() -> None:
-    """Boots the cluster, or what is missing of it."""
+@click.option("--topology", "name", metavar="NAME", help=f"One of {', '.join(topology.ALL)}.")
+def up(name: str | None) -> None:
+    """Boots the cluster, or what is missing of it.
+
+    The topology is that of the nodes that there are, or paf-haproxy; the others are what one would
+    have instead, for comparison.
+    """
     start = time.monotonic()
     host.check()
-    note = lifecycle.up(step)
-    console.print(f"{time.monotonic() - start:6.1f} s  up: primary {cluster.promoted()}")
+    note = lifecycle.up(step, name)
+    leads = topology.named(lifecycle.built()).primary()
+    console.print(f"{time.monotonic() - start:6.1f} s  up: primary {leads}")
     if note:
         console.print(note, markup=False)
 
@@ -141,3 +149,5 @@ def inventory(file: Path) -> None:
 
 main.add_command(drill)
 main.add_command(bench)
+main.add_command(compare)
+main.add_command(grow)

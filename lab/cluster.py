@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import agent
 from .errors import LabError
-from .layout import DATABASE_NODES, SECRETS
+from .layout import DATABASE_NODES, PGBIN, PGDATA, SECRETS
 from .machine import Machine
 from .node import LOG_SINK, NODES, Node
 from .shell import together
@@ -20,9 +21,7 @@ BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/post
 """What a drill that was killed may have left on a disk that it filled."""
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
-PGBIN = "/usr/lib/postgresql/15/bin"
 CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
-PGDATA = "/var/lib/postgresql/15/main"
 SINK_CONF = """\
 module(load="imtcp")
 template(name="per-node" type="string" string="/var/log/%HOSTNAME%/syslog")
@@ -57,14 +56,17 @@ def secret(name: str) -> str:
         raise LabError(f"the lab has no password for {name}: lab up") from error
 
 
-def settings() -> str:
-    """Returns what the pcs scripts read, as the text of a shell script."""
+def settings(more: Mapping[str, str]) -> str:
+    """Returns what the pcs scripts read, as the text of a shell script. more: a topology's own."""
     values = {
         "NODES": " ".join(DATABASE_NODES),
         "HACLUSTER_PASSWORD": secret("hacluster"),
         "REPLICATOR_PASSWORD": secret("replicator"),
         "APP_PASSWORD": secret("app"),
         "DC_DEADTIME": "2s",
+        "PGBIN": PGBIN,
+        "PGDATA": PGDATA,
+        **more,
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
 
@@ -88,16 +90,19 @@ def logging(node: Node) -> None:
         node.run("systemctl", "restart", "rsyslog")
 
 
-def prepare(node: Node) -> None:
-    """Makes a booted node ready for the cluster: logs, agent, the password of hacluster."""
+def prepare(node: Node, more: Mapping[str, str]) -> None:
+    """Makes a booted node ready for the cluster: logs, agent, the password of hacluster.
+
+    more: what the pcs scripts are to read besides the lab's own.
+    """
     logging(node)
     if node is not LOG_SINK:
         agent.install(node)
         node.run("rm", "-f", *BALLAST)
         file = node.root / SETTINGS.lstrip("/")
-        if not file.exists() or file.read_text() != settings():
+        if not file.exists() or file.read_text() != settings(more):
             file.touch(mode=0o600)
-            file.write_text(settings())
+            file.write_text(settings(more))
             node.run("chpasswd", input=f"hacluster:{secret('hacluster')}\n")
 
 
@@ -117,16 +122,20 @@ def online(node: Node) -> bool:
     return sum('online="true"' in line for line in done.stdout.splitlines()) == len(NODES)
 
 
-def formed() -> bool:
-    """Returns whether the cluster, which runs, has our resources. They come in one step."""
-    words = ("cibadmin", "--query", "--xpath", "//primitive[@id='haproxy']")
+def formed(resource: str) -> bool:
+    """Returns whether the cluster, which runs, has its resources. They come in one step."""
+    words = ("cibadmin", "--query", "--xpath", f"//primitive[@id='{resource}']")
     return NODES[0].run(*words, check=False).returncode == 0
 
 
-def databases() -> None:
-    """Makes the first instance and copies it to the other nodes, before Pacemaker runs them."""
+def databases(more: Callable[[Node], None] = lambda _: None) -> None:
+    """Makes the first instance and copies it to the other nodes, before Pacemaker runs them.
+
+    more: is done on the first one before.
+    """
     first, *others = NODES
     script(first, "40-postgresql", "primary")
+    more(first)
     together(lambda node: script(node, "40-postgresql", "standby", first.name), others)
     script(first, "40-postgresql", "stop")
 
@@ -144,14 +153,17 @@ def join() -> None:
     script(first, "25-cluster-start")
 
 
-def configure() -> None:
-    """Makes the resources and their constraints, in one step."""
+def configure(scripts: Sequence[str], more: Callable[[Callable[..., object]], None]) -> None:
+    """Makes the resources and their constraints, in one step. more: is given pcs, on the file that
+    is sent then.
+    """
     first = NODES[0]
     first.run("rm", "-f", CIB, f"{CIB}.before")
     first.run("pcs", "cluster", "cib", CIB)
     first.run("cp", CIB, f"{CIB}.before")
-    for name in ("30-fencing", "50-paf", "60-haproxy", "70-constraints"):
+    for name in scripts:
         script(first, name, cib=True)
+    more(lambda *words: first.run("pcs", "-f", CIB, *words))
     script(first, "90-push", cib=True)
 
 

@@ -7,37 +7,43 @@ import shutil
 from pathlib import Path
 
 from . import cgroup, sources
-from .layout import CACHE, REPO
+from .layout import CACHE, POSTGRESQL, REPO, SUITE
 from .shell import run
 
-SUITE = "bookworm"
 PACKAGES = (
-    "systemd systemd-sysv dbus udev iproute2 iptables iputils-ping procps netbase less nano "
-    "rsyslog openssl sudo pacemaker pacemaker-cli-utils corosync pcs crmsh resource-agents "
-    "resource-agents-paf fence-agents postgresql-15 haproxy python3-psycopg2 python3-jinja2 ncat "
-    "psmisc lsof socat curl openssh-server"
-).split()
+    *(REPO / "provision" / "packages.txt").read_text().split(),
+    f"postgresql-{POSTGRESQL[SUITE]}",
+)
+RIVALS = ("patroni", "etcd-server", "etcd-client", "keepalived")
+"""What other topologies need besides. Their services are started where they are built."""
+DISABLE = "systemctl disable --quiet patroni etcd keepalived"
 SCRIPTS = [REPO / "provision" / name for name in ("node.sh", "container.sh")]
 NEW = CACHE / "new"
 BUILDER = "builder"
 """The control group in which the image is built: an interrupted build is found there, and ended."""
 
 
-def path() -> Path:
+def path(rivals: bool = False) -> Path:
     """Returns where the image is, or will be: its name tells what it was made of."""
     recipe = " ".join([SUITE, *PACKAGES]) + "".join(script.read_text() for script in SCRIPTS)
+    recipe += " ".join([*RIVALS, DISABLE]) if rivals else ""
     return CACHE / f"image-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
-def build() -> Path:
-    """Builds the image if it is not there, in about a minute. Returns its path."""
-    target = path()
+def build(rivals: bool = False) -> Path:
+    """Builds the image if it is not there, in about a minute. Returns its path.
+
+    rivals: with what topologies other than this project's need.
+    """
+    target = path(rivals)
+    packages = (*PACKAGES, *RIVALS) if rivals else PACKAGES
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(NEW, ignore_errors=True)
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
         command += [f"--aptopt={line}" for line in sources.apt_options()]
         command += [f'--customize-hook=chroot "$1" bash -s < "{script}"' for script in SCRIPTS]
+        command += [f'--customize-hook=chroot "$1" {DISABLE}'] if rivals else []
         command += [SUITE, str(NEW), *sources.find(SUITE)]
         try:
             run(cgroup.wrap(BUILDER, command), timeout=1800)

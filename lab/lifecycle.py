@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import agent, cgroup, cluster, health, host, image, network, power
+from . import agent, cgroup, cluster, host, image, layout, network, power, topology
 from .errors import LabError
 from .layout import RUN, STATE
 from .node import ALL, LOG_SINK, SPARE, Node
 from .shell import together
-
-Step = Callable[[str], AbstractContextManager[None]]
-"""Shows what is being done for as long as the block lasts."""
+from .topology.base import Step
 
 
 @contextlib.contextmanager
@@ -31,9 +28,23 @@ def locked() -> Iterator[None]:
         yield
 
 
-def up(step: Step) -> str:
-    """Boots the cluster, or what is missing of it. Returns a note for people, or ''."""
+def built() -> str:
+    """Returns the name of the topology that the nodes were built as."""
+    return layout.TOPOLOGY.read_text() if layout.TOPOLOGY.exists() else topology.DEFAULT
+
+
+def up(step: Step, name: str | None = None) -> str:
+    """Boots the cluster, or what is missing of it. Returns a note for people, or ''.
+
+    name: of the topology; by default that of the nodes that there are. Raises LabError if they are
+    another's.
+    """
     with locked():
+        what = topology.named(name or built())
+        if what.name != built() and any(node.image is not None for node in ALL):
+            raise LabError(f"the lab is up as {built()}: lab down, then lab up again")
+        STATE.mkdir(parents=True, exist_ok=True)
+        layout.TOPOLOGY.write_text(what.name)
         image.stop_build()  # of a lab up that was killed
         if packages := host.missing():
             with step(f"install {' '.join(packages)}"):
@@ -41,10 +52,10 @@ def up(step: Step) -> str:
         note = ""
         if missing := [node for node in ALL if node.image is None]:
             with step("image"):
-                base = image.build()
-                image.remove_unused({base, *(node.image for node in ALL)})
+                base = image.build(what.rivals)
+                image.remove_unused({base, image.path(), *(node.image for node in ALL)})
         else:
-            base = image.path()
+            base = image.path(what.rivals)
         if len(missing) < len(ALL) and any(node.image not in (None, base) for node in ALL):
             note = "the nodes stand on an older image: lab down and lab up give them the new one"
         with step("network and power switch"):
@@ -54,10 +65,8 @@ def up(step: Step) -> str:
             together(lambda node: _boot(node, base), ALL)
         with step("agent and logs"):
             cluster.make_secrets()
-            together(cluster.prepare, ALL)
-        _form(step)
-        with step("primary, standbys, HAProxy"):
-            health.await_healthy(mend_after=30)
+            together(lambda node: cluster.prepare(node, what.environment()), ALL)
+        what.build(step)
         return note
 
 
@@ -67,24 +76,6 @@ def _boot(node: Node, base: Path) -> None:
         agent.install(node)  # Pacemaker may be enabled, and run it at once
     node.boot()
     node.await_ready()
-
-
-def _form(step: Step) -> None:
-    """Makes the nodes a cluster with our resources, unless they are."""
-    joined = cluster.joined()
-    if joined:
-        with step("cluster start"):
-            cluster.start()
-    if joined and cluster.formed():
-        return
-    if joined:
-        with step("PostgreSQL"):
-            cluster.databases()
-    else:
-        with step("PostgreSQL and cluster setup"):
-            together(lambda work: work(), (cluster.databases, cluster.join))
-    with step("resources"):
-        cluster.configure()
 
 
 def down(purge: bool) -> None:
@@ -98,6 +89,7 @@ def down(purge: bool) -> None:
         cgroup.kill_all()
         network.down()
         shutil.rmtree(STATE / "secrets", ignore_errors=True)
+        layout.TOPOLOGY.unlink(missing_ok=True)
         if purge:
             shutil.rmtree(STATE, ignore_errors=True)
             image.remove_unused(set())

@@ -16,7 +16,26 @@ SHORT = {"architectures": "arch", "languages": "lang", "targets": "target"}
 
 def find(suite: str, apt: Path = APT) -> list[str]:
     """Returns the host's Debian sources of a suite, its updates and security, as mmdebstrap
-    takes them: lines of a sources.list. Other repositories have no place in the image."""
+    takes them: lines of a sources.list. Other repositories have no place in the image.
+
+    A suite that the host has no sources of is taken from the mirror of the host's own one.
+    """
+    found = _of(suite, apt)
+    if not found and (own := _own_suite()) not in ("", suite):
+        found = [re.sub(rf"(?<=\s){own}(?=[\s-])", suite, line) for line in _of(own, apt)]
+    if not found:
+        raise LabError(f"no apt source of the host offers {suite}: add one in {apt}/sources.list.d")
+    return found
+
+
+def _own_suite() -> str:
+    """Returns the name of the Debian that runs here."""
+    lines = Path("/etc/os-release").read_text().splitlines()
+    names = [line.partition("=")[2] for line in lines if line.startswith("VERSION_CODENAME=")]
+    return names[0] if names else ""
+
+
+def _of(suite: str, apt: Path) -> list[str]:
     wanted = {suite, f"{suite}-updates", f"{suite}-security"}
     found: list[str] = []
     folder = apt / "sources.list.d"
@@ -25,8 +44,6 @@ def find(suite: str, apt: Path = APT) -> list[str]:
             found += _lines(file.read_text(errors="replace"), wanted)
     for file in sorted(folder.glob("*.sources")):
         found += _stanzas(file.read_text(errors="replace"), wanted)
-    if not found:
-        raise LabError(f"no apt source of the host offers {suite}: add one in {folder}")
     return found
 
 

@@ -17,7 +17,7 @@ def join(primary: Node) -> None:
         agent.install(SPARE)
     SPARE.boot()
     SPARE.await_ready()
-    cluster.prepare(SPARE)
+    cluster.prepare(SPARE, {})
     cluster.script(SPARE, "40-postgresql", "standby", primary.name)
     cluster.script(NODES[0], "80-add-node", SPARE.name)
     SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)

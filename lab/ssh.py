@@ -7,8 +7,8 @@ from pathlib import Path
 
 from . import network
 from .agent import SCRIPTS
-from .cluster import PGDATA, SETTINGS
-from .layout import SECRETS, SINK, SWITCH
+from .cluster import SETTINGS
+from .layout import PGDATA, SECRETS, SINK, SWITCH
 from .node import NODES, Node
 from .power import SOCKET
 from .shell import run, together

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from . import health
+from . import lifecycle, topology
 from .node import ALL, LOG_SINK, NODES, Node
 
 QUERY = """SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END,
@@ -39,9 +39,8 @@ def show(console: Console) -> int:
     if not running:
         console.print("nothing runs: lab up")
         return 1
-    console.print(
-        running[0].run("crm_mon", "-1", "-R", check=False).stdout.strip(), markup=False, emoji=False
-    )
-    why = health.healthy()
+    what = topology.named(lifecycle.built())
+    console.print(what.status(), markup=False, emoji=False)
+    why = what.lacking()
     console.print(f"not healthy: {why}; look at: lab logs" if why else "healthy", markup=False)
     return 1 if why else 0

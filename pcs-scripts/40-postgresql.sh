@@ -17,6 +17,7 @@ pg_ctl() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s "$@"; }
 
 configure() {
     cat >"$PGDATA/pg_hba.conf" <<CONF
+$PG_HBA
 # A standby reaches the primary through its own HAProxy. If that one still leads to this node, the
 # instance must not replicate from itself.
 local   replication  all                        reject
@@ -50,7 +51,7 @@ wal_receiver_timeout = 10s
 wal_sender_timeout = 10s
 recovery_target_timeline = latest
 cluster_name = 'pgsql-$node'
-primary_conninfo = 'host=127.0.0.1 port=$PROD_PORT user=replicator application_name=$node'
+primary_conninfo = '$CONNINFO user=replicator application_name=$node'
 log_destination = syslog
 log_line_prefix = '%m [%p] %q%u@%d '
 syslog_sequence_numbers = off

@@ -11,6 +11,8 @@
 : "${FENCE_AGENT:=fence_paf_lab}"
 : "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
 : "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
+: "${CONNINFO:=host=127.0.0.1 port=$PROD_PORT}"  # where a standby finds the primary
+: "${PG_HBA:=}"                              # more lines for pg_hba.conf, before all others
 # shellcheck disable=SC2034
 read -ra NODE_LIST <<<"$NODES"
 

@@ -8,9 +8,9 @@ for unit in haproxy.service postgresql.service; do
     systemctl disable "$unit" 2>/dev/null || true
 done
 systemctl mask haproxy.service
-if command -v pg_dropcluster >/dev/null && [ -d /etc/postgresql/15/main ]; then
-    pg_dropcluster --stop 15 main
-fi
+for main in /etc/postgresql/*/main; do
+    if [ -d "$main" ]; then pg_dropcluster --stop "$(basename "$(dirname "$main")")" main; fi
+done
 sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' \
     /etc/postgresql-common/createcluster.conf
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # One virtual machine of Vagrant's: packages, names, node.sh, the agent. Arguments: NAME=ADDRESS of
-# every node. The list of packages is that of the lab's image (lab/image.py).
+# every node. POSTGRESQL: its version, that of the box's Debian.
 set -euo pipefail
 
 source=/vagrant
 : "${HACLUSTER_PASSWORD:?set it in the environment of vagrant}"
-packages=$(sed -n '/^PACKAGES = (/,/^)/p' "$source/lab/image.py" | grep '"' | tr -d '"')
+packages=$(cat "$source/provision/packages.txt")
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 # shellcheck disable=SC2086 # words
-apt-get install -y -q --no-install-recommends $packages
+apt-get install -y -q --no-install-recommends $packages "postgresql-${POSTGRESQL:-15}"
 
 sed -i '/ # paf-haproxy$/d; /^127\.0\.1\.1 /d' /etc/hosts
 for pair in "$@"; do

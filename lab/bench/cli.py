@@ -16,7 +16,7 @@ from ..drill import commands, report
 from ..drill.audits import Finding
 from ..drill.cli import FILE, alone, console
 from ..node import NODES, named
-from . import idle, notify, publish
+from . import idle, notify, publish, rest
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -74,6 +74,21 @@ def bench_idle(node: str, seconds: float, json_file: Path | None) -> None:
         table.add_row(each.who, each.what, f"{each.cpu:.1f}")
     console.print(table)
     end("idle", idle.judge(found), idle.as_json(found), versions, json_file)
+
+
+@bench.command("rest")
+@click.option("--seconds", default=30.0, show_default=True)
+@JSON
+def bench_rest(seconds: float, json_file: Path | None) -> None:
+    """Measures what every node does at rest: CPU of all its processes, questions for its role."""
+    with alone():
+        found = rest.measure(NODES, seconds)
+        versions = commands.versions(NODES[0])
+    table = Table("node", "CPU s per hour", "questions/s")
+    for each in found:
+        table.add_row(each.node, f"{each.cpu:.0f}", f"{each.questions:.1f}")
+    console.print(table)
+    end("rest", rest.judge(found), rest.as_json(found), versions, json_file)
 
 
 def end(

@@ -13,11 +13,11 @@ from ..drill import commands
 from ..drill.audits import Finding
 from ..drill.programs import CLIENTS
 from ..errors import LabError
+from ..layout import PGDATA
 from ..node import Node
 from . import rivals
 
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
-PGDATA = "/var/lib/postgresql/15/main"
 OURS, DECK = "paf-haproxy", "deck"
 SHARE = 0.2
 """The bar: of what the deck's setup costs."""

@@ -18,11 +18,13 @@ from ..host import install
 from ..node import Node
 
 SOCKET_PORT = 6431
-SOCKET = f"""[Unit]
+SOCKET = """[Unit]
 Description=Local PostgreSQL state, as in the deck
 [Socket]
-ListenStream={SOCKET_PORT}
+ListenStream={port}
 Accept=yes
+[Install]
+WantedBy=sockets.target
 """
 SERVICE = """[Unit]
 Description=Local PostgreSQL state, as in the deck
@@ -32,7 +34,6 @@ ExecStart=/usr/bin/psql -p 5434 -Atc \
   "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
 StandardOutput=socket
 """
-UNITS = {"deck-state.socket": SOCKET, "deck-state@.service": SERVICE}
 
 HAPROXY = """global
     pidfile /run/deck-haproxy.pid
@@ -74,19 +75,25 @@ postgresql:
 READY_WITHIN = 60.0  # s
 
 
+def deck_units(name: str, port: int) -> dict[str, str]:
+    """Returns the deck's two units of this name, by their files."""
+    return {f"{name}.socket": SOCKET.format(port=port), f"{name}@.service": SERVICE}
+
+
 @contextlib.contextmanager
 def state_socket(node: Node) -> Iterator[None]:
     """The deck's socket on a node, beside our own port."""
     place = node.root / "etc/systemd/system"
+    units = deck_units("deck-state", SOCKET_PORT)
     try:
-        for name, text in UNITS.items():
+        for name, text in units.items():
             (place / name).write_text(text)
         node.run("systemctl", "daemon-reload")
         node.run("systemctl", "start", "deck-state.socket")
         yield
     finally:
         node.run("systemctl", "stop", "deck-state.socket", check=False)
-        for name in UNITS:
+        for name in units:
             (place / name).unlink(missing_ok=True)
         node.run("systemctl", "daemon-reload")
 

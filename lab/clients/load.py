@@ -47,6 +47,7 @@ class Client(threading.Thread):
         self.sequences = range(settings["first"], settings["first"] + settings["most"])
         self.target = dict(settings["connect"], application_name="drill-" + kind)
         self.target["port"] = settings["prod_port" if self.writes else "stdby_port"]
+        self.target.update(settings["targets"].get(kind, {}))
         self.connection: Any = None
         self.current: dict[str, Any] | None = None
 
@@ -127,11 +128,7 @@ def main() -> None:
         ending.set()
 
     threading.Thread(target=watch_input, daemon=True).start()
-    clients = [
-        Client("connecting", settings),
-        Client("session", settings, keeps=True),
-        Client("reader", settings),
-    ]
+    clients = [Client(kind, settings, keeps=kind == "session") for kind in settings["every"]]
     began = time.monotonic()
     for client in clients:
         client.start()

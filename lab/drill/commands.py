@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 
+from ..layout import POSTGRESQL, SUITE
 from ..machine import Machine
 from .cluster import (
     ClusterState,
@@ -75,9 +77,17 @@ def load(node: Machine) -> float:
     return average / int(node.run("nproc").stdout)
 
 
-def versions(node: Machine) -> dict[str, str]:
-    """Returns the versions of what was drilled."""
-    packages = ("pacemaker", "corosync", "pcs", "resource-agents-paf", "haproxy", "postgresql-15")
+def versions(node: Machine, more: Sequence[str] = ()) -> dict[str, str]:
+    """Returns the versions of what was drilled, and of more packages."""
+    packages = (
+        *more,
+        "pacemaker",
+        "corosync",
+        "pcs",
+        "resource-agents-paf",
+        "haproxy",
+        f"postgresql-{POSTGRESQL[SUITE]}",
+    )
     done = node.run("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages, check=False)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
 

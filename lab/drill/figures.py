@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import records
@@ -15,6 +15,8 @@ from .records import ACK, CONNECTING, UP, Attempt, Records
 
 HELD = 0.25
 """s, from which on an acknowledged attempt counts as held."""
+MARGIN_OF_ACKS = 0.6
+"""s between two acks that are one span of a strip."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,16 @@ class Change:
     @property
     def absence(self) -> float:
         return self.out_of_recovery - self.last_commit
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a client's strip, in s of the epoch; outcome: that of an attempt, or 'held'."""
+
+    since: float
+    until: float
+    outcome: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,31 @@ def outcomes(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
         if each.outcome == ACK and each.end - each.start >= HELD:
             found[each.kind]["held"] += 1
     return {kind: dict(counts) for kind, counts in found.items()}
+
+
+def strip(attempts: Iterable[Attempt]) -> Iterator[Span]:
+    """Yields what one client saw: acks that follow one another closely are one span, and everything
+    else is one each.
+    """
+    acks: list[Attempt] = []
+
+    def flush() -> Iterator[Span]:
+        if acks:
+            yield Span(acks[0].start, acks[-1].end, ACK, f"{len(acks)} acknowledged")
+            acks.clear()
+
+    for each in attempts:
+        held = each.outcome == ACK and each.end - each.start >= HELD
+        if each.outcome == ACK and not held:
+            if acks and each.start - acks[-1].end > MARGIN_OF_ACKS:
+                yield from flush()
+            acks.append(each)
+            continue
+        yield from flush()
+        name = "held" if held else each.outcome
+        text = f"#{each.sequence} {name} for {each.end - each.start:.2f} s {each.error or ''}"
+        yield Span(each.start, each.end, name, text.strip())
+    yield from flush()
 
 
 def cpu_share(seen: Records) -> float:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from .figures import HELD
+from . import figures
 from .records import ACK, DOWN, PRIMARY, STANDBY, UP, Attempt, ServersSeen
 from .timeline import AGENT, DRILL, PACEMAKER, PAF, Event
 from .verdict import Run
 
 LEFT, WIDTH, ROW, GAP = 150, 950, 12, 3
 BEFORE, AFTER = 2.0, 2.0  # s shown before the event and after the cluster was whole again
-MARGIN_OF_ACKS = 0.6  # s between two acks that are drawn as one bar
 COLOURS = {
     PRIMARY: "#7a4fbf", STANDBY: "#b9d3ee", DOWN: "#30302f",
     ACK: "#9ccc9c", "held": "#f2b134", "refused": "#d62728", "failed": "#d62728",
@@ -112,23 +111,5 @@ def _spans(
 
 
 def _outcomes(attempts: Iterable[Attempt]) -> Iterator[Bar]:
-    """Acks that follow one another closely are one bar; everything else is one each."""
-    acks: list[Attempt] = []
-
-    def flush() -> Iterator[Bar]:
-        if acks:
-            yield Bar(acks[0].start, acks[-1].end, COLOURS[ACK], f"{len(acks)} acknowledged")
-            acks.clear()
-
-    for each in attempts:
-        held = each.outcome == ACK and each.end - each.start >= HELD
-        if each.outcome == ACK and not held:
-            if acks and each.start - acks[-1].end > MARGIN_OF_ACKS:
-                yield from flush()
-            acks.append(each)
-            continue
-        yield from flush()
-        name = "held" if held else each.outcome
-        text = f"#{each.sequence} {name} for {each.end - each.start:.2f} s {each.error or ''}"
-        yield Bar(each.start, each.end, COLOURS[name], text.strip())
-    yield from flush()
+    for each in figures.strip(attempts):
+        yield Bar(each.since, each.until, COLOURS[each.outcome], each.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..layout import PGBIN, PGDATA
 from .records import CONNECTING, READER, SESSION
 
 
@@ -24,14 +25,16 @@ class Bars:
 class Settings:
     """The defaults are the lab's."""
 
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """libpq's parameters by kind of client, where they are not those of its local HAProxy."""
     prod_port: int = 5432
     stdby_port: int = 5433
     pgport: int = 5434
     pghost: str = "/run/postgresql"
     database: str = "app"
     user: str = "drill"
-    pgdata: str = "/var/lib/postgresql/15/main"
-    bindir: str = "/usr/lib/postgresql/15/bin"
+    pgdata: str = PGDATA
+    bindir: str = PGBIN
     rebuild: str = ""
     """Command that makes the instance of a node anew from $PRIMARY's; the lab has its own way."""
     admin_socket: str = "/run/paf-haproxy/admin.sock"
@@ -76,6 +79,7 @@ class Settings:
         return {
             "node": node,
             "every": self.every,
+            "targets": self.targets,
             "most": self.most,
             "seconds": self.seconds,
             "patience": 5,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from .. import cluster, health, power
+from .. import cluster, health, lifecycle, power, topology
 from ..errors import LabError
 from ..machine import Machine
 from ..node import NODES, named
@@ -55,7 +55,9 @@ class LabSite:
         pass
 
     def check(self) -> None:
-        pass  # one clock
+        # Their clock is one.
+        if (name := lifecycle.built()) != topology.DEFAULT:
+            raise LabError(f"the lab is up as {name}: lab compare drills that, or lab down first")
 
     def fencings(self, since: float, witness: Machine) -> int:
         return len(power.fencings(since))

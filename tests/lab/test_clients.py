@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.cluster import promoted, secret
-from lab.layout import ADDRESSES
+from lab.layout import ADDRESSES, PGBIN
 from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab
@@ -114,7 +114,7 @@ def test_libpq_finds_the_primary_past_haproxy() -> None:
 
 
 def pgbench(node: str, *words: str, check: bool = True) -> str:
-    program = "/usr/lib/postgresql/15/bin/pgbench"
+    program = f"{PGBIN}/pgbench"
     environ = ("env", f"PGPASSWORD={secret('app')}", "PGHOST=127.0.0.1", "PGUSER=app")
     return run(node, *environ, program, *words, "app", check=check, timeout=300)
 
@@ -128,7 +128,7 @@ def test_pgbench_through_a_switchover() -> None:
     with subprocess.Popen(
         [
             *(LAB, "exec", "srv1", "--", "env", f"PGPASSWORD={secret('app')}", "PGHOST=127.0.0.1"),
-            *("PGUSER=app", "/usr/lib/postgresql/15/bin/pgbench", *words, "app"),
+            *("PGUSER=app", f"{PGBIN}/pgbench", *words, "app"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

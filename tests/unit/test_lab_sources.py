@@ -68,6 +68,18 @@ def test_other_repositories_are_left_out(tmp_path: Path) -> None:
         sources.find("bookworm", tmp_path)
 
 
+def test_a_suite_of_the_same_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "sources.list", LINES)
+    monkeypatch.setattr(sources, "_own_suite", lambda: "bookworm")
+    assert sources.find("forky", tmp_path) == [
+        "deb [signed-by=/k.gpg arch=amd64] http://mirror.example/debian forky-security main",
+        "deb\thttp://mirror.example/debian   forky  main",
+    ]
+    monkeypatch.setattr(sources, "_own_suite", lambda: "")
+    with pytest.raises(LabError, match="no apt source of the host offers forky"):
+        sources.find("forky", tmp_path)
+
+
 def test_a_key_inside_the_stanza_is_refused(tmp_path: Path) -> None:
     key = "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n"
     text = f"Types: deb\nURIs: http://m.example/\nSuites: bookworm\nComponents: main\n{key}"

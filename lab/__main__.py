@@ -1,0 +1,5 @@
+"""`python3 -m lab`."""
+
+from .cli import main
+
+main()

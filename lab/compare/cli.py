@@ -1,0 +1,125 @@
+"""The command `lab compare`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import lifecycle, topology
+from ..drill import commands
+from ..drill.cli import FILE, alone, console
+from ..drill.report import LiveView
+from ..drill.series import RECORDS
+from ..errors import LabError
+from ..node import NODES
+from . import report, steady, trial
+from .faults import FAULTS
+from .report import Result
+
+PACKAGES = ("patroni", "etcd-server", "keepalived")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--drills", help=f"Some of {','.join(FAULTS)}, joined by commas.")
+@click.option("--repeat", default=5, type=click.IntRange(min=1), show_default=True, help="Trials.")
+@click.option("--json", "json_file", type=FILE, help="Write the figures here.")
+@click.option("--page", type=FILE, help="Write a page here, and its picture beside it.")
+@click.option("--steady/--no-steady", "rest", default=True, help="Measure what it costs at rest.")
+def compare(
+    names: tuple[str, ...],
+    drills: str | None,
+    repeat: int,
+    json_file: Path | None,
+    page: Path | None,
+    rest: bool,
+) -> None:
+    """Runs the same faults on each of the topologies NAMES (all), one after another.
+
+    The lab is taken down and built up as each of them; nothing is left of it at the end.
+    """
+    some = drills.split(",") if drills else list(FAULTS)
+    if strangers := set(some) - set(FAULTS):
+        raise click.UsageError(f"no drill {min(strangers)}: there are {', '.join(FAULTS)}")
+    chosen = [topology.named(name) for name in names or topology.ALL]
+    results: list[Result] = []
+    versions: dict[str, str] = {}
+    directory = RECORDS / datetime.now(timezone.utc).strftime("compare-%Y%m%dT%H%M%SZ")
+    with alone():
+        for what in chosen:
+            results.append(Result(what))
+            try:
+                _measure(results[-1], some, repeat, rest, directory / what.name, versions)
+            finally:
+                lifecycle.down(purge=False)
+            facts = _facts(some, repeat, versions, json_file)
+            if json_file is not None:
+                json_file.parent.mkdir(parents=True, exist_ok=True)
+                text = json.dumps(report.as_json(results, facts), indent=1)
+                json_file.write_text(text + "\n")
+    report.show(console, results)
+    if page is not None:
+        from . import picture
+
+        file = page.with_suffix(".png")
+        picture.draw(results, some, file)
+        page.write_text(report.page(results, facts, file.name))
+    sys.exit(1 if any(one.trouble for each in results for one in each.trials) else 0)
+
+
+def _measure(
+    result: Result,
+    drills: Sequence[str],
+    repeat: int,
+    rest: bool,
+    directory: Path,
+    versions: dict[str, str],
+) -> None:
+    what = result.topology
+    lifecycle.down(purge=False)
+    lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
+    versions.update(commands.versions(NODES[0], PACKAGES if what.rivals else ()))
+    result.missing = what.missing()
+    if result.missing:
+        console.print(f"{what.name}: not run: {result.missing}", markup=False)
+        return
+    if rest:
+        with console.status(f"{what.name}: at rest, then pgbench"):
+            result.steady = steady.measure(what)
+    for number in range(1, repeat + 1):
+        for name in drills:
+            fault = FAULTS[name]
+            if not fault.applies(what):
+                continue
+            title = f"{what.name} {name} {number}/{repeat}"
+            try:
+                with LiveView(console, title) as view:
+                    place = directory / f"{number:02}-{name}"
+                    found = trial.perform(what, fault, number, place, view)
+            except LabError as error:
+                raise LabError(f"{title} cannot begin: {error}") from error
+            result.trials.append(found)
+            words = f"outage {report.seconds(found.outage)}, failed {found.failed}"
+            words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
+            console.print(f"{title}: {words.strip()}", markup=False)
+
+
+def _facts(
+    drills: Sequence[str], repeat: int, versions: dict[str, str], json_file: Path | None
+) -> dict[str, Any]:
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "repeat": repeat,
+        "drills": list(drills),
+        "some": list(drills) != list(FAULTS),
+        "cpus": os.cpu_count(),
+        "versions": versions,
+        "json": str(json_file or "--json FILE"),
+    }

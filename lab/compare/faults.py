@@ -1,0 +1,135 @@
+"""What is done to each topology: asked of it, or broken under it."""
+
+from __future__ import annotations
+
+from ..drill import commands
+from ..drill.faults.postgres import signal
+from ..drill.records import DOWN, PRIMARY, ServersSeen
+from ..drill.stage import Stage
+from ..topology import Topology
+
+SEEN_WITHIN = 10.0  # s
+TAKEN_OVER_WITHIN = 180.0  # s: four times what Patroni's default ttl allows for
+
+
+class Fault:
+    """expected: the node that must be primary afterwards; None: any."""
+
+    name = ""
+    summary = ""
+
+    def applies(self, topology: Topology) -> bool:
+        """Returns whether there is anything of the kind to break."""
+        return True
+
+    def expected(self, stage: Stage) -> str | None:
+        return None
+
+    def inject(self, stage: Stage, topology: Topology) -> None:
+        """Does it, and returns once it has shown."""
+        raise NotImplementedError
+
+    def undo(self, stage: Stage, topology: Topology) -> None:
+        """Takes back what would not go away by itself."""
+
+
+class Switchover(Fault):
+    """To the next node, by the means of whoever manages PostgreSQL."""
+
+    name = "switchover"
+    summary = "planned switchover"
+
+    def expected(self, stage: Stage) -> str:
+        names = sorted(stage.names)
+        return names[(names.index(stage.primary) + 1) % len(names)]
+
+    def inject(self, stage: Stage, topology: Topology) -> None:
+        target = self.expected(stage)
+        stage.say(f"switch over from {stage.primary} to {target}")
+        topology.move(stage.primary, target)
+        stage.wait(lambda: _no_primary(stage, target), TAKEN_OVER_WITHIN)
+
+    def undo(self, stage: Stage, topology: Topology) -> None:
+        topology.moved()
+
+
+class Poweroff(Fault):
+    """The node gets its power back by the fencing, or when another is primary."""
+
+    name = "poweroff"
+    summary = "power-off of the primary's node"
+
+    def inject(self, stage: Stage, topology: Topology) -> None:
+        old = stage.primary
+        stage.say("power off", old)
+        stage.nodes[old].power_off()
+        stage.wait(lambda: "" if old in stage.died else f"{old} still runs", SEEN_WITHIN)
+        others = [name for name in stage.names if name != old]
+        stage.wait(lambda: _no_primary(stage, *others), TAKEN_OVER_WITHIN)
+
+    def undo(self, stage: Stage, topology: Topology) -> None:
+        node = stage.nodes[stage.primary]
+        if not topology.fences and not node.running:
+            stage.say("power on", node.name)
+            node.boot()
+        stage.wait(lambda: "" if node.running else f"{node.name} is off", within=60)
+        node.await_ready()
+
+
+class KillPostgres(Fault):
+    """Whoever manages PostgreSQL starts it again, or promotes another."""
+
+    name = "kill-postgres"
+    summary = "kill -9 of the primary's postmaster"
+
+    def inject(self, stage: Stage, topology: Topology) -> None:
+        node = stage.nodes[stage.primary]
+        stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
+        stage.wait(lambda: "" if _was(stage, node.name, DOWN) else "it answers", SEEN_WITHIN)
+        stage.wait(lambda: _no_primary(stage, *stage.names), TAKEN_OVER_WITHIN)
+
+
+class KillHaproxy(Fault):
+    """Whoever started it starts it again."""
+
+    name = "kill-haproxy"
+    summary = "kill -9 of HAProxy on the primary's node"
+
+    def applies(self, topology: Topology) -> bool:
+        return topology.haproxy
+
+    def expected(self, stage: Stage) -> str:
+        return stage.primary
+
+    def inject(self, stage: Stage, topology: Topology) -> None:
+        node = stage.nodes[stage.primary]
+        pid = commands.haproxy_pid(node, stage.settings)
+        stage.fail_if(pid is None, f"HAProxy on {node.name} does not tell its pid")
+        stage.say(f"kill -9 {pid}, the HAProxy", node.name)
+        node.run("kill", "-KILL", str(pid))
+        stage.wait(lambda: "" if _another(stage, node.name) else "it answers", SEEN_WITHIN)
+        stage.wait(lambda: stage.unrouted(stage.primary))
+
+
+FAULTS: dict[str, Fault] = {
+    each.name: each for each in (Switchover(), Poweroff(), KillPostgres(), KillHaproxy())
+}
+
+
+def _no_primary(stage: Stage, *names: str) -> str:
+    found = [name for name in names if stage.roles.get(name) == PRIMARY]
+    return "" if found else f"none of {', '.join(names)} is primary"
+
+
+def _was(stage: Stage, name: str, role: str) -> bool:
+    return any(event.node == name and role in event.text for event in stage.events) or (
+        stage.roles.get(name) == role
+    )
+
+
+def _another(stage: Stage, name: str) -> bool:
+    """Returns whether the node's HAProxy has been silent, or is new, since the event."""
+    return any(
+        isinstance(record, ServersSeen) and record.node == name and record.at >= stage.started
+        for record in stage.records
+    )

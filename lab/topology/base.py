@@ -1,0 +1,129 @@
+"""What every topology is: built once, asked whether it is whole, told to move its primary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ..drill.records import CONNECTING, READER, SESSION
+from ..drill.settings import Settings
+from ..errors import LabError
+from ..node import NODES, Node
+
+HAPROXY_SOCKET = "/run/haproxy/admin.sock"
+"""Of the distribution's HAProxy."""
+PERIODS = {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
+"""s from the start of one attempt of a client to the next."""
+PATIENCE = 10.0
+"""s without whole health until what a person would do is done."""
+ROLE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"
+STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+
+
+Step = Callable[[str], AbstractContextManager[Any]]
+"""Shows what is being done for as long as the block lasts."""
+
+
+class Topology:
+    """The attributes say what it is made of; `settings`, how its clients and watchers reach it."""
+
+    name = ""
+    summary = ""
+    rivals = False
+    """Whether its nodes need packages that only other topologies need (lab/image.py)."""
+    haproxy = True
+    """Whether clients go through a HAProxy."""
+    fences = True
+    """Whether a node that is lost is fenced, and so gets its power back."""
+    settings = Settings(admin_socket=HAPROXY_SOCKET, every=PERIODS)
+
+    def missing(self) -> str:
+        """Returns why it cannot run on this machine; empty if it can."""
+        return ""
+
+    def environment(self) -> Mapping[str, str]:
+        """Returns what pcs-scripts/settings.sh is to read, beyond the lab's own."""
+        return {}
+
+    def build(self, step: Step) -> None:
+        """Builds it on nodes that have booted, or what is missing of it."""
+        raise NotImplementedError
+
+    def move(self, old: str, new: str) -> None:
+        """Asks for a planned switchover; returns when that is accepted."""
+        raise NotImplementedError
+
+    def moved(self) -> None:
+        """Takes away what a switchover leaves behind."""
+
+    def mend(self, primary: str | None) -> None:
+        """Does what a person would: called now and then while it is not whole."""
+
+    def reach(self, kind: str) -> dict[str, Any]:
+        """Returns libpq's parameters with which a kind of client gets to where it wants."""
+        port = self.settings.stdby_port if kind == READER else self.settings.prod_port
+        return {"host": "127.0.0.1", "port": port, **self.settings.targets.get(kind, {})}
+
+    def status(self) -> str:
+        """Returns what its cluster manager says, for people."""
+        raise NotImplementedError
+
+    def primary(self) -> str | None:
+        """Returns the one node whose PostgreSQL is no standby."""
+        found = [node.name for node in NODES if _role(node) == "primary"]
+        return found[0] if len(found) == 1 else None
+
+    def lacking(self) -> str:
+        """Returns '' if every node's clients reach what they want, or in a line why not."""
+        try:
+            return self._lacking()
+        except LabError as error:  # a node that is going down under our hands
+            return str(error)
+
+    def _lacking(self) -> str:
+        roles = {node.name: _role(node) for node in NODES}
+        leads = [name for name, role in roles.items() if role == "primary"]
+        if len(leads) != 1:
+            return f"{' and '.join(leads) or 'no node'} is primary"
+        for name, role in roles.items():
+            if role == "down":
+                return f"PostgreSQL on {name} is down"
+        first = next(node for node in NODES if node.name == leads[0])
+        streaming = first.run(*_psql("-p", "5434", "-c", STREAMING), user="postgres").stdout.strip()
+        if streaming != str(len(NODES) - 1):
+            return f"{streaming} of {len(NODES) - 1} standbys stream from {first.name}"
+        for node in NODES:
+            for kind in self.settings.every:
+                words = " ".join(f"{key}={value}" for key, value in self.reach(kind).items())
+                target = f"{words} user=app dbname=app connect_timeout=3"
+                done = node.run(*_psql("-wd", target, "-c", ROLE), check=False, timeout=30)
+                role = done.stdout.strip()
+                if done.returncode or (kind != READER and role != "primary"):
+                    said = done.stderr.strip()[-200:] or f"a {role} answers"
+                    return f"{kind} clients of {node.name}: {said}"
+        return ""
+
+    def await_whole(self, within: float = 120) -> None:
+        """Returns once it is whole. Raises LabError with what it lacks after `within` s."""
+        start = mended = time.monotonic()
+        while why := self.lacking():
+            now = time.monotonic()
+            if now > start + within:
+                raise LabError(f"{self.name} is not whole after {within:g} s: {why}")
+            if now > mended + PATIENCE:
+                mended = now
+                self.mend(self.primary())
+            time.sleep(0.5)
+
+
+def _psql(*words: str) -> tuple[str, ...]:
+    return "psql", "-XAt", *words
+
+
+def _role(node: Node) -> str:
+    if not node.running:
+        return "down"
+    done = node.run(*_psql("-p", "5434", "-c", ROLE), user="postgres", check=False)
+    return done.stdout.strip() or "down"

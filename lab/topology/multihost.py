@@ -1,0 +1,31 @@
+"""No proxy at all: libpq tries the nodes one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..drill.records import CONNECTING, READER, SESSION
+from ..drill.settings import Settings
+from ..layout import DATABASE_NODES
+from .base import PERIODS
+from .paf import OnPaf
+
+HOSTS: dict[str, Any] = {"host": ",".join(DATABASE_NODES), "port": 5434, "connect_timeout": 2}
+WRITER = {**HOSTS, "target_session_attrs": "read-write"}
+READ_FROM = {**HOSTS, "target_session_attrs": "prefer-standby"}
+
+
+class Multihost(OnPaf):
+    """connect_timeout is per host; 2 s is the least that libpq takes."""
+
+    name = "multihost"
+    summary = "PAF, and libpq with three hosts and target_session_attrs"
+    haproxy = False
+    settings = Settings(
+        every=PERIODS, targets={CONNECTING: WRITER, SESSION: WRITER, READER: READ_FROM}
+    )
+
+    def environment(self) -> Mapping[str, str]:
+        hosts = f"host={','.join(DATABASE_NODES)} port=5434 connect_timeout=2"
+        return {"CONNINFO": f"{hosts} target_session_attrs=read-write"}

@@ -1,0 +1,24 @@
+"""This project: an agent that leads HAProxy by Pacemaker's notifications."""
+
+from __future__ import annotations
+
+from .. import health
+from ..drill.settings import Settings
+from .base import PERIODS
+from .paf import OnPaf
+
+
+class PafHaproxy(OnPaf):
+    """HAProxy is a clone of Pacemaker's; nothing is polled but whether a server answers."""
+
+    name = "paf-haproxy"
+    summary = "HAProxy on every node, led by PAF's own promote and demote notifications"
+    scripts = ("30-fencing", "50-paf", "60-haproxy", "70-constraints")
+    made_by = "haproxy"
+    settings = Settings(every=PERIODS)
+
+    def lacking(self) -> str:
+        return health.healthy()
+
+    def await_whole(self, within: float = 120) -> None:
+        health.await_healthy(within, mend_after=30)

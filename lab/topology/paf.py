@@ -1,0 +1,78 @@
+"""PostgreSQL under Pacemaker and PAF: what all topologies but Patroni's stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import cluster, health
+from ..errors import LabError
+from ..node import NODES, Node, named
+from ..shell import together
+from .base import Step, Topology
+
+Pcs = Callable[..., object]
+"""Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
+CLONE = "pgsqld-clone"
+
+
+class OnPaf(Topology):
+    """PAF, and whatever `resources` and `route` add to it."""
+
+    scripts: tuple[str, ...] = ("30-fencing", "50-paf")
+    """Of pcs-scripts."""
+    made_by = "pgsqld"
+    """The resource that tells that the configuration was sent; it is sent in one step."""
+
+    def build(self, step: Step) -> None:
+        joined = cluster.joined()
+        if joined:
+            with step("cluster start"):
+                cluster.start()
+        if not (joined and cluster.formed(self.made_by)):
+            self._form(step, joined)
+        with step("primary, standbys, clients' way to them"):
+            together(self.route, NODES)
+            self.await_whole()
+
+    def _form(self, step: Step, joined: bool) -> None:
+        with step("PostgreSQL" if joined else "PostgreSQL and cluster setup"):
+            works = (cluster.databases,) if joined else (cluster.databases, cluster.join)
+            together(lambda work: work(), works)
+        together(self.equip, NODES)
+        with step("resources"):
+            cluster.configure(self.scripts, self.resources)
+
+    def equip(self, node: Node) -> None:
+        """Puts onto a node what the resources need there."""
+
+    def resources(self, pcs: Pcs) -> None:
+        """Adds resources and constraints of its own."""
+
+    def route(self, node: Node) -> None:
+        """Puts onto a node what leads clients; called at each `lab up`."""
+
+    def move(self, old: str, new: str) -> None:
+        node = named(new)
+        node.run("crm_resource", "--move", "--promoted", "--resource", CLONE, "--node", new)
+
+    def moved(self) -> None:
+        self._anyone().run("crm_resource", "--clear", "--resource", CLONE)
+
+    def mend(self, primary: str | None) -> None:
+        """Starts the cluster on nodes that were lost, clears failures, rebuilds stuck standbys."""
+        for node in NODES:
+            if cluster.absent(node):
+                cluster.bring_back(node, primary)
+        if health.at_rest():
+            self._anyone().run("crm_resource", "--cleanup", check=False)
+            if primary is not None and "standbys stream" in self.lacking():
+                health.rebuild_stuck()
+
+    def status(self) -> str:
+        return self._anyone().run("crm_mon", "-1", "-R", check=False).stdout.strip()
+
+    def _anyone(self) -> Node:
+        for node in NODES:
+            if node.running:
+                return node
+        raise LabError("no node runs: lab up")

@@ -1,0 +1,170 @@
+"""Patroni and etcd of the distribution, with HAProxy as in Patroni's documentation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from .. import cluster
+from ..errors import LabError
+from ..layout import PGBIN, PGDATA
+from ..node import NODES, Node, named
+from ..shell import together
+from . import proxy
+from .base import Step, Topology
+
+CONFIGURATION = "etc/patroni/config.yml"
+ETCD = """ETCD_NAME={{ node.name }}
+ETCD_DATA_DIR=/var/lib/etcd/lab
+ETCD_LISTEN_PEER_URLS=http://{{ node.address }}:2380
+ETCD_LISTEN_CLIENT_URLS=http://{{ node.address }}:2379,http://127.0.0.1:2379
+ETCD_INITIAL_ADVERTISE_PEER_URLS=http://{{ node.address }}:2380
+ETCD_ADVERTISE_CLIENT_URLS=http://{{ node.address }}:2379
+ETCD_INITIAL_CLUSTER={% for each in nodes %}{{ each.name }}=http://{{ each.address }}:2380
+{{- "," if not loop.last }}{% endfor %}
+ETCD_INITIAL_CLUSTER_STATE=new
+ETCD_INITIAL_CLUSTER_TOKEN=lab
+"""
+ROLE = """SET synchronous_commit = local;
+SELECT 'CREATE ROLE rewind SUPERUSER LOGIN' WHERE NOT EXISTS
+    (SELECT FROM pg_roles WHERE rolname = 'rewind') \\gexec
+ALTER ROLE rewind PASSWORD :'password';
+"""
+DATABASE: dict[str, Any] = {
+    "use_pg_rewind": True,
+    "parameters": {
+        "wal_log_hints": "on",
+        "track_commit_timestamp": "on",
+        "wal_keep_size": "512MB",
+        "wal_init_zero": "off",
+        "wal_retrieve_retry_interval": "100ms",
+        "max_wal_senders": 10,
+    },
+}
+
+
+class Patroni(Topology):
+    """Timings, checks and pace are those of Patroni's documentation. No watchdog, no fencing."""
+
+    name = "patroni"
+    summary = "Patroni, etcd on the three nodes, HAProxy asking its REST API"
+    rivals = True
+    fences = False
+    timing: Mapping[str, int] = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
+    pace = "inter 3s fall 3 rise 2 on-marked-down shutdown-sessions"
+
+    def environment(self) -> Mapping[str, str]:
+        return {"PG_HBA": "host all rewind samenet scram-sha-256"}
+
+    def build(self, step: Step) -> None:
+        if not all((node.root / CONFIGURATION).exists() for node in NODES):
+            with step("PostgreSQL"):
+                cluster.databases(self._role)
+                # Patroni says itself who follows whom.
+                NODES[0].run("rm", "-f", f"{PGDATA}/standby.signal")
+            with step("etcd"):
+                together(self._etcd, NODES)
+            with step("Patroni"):
+                self._start(NODES[0])
+                NODES[0].run("timeout", "60", "sh", "-c", f"until {LEADS}; do sleep 0.5; done")
+                together(self._start, NODES[1:])
+        with step("primary, standbys, HAProxy"):
+            together(lambda node: proxy.serve(node, *self.sections()), NODES)
+            self.await_whole()
+
+    @staticmethod
+    def _role(first: Node) -> None:
+        text = f"\\set password '{cluster.secret('replicator')}'\n{ROLE}"
+        first.run("psql", "-XqAtp", "5434", "-f", "-", user="postgres", input=text)
+
+    @staticmethod
+    def _etcd(node: Node) -> None:
+        text = jinja2.Template(ETCD, trim_blocks=False).render(node=node, nodes=NODES)
+        (node.root / "etc/default/etcd").write_text(text)
+        node.run("systemctl", "enable", "--now", "--quiet", "etcd", timeout=120)
+
+    def _start(self, node: Node) -> None:
+        file = node.root / CONFIGURATION
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o640)
+        file.write_text(json.dumps(self._configuration(node), indent=2))  # YAML, too
+        node.run("chown", "root:postgres", f"/{CONFIGURATION}")
+        node.run("systemctl", "enable", "--now", "--quiet", "patroni", timeout=120)
+
+    def _configuration(self, node: Node) -> dict[str, Any]:
+        secret = cluster.secret("replicator")
+        return {
+            "scope": "lab",
+            "name": node.name,
+            "restapi": {"listen": "0.0.0.0:8008", "connect_address": f"{node.address}:8008"},
+            "etcd3": {"hosts": ",".join(f"{each.address}:2379" for each in NODES)},
+            "bootstrap": {"dcs": {**self.timing, "synchronous_mode": True, "postgresql": DATABASE}},
+            "postgresql": {
+                "listen": "*:5434",
+                "connect_address": f"{node.address}:5434",
+                "data_dir": PGDATA,
+                "bin_dir": PGBIN,
+                "pgpass": "/var/lib/postgresql/.pgpass.patroni",
+                "use_unix_socket": True,
+                "parameters": {"unix_socket_directories": "/run/postgresql"},
+                "authentication": {
+                    "superuser": {"username": "postgres"},
+                    "replication": {"username": "replicator", "password": secret},
+                    "rewind": {"username": "rewind", "password": secret},
+                },
+            },
+        }
+
+    def sections(self) -> tuple[str, ...]:
+        return tuple(
+            proxy.pool(name, _asked(path), self.pace, "check port 8008")
+            for name, path in (("prod", "/primary"), ("stdby", "/replica"))
+        )
+
+    def move(self, old: str, new: str) -> None:
+        words = ("switchover", "--leader", old, "--candidate", new, "--force", "lab")
+        done = named(new).run("patronictl", "-c", f"/{CONFIGURATION}", *words, timeout=120)
+        if "uccessfully switched over" not in done.stdout:
+            raise LabError(f"Patroni does not switch over: {done.stdout.strip()[-200:]}")
+
+    def status(self) -> str:
+        words = ("patronictl", "-c", f"/{CONFIGURATION}", "list", "lab")
+        running = next(node for node in NODES if node.running)
+        return running.run(*words, check=False).stdout.strip()
+
+    def mend(self, primary: str | None) -> None:
+        """Patroni brings nodes back by itself; an instance that cannot follow is made anew."""
+        if primary is None:
+            return
+        words = ("patronictl", "-c", f"/{CONFIGURATION}")
+        listed = named(primary).run(*words, "list", "--format", "json", "lab", check=False).stdout
+        for member in json.loads(listed or "[]"):
+            if member.get("State") in ("start failed", "crashed"):
+                anew = ("reinit", "--force", "lab", member["Member"])
+                named(primary).run(*words, *anew, check=False, timeout=120)
+
+
+LEADS = "curl -sf -o /dev/null http://127.0.0.1:8008/primary"
+
+
+def _asked(path: str) -> tuple[str, ...]:
+    return f"option httpchk OPTIONS {path}", "http-check expect status 200"
+
+
+class PatroniTuned(Patroni):
+    """As fast as its documentation allows: the least ttl, loop_wait and retry_timeout that Patroni
+    takes, a leader that crashed is given up at once, and checks that come twice a second.
+    """
+
+    name = "patroni-tuned"
+    summary = "the same, with the shortest timings that Patroni takes"
+    timing: Mapping[str, int] = {
+        "ttl": 20,
+        "loop_wait": 1,
+        "retry_timeout": 3,
+        "primary_start_timeout": 0,
+    }
+    pace = "inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions"

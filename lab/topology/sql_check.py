@@ -1,0 +1,50 @@
+"""HAProxy that speaks PostgreSQL's protocol itself, and asks pg_is_in_recovery()."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from . import proxy
+from .proxy import OnPafWithProxy
+
+QUERY = b"SELECT pg_is_in_recovery()"
+NO, YES = "66", "74"  # the letters f and t
+
+
+def startup(user: str, database: str) -> str:
+    """Returns the first message of a session, in hex (PostgreSQL, "Message Formats")."""
+    words = b"\0".join(each.encode() for each in ("user", user, "database", database)) + b"\0\0"
+    return (struct.pack(">II", len(words) + 8, 3 << 16) + words).hex()
+
+
+def message(kind: bytes, body: bytes = b"") -> str:
+    """Returns a message of the protocol, in hex."""
+    return (kind + struct.pack(">I", len(body) + 4) + body).hex()
+
+
+def checks(answer: str) -> tuple[str, ...]:
+    """Returns the lines of a check that passes with this answer of one letter."""
+    row = message(b"D", struct.pack(">HI", 1, 1) + bytes.fromhex(answer))
+    return (
+        "option tcp-check",
+        "tcp-check connect",
+        f"tcp-check send-binary {startup('haproxy', 'postgres')}",
+        f"tcp-check send-binary {message(b'Q', QUERY + bytes(1))}",
+        # Before the answer: PostgreSQL closes the connection then, and a wrong one fails at once.
+        f"tcp-check send-binary {message(b'X')}",
+        f"tcp-check expect binary {row}",
+    )
+
+
+class SqlCheck(OnPafWithProxy):
+    """Whoever reaches PostgreSQL's port may be the user haproxy, without a password."""
+
+    name = "sql-check"
+    summary = "PAF, and HAProxy that asks PostgreSQL in its own protocol (trust)"
+
+    def environment(self) -> Mapping[str, str]:
+        return {"PG_HBA": "host postgres haproxy samenet trust"}
+
+    def sections(self) -> tuple[str, ...]:
+        return proxy.pool("prod", checks(NO)), proxy.pool("stdby", checks(YES))

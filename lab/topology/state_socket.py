@@ -1,0 +1,34 @@
+"""The deck of PAF's author: a systemd socket that forks psql for each of HAProxy's checks."""
+
+from __future__ import annotations
+
+from ..bench.rivals import deck_units
+from ..node import Node
+from . import proxy
+from .proxy import OnPafWithProxy
+
+PORT = 5431
+ROLES = {"prod": "production", "stdby": "standby"}
+
+
+class StateSocket(OnPafWithProxy):
+    """Units, checks and pace as on its slides."""
+
+    name = "state-socket"
+    summary = "PAF, and HAProxy that polls a systemd socket (the deck)"
+
+    def sections(self) -> tuple[str, ...]:
+        return tuple(proxy.pool(name, checks(role)) for name, role in ROLES.items())
+
+    def route(self, node: Node) -> None:
+        for name, text in deck_units("pgsql-state", PORT).items():
+            (node.root / "etc/systemd/system" / name).write_text(text)
+        node.run("systemctl", "daemon-reload")
+        node.run("systemctl", "enable", "--now", "--quiet", "pgsql-state.socket")
+        super().route(node)
+
+
+def checks(role: str) -> tuple[str, ...]:
+    """Returns the lines of a check that passes if the socket tells this role."""
+    expect = f"tcp-check expect string {role}"
+    return "option tcp-check", f"tcp-check connect port {PORT}", expect
