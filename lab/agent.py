@@ -1,26 +1,22 @@
-"""The agent, the pcs scripts and the fence agent of this source tree, on a node."""
+"""The package of this source tree and the fence agent, on a node."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
+from . import package
 from .errors import LabError
 from .layout import REPO
 from .node import Node
+from .shell import run
 
-SHARE = "/usr/share/paf-haproxy"
-SCRIPTS = f"{SHARE}/pcs-scripts"
-PLACES = {
-    "agents": ("haproxy", "/usr/lib/ocf/resource.d/paf"),
-    "lib/paf_haproxy": ("*.py", f"{SHARE}/paf_haproxy"),
-    "lib/paf_haproxy/cli": ("*.py", f"{SHARE}/paf_haproxy/cli"),
-    "bin": ("paf-haproxy", "/usr/sbin"),
-    "haproxy": ("*", f"{SHARE}/templates"),
-    "pcs-scripts": ("*", SCRIPTS),
-    "provision": ("fence_paf_lab", "/usr/sbin"),
-}
-"""Folder of the source tree: which of its files, and where they go."""
+SCRIPTS = "/usr/share/paf-haproxy/pcs-scripts"
+FENCE = "usr/sbin/fence_paf_lab"
+DEB = "root/paf-haproxy.deb"
+MARK = "root/paf-haproxy.installed"
+"""Which package is installed, by its name."""
 
 
 def install(node: Node) -> bool:
@@ -29,33 +25,31 @@ def install(node: Node) -> bool:
     Pacemaker may run the agent at any moment: what is the same is not touched, and `lab up`
     installs before it boots a node.
     """
-    if up_to_date(node.root):
+    deb = package.build()
+    root = node.root
+    if up_to_date(root, deb):
         return False
-    command = ["tar", "-C", str(REPO), "--exclude=__pycache__", "-cz", *PLACES]
-    archive = subprocess.run(command, check=True, capture_output=True).stdout
-    unpack = (
-        "set -e; new=$(mktemp -d); trap 'rm -rf $new' EXIT; cd $new; tar -xz;"
-        " bash provision/install-agent.sh .; install -m 755 provision/fence_paf_lab /usr/sbin/;"
-        f" rm -rf {SCRIPTS}; cp -r pcs-scripts {SCRIPTS}"
-    )
+    shutil.copy(deb, root / DEB)
+    shutil.copy(REPO / "provision" / "fence_paf_lab", root / f"{FENCE}.new")
+    (root / f"{FENCE}.new").chmod(0o755)
+    (root / f"{FENCE}.new").replace(root / FENCE)
     where = node.enter() if node.running else ["chroot", str(node.mount)]
-    done = subprocess.run([*where, "sh", "-c", unpack], input=archive, capture_output=True)
+    # Even where the version is the same: the content is another, or was tampered with.
+    done = subprocess.run([*where, "dpkg", "-i", f"/{DEB}"], capture_output=True, text=True)
     if done.returncode:
-        raise LabError(f"{node.name}: the agent cannot be installed: {done.stderr.decode()[-300:]}")
+        raise LabError(f"{node.name}: the package cannot be installed: {done.stderr[-300:]}")
+    (root / MARK).write_text(deb.name)
     return True
 
 
-def up_to_date(root: Path) -> bool:
-    """Returns whether the files below root are those of the source tree, no more and no less."""
-    for folder, (pattern, place) in PLACES.items():
-        ours = {file.name: file for file in (REPO / folder).glob(pattern) if file.is_file()}
-        theirs = root / place.lstrip("/")
-        if any(not _same(file, theirs / name) for name, file in ours.items()):
-            return False
-        if pattern == "*.py" and {file.name for file in theirs.glob(pattern)} != ours.keys():
-            return False
-    return True
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.read_bytes() == other.read_bytes()
+def up_to_date(root: Path, deb: Path) -> bool:
+    """Returns whether the package below root is this one, and its files as it brought them."""
+    mark = root / MARK
+    if not mark.exists() or mark.read_text() != deb.name:
+        return False
+    fence = root / FENCE
+    ours = (REPO / "provision" / "fence_paf_lab").read_bytes()
+    if not fence.exists() or fence.read_bytes() != ours:
+        return False
+    words = ("dpkg", f"--root={root}", "--verify", "paf-haproxy")
+    return not run(words, check=False).stdout.strip()

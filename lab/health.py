@@ -81,8 +81,9 @@ def at_rest() -> bool:
     acted upon, of a stop above all, can end in two primaries.
     """
     node = NODES[0]
-    dc = node.run("crmadmin", "--dc_lookup", check=False).stdout.rpartition(": ")[2].strip()
-    return bool(dc) and "S_IDLE" in node.run("crmadmin", "--status", dc, check=False).stdout
+    ask = ("timeout", "5", "crmadmin")  # a DC that has just died gives no answer
+    dc = node.run(*ask, "--dc_lookup", check=False).stdout.rpartition(": ")[2].strip()
+    return bool(dc) and "S_IDLE" in node.run(*ask, "--status", dc, check=False).stdout
 
 
 def mend() -> None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import agent, cgroup, cluster, host, image, layout, network, power, topology
+from . import agent, cgroup, cluster, host, image, layout, network, package, power, topology
 from .errors import LabError
 from .layout import RUN, STATE
 from .node import ALL, LOG_SINK, SPARE, Node
@@ -58,6 +58,8 @@ def up(step: Step, name: str | None = None) -> str:
             base = image.path(what.rivals)
         if len(missing) < len(ALL) and any(node.image not in (None, base) for node in ALL):
             note = "the nodes stand on an older image: lab down and lab up give them the new one"
+        with step("package"):
+            package.build()  # once, before the nodes ask for it side by side
         with step("network and power switch"):
             network.up()
             power.start()

@@ -1,4 +1,4 @@
-"""A fourth node: made, taken into the cluster, and out of it again, with the pcs scripts."""
+"""One more node: made, taken into the cluster, and out of it again, with the pcs scripts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from .node import NODES, SPARE, Node
 
 def join(primary: Node) -> None:
     """Boots the spare node and makes it a member with a standby of the primary's."""
+    _boot(primary)
+    cluster.script(SPARE, "40-postgresql", "standby", primary.name)
+    cluster.script(NODES[0], "80-add-node", SPARE.name)
+    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+
+
+def join_as_proxy(primary: Node) -> None:
+    """Boots the spare node and makes it a member that runs HAProxy alone."""
+    _boot(primary)
+    cluster.script(NODES[0], "82-add-proxy", SPARE.name)
+    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+
+
+def _boot(primary: Node) -> None:
     base = primary.image
     if base is None:
         raise LabError("the lab has no image: lab up")
@@ -18,9 +32,6 @@ def join(primary: Node) -> None:
     SPARE.boot()
     SPARE.await_ready()
     cluster.prepare(SPARE, {})
-    cluster.script(SPARE, "40-postgresql", "standby", primary.name)
-    cluster.script(NODES[0], "80-add-node", SPARE.name)
-    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
 
 
 def leave() -> None:

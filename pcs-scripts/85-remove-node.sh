@@ -16,6 +16,10 @@ if grep -qw "name: $node" /etc/corosync/corosync.conf; then
     pcs node standby "$node" --wait=120
     pcs cluster node remove "$node"
 fi
+# Of 82-add-proxy.sh.
+while have "//rsc_location[@node='$node']"; do
+    cibadmin --delete --xpath "//rsc_location[@node='$node']"
+done
 if have "//primitive[@id='fence']"; then
     pcs stonith update fence "pcmk_host_list=$(fenced_without "$node")"
 fi

@@ -19,7 +19,7 @@ from ..drill.report import LiveView
 from ..drill.series import RECORDS
 from ..errors import LabError
 from ..node import NODES
-from . import report, steady, trial
+from . import picture, report, steady, trial
 from .faults import FAULTS
 from .report import Result
 
@@ -49,6 +49,8 @@ def compare(
     if strangers := set(some) - set(FAULTS):
         raise click.UsageError(f"no drill {min(strangers)}: there are {', '.join(FAULTS)}")
     chosen = [topology.named(name) for name in names or topology.ALL]
+    if page is not None:
+        picture.check()
     results: list[Result] = []
     versions: dict[str, str] = {}
     directory = RECORDS / datetime.now(timezone.utc).strftime("compare-%Y%m%dT%H%M%SZ")
@@ -66,8 +68,6 @@ def compare(
                 json_file.write_text(text + "\n")
     report.show(console, results)
     if page is not None:
-        from . import picture
-
         file = page.with_suffix(".png")
         picture.draw(results, some, file)
         page.write_text(report.page(results, facts, file.name))

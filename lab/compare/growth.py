@@ -20,6 +20,7 @@ from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
 from ..errors import LabError
 from ..layout import REPO
+from .picture import check
 
 WITHIN = 1800.0  # s for one command
 
@@ -72,6 +73,8 @@ def size(
 @click.option("--picture", type=FILE, help="Plot them here, as PNG.")
 def grow(nodes: str, repeat: int, json_file: Path | None, picture: Path | None) -> None:
     """Measures the lab with more nodes. It is taken down and built up for each number of them."""
+    if picture is not None:
+        check()
     found = []
     for number in nodes.split(","):
         if not number.isdecimal():

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..drill.picture import COLOURS
+from ..errors import LabError
 from .figures import Trial
 from .report import Result
 
 BEFORE, LONGEST = 2.0, 45.0  # s shown
 BAR, GROUP = 0.8, 0.7  # of a row: how high a strip is, and the gap between topologies
+
+
+def check() -> None:
+    """Raises LabError if nothing can be drawn: better before hours of measuring than after."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise LabError("matplotlib is not there: make compare, or pip install -e '.[lab,compare]'")
 
 
 def draw(results: Sequence[Result], drills: Sequence[str], file: Path) -> None:

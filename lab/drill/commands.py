@@ -21,8 +21,10 @@ def status(node: Machine) -> ClusterState:
 
 
 def idle(node: Machine, dc: str) -> bool:
-    """Returns whether the controller on the DC has nothing to do."""
-    return "S_IDLE" in node.run("crmadmin", "--status", dc, check=False).stdout
+    """Returns whether the controller on the DC has nothing to do. A DC that has just died gives no
+    answer, which crmadmin would wait for.
+    """
+    return "S_IDLE" in node.run("timeout", "5", "crmadmin", "--status", dc, check=False).stdout
 
 
 def moves(node: Machine) -> tuple[str, ...]:

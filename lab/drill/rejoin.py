@@ -57,11 +57,13 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
         if time.monotonic() > looked_at + PATIENCE and _at_rest(stage):
             looked_at = time.monotonic()
             commands.cleanup(stage.anyone)
-            for name in _stuck(stage) - rebuilt:
+            leads = _leader(stage)
+            for name in _stuck(stage, leads) - rebuilt:
                 rebuilt.add(name)
                 stage.say("does not follow the primary: taken out of the cluster", name)
                 stage.nodes[name].run("systemctl", "stop", "pacemaker", "corosync", timeout=120)
-                bring_back(stage, name, rebuild=True)
+                # Not asked again: the DC may have left with it, and nobody be sure for a while.
+                _bring_back(stage, name, leads, rebuild=True)
 
 
 def _at_rest(stage: Stage) -> bool:
@@ -77,21 +79,24 @@ def _at_rest(stage: Stage) -> bool:
     return True
 
 
-def _stuck(stage: Stage) -> set[str]:
-    """Returns the standbys that could stream, but do not."""
+def _stuck(stage: Stage, leads: str | None) -> set[str]:
+    """Returns the standbys that could stream from the primary, but do not."""
     try:
         now = stage.snapshot()
     except LabError:
         return set()
-    leads = now.status.promoted(stage.settings.pgsql_clone)
     if leads is None or stage.roles.get(leads) != PRIMARY:
         return set()
     return set(now.status.online) - {leads} - set(now.streaming)
 
 
-def bring_back(stage: Stage, name: str, rebuild: bool = False) -> None:
+def bring_back(stage: Stage, name: str) -> None:
     """Starts the cluster on a node, with its instance made anew if that one was a primary."""
-    copied = stage.site.bring_back(stage.nodes[name], _leader(stage), rebuild)
+    _bring_back(stage, name, _leader(stage))
+
+
+def _bring_back(stage: Stage, name: str, leads: str | None, rebuild: bool = False) -> None:
+    copied = stage.site.bring_back(stage.nodes[name], leads, rebuild)
     what = f"instance copied from {copied}, cluster started" if copied else "cluster started"
     stage.say(what, name)
 

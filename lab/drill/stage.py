@@ -54,6 +54,9 @@ class Stage:
         self._outcomes: Counter[str] = Counter()
         self._acks: Counter[str] = Counter()
         self._programs: list[Program] = []
+        self._attending: list[Program] = []
+        self._guests: dict[str, Program] = {}
+        self._password = ""
         self._revive: dict[str, float] = {}
         self._narrator = Narrator(self.addresses)
         self._view = view
@@ -185,9 +188,29 @@ class Stage:
         """Lets the clients work meanwhile; they work already when the block begins."""
         nodes = self.nodes.values()
         found = [programs.clients(node, self.settings, password, self.directory) for node in nodes]
+        self._attending, self._password = found, password
         with self._running(found):
             self.await_clients()
             yield
+
+    def enlist(self, node: Machine) -> None:
+        """Lets clients of one more node work from now on, like those of all others."""
+        program = programs.clients(node, self.settings, self._password, self.directory)
+        program.start()
+        self._programs.append(program)
+        self._attending.append(program)
+        self._guests[node.name] = program
+        self.await_clients()
+
+    def dismiss(self, node: Machine) -> None:
+        """Ends the clients of a node that was enlisted; what they saw stays."""
+        program = self._guests.pop(node.name, None)
+        if program is not None:
+            program.ask_to_end()
+            program.wait()
+            self._take_in([program])
+            self._programs.remove(program)
+            self._attending.remove(program)
 
     def await_clients(self) -> None:
         """Returns once every client has got an answer from now on."""
@@ -202,7 +225,8 @@ class Stage:
 
     @property
     def clients(self) -> frozenset[str]:
-        return frozenset(f"{name}/{kind}" for name in self.names for kind in self.settings.every)
+        names = [*self.names, *self._guests]
+        return frozenset(f"{name}/{kind}" for name in names for kind in self.settings.every)
 
     @contextlib.contextmanager
     def _running(self, found: list[Program]) -> Iterator[None]:

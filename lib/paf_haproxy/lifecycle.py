@@ -34,12 +34,15 @@ def checked(context: Context, params: Params) -> str:
     """
     if not os.access(params.haproxy, os.X_OK):
         raise AgentError(f"parameter haproxy: no program {params.haproxy}", ERR_INSTALLED)
-    for name in ("user", "system_user"):
-        try:
-            pwd.getpwnam(getattr(params, name))
-        except KeyError as error:
-            user = getattr(params, name)
-            raise AgentError(f"parameter {name}: no user {user}", ERR_CONFIGURED) from error
+    try:
+        pwd.getpwnam(params.user)
+    except KeyError as error:
+        raise AgentError(f"parameter user: no user {params.user}", ERR_CONFIGURED) from error
+    try:
+        pwd.getpwnam(params.system_user)
+    except KeyError:
+        text = f"parameter system_user: no user {params.system_user}: HAProxy serves clients here"
+        log.warning(f"{text}, but nothing can be promoted")
     prepare(params)
     return render.check(params, render.render(params, context.node))
 

@@ -165,7 +165,7 @@ def test_start_without_haproxy(cluster: Cluster) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["user", "system_user"])
+@pytest.mark.parametrize("name", ["user"])
 def test_start_without_the_user(cluster: Cluster, name: str) -> None:
     node = cluster.srv1
     node.params[name] = "nobody-here"

@@ -20,7 +20,7 @@ from .haproxy import (
     StopHaproxy,
     StopHaproxyStandby,
 )
-from .members import FourthNode
+from .members import FourthNode, ProxyNode
 from .network import Isolate, OneWay, PortCut, QuorumLost
 from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
@@ -36,6 +36,7 @@ DRILLS: tuple[type[Drill], ...] = (
     Reload,
     RollingRestart,
     FourthNode,
+    ProxyNode,
     KillHaproxy,
     KillHaproxyStandby,
     StopHaproxy,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ... import spare
 from ...node import SPARE, named
-from .. import service
+from .. import commands, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
+from ..records import ACK
 from ..stage import Stage
 from .cluster import let_go
+from .switchover import Switchover
 
 
 class FourthNode(Drill):
@@ -54,3 +56,63 @@ class FourthNode(Drill):
             service.writers_undisturbed(evidence),
             service.served_by(evidence, SPARE.address),
         ]
+
+
+class ProxyNode(Switchover):
+    """Its clients are counted like those of all others: none is refused."""
+
+    name = "proxy-node"
+    lab_only = True
+    summary = "switchover with one more node that runs HAProxy alone: its clients notice as little"
+    deadline = 120.0
+
+    def prepare(self, stage: Stage) -> None:
+        stage.say("joins the cluster, without PostgreSQL", SPARE.name)
+        spare.join_as_proxy(named(stage.primary))
+        stage.wait(lambda: self._lacking(stage), within=60, every=1)
+        let_go(stage)
+        stage.enlist(SPARE)
+        stage.rest(stage.settings.warm_up)
+
+    def _lacking(self, stage: Stage) -> str:
+        for pool in ("prod", "stdby"):
+            port = getattr(stage.settings, f"{pool}_port")
+            words = ("ncat", "-z", "-w", "1", "127.0.0.1", str(port))
+            if SPARE.run(*words, check=False).returncode:
+                return f"HAProxy on {SPARE.name} does not listen for {pool}"
+        return ""
+
+    def follow(self, stage: Stage) -> None:
+        super().follow(stage)
+        stage.rest(stage.settings.cool_down)
+
+    def undo(self, stage: Stage) -> None:
+        super().undo(stage)
+        stage.dismiss(SPARE)
+        if SPARE.running:
+            stage.say("is taken away", SPARE.name)
+            spare.leave()
+            self._forget(stage)
+        let_go(stage)
+
+    def _forget(self, stage: Stage) -> None:
+        """Lets HAProxy lead to all nodes again, and waits for the reload that follows."""
+        settings, nodes = stage.settings, stage.nodes.values()
+        before = {node.name: commands.haproxy_pid(node, settings) for node in nodes}
+        stage.anyone.run("pcs", "resource", "update", settings.haproxy, "nodes=")
+
+        def lacking() -> str:
+            same = [n.name for n in nodes if commands.haproxy_pid(n, settings) == before[n.name]]
+            return f"HAProxy is not reloaded on {' and '.join(same)}" if same else ""
+
+        stage.wait(lacking, within=60, every=1)
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        new = evidence.addresses[evidence.expected]
+        found = [
+            each
+            for each in evidence.seen.attempts
+            if each.node == SPARE.name and each.outcome == ACK and each.server == new
+        ]
+        name = f"writes through {SPARE.name} after the switchover"
+        return [*super().judge(evidence), Finding(name, bool(found), str(len(found)), "some")]

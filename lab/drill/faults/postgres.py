@@ -75,7 +75,7 @@ class StopPostgres(Drill):
     moves = None
     fencings = 1
     failed = None
-    deadline = 300.0
+    deadline = 420.0
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return (stage.primary,)

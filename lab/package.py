@@ -1,0 +1,57 @@
+"""The Debian package of this source tree: what the nodes get, as any other machine would."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from .layout import CACHE, REPO
+from .shell import run
+
+SOURCES = ("agents", "bin", "debian", "docs", "haproxy", "lib", "pcs-scripts", "provision")
+FILES = ("LICENSE", "Makefile", "README.md")
+WORK = CACHE / "package"
+KEPT = 3
+"""Packages that are kept: whoever goes back to an earlier source need not build it again."""
+
+
+def sources() -> list[Path]:
+    """Returns the files that the package is made of, relative to the source tree, sorted."""
+    found = [REPO / name for name in FILES]
+    for folder in SOURCES:
+        found += [
+            path
+            for path in (REPO / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".7"
+        ]
+    return sorted(path.relative_to(REPO) for path in found)
+
+
+def digest() -> str:
+    """Returns what tells one content of the sources from another."""
+    whole = hashlib.sha256()
+    for path in sources():
+        whole.update(f"{path}\0".encode() + (REPO / path).read_bytes() + b"\0")
+    return whole.hexdigest()[:16]
+
+
+def build() -> Path:
+    """Builds the package unless it is there. Returns its path, whose name tells its sources."""
+    target = CACHE / f"paf-haproxy-{digest()}.deb"
+    if not target.exists():
+        shutil.rmtree(WORK, ignore_errors=True)
+        tree = WORK / "paf-haproxy"
+        for path in sources():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPO / path, tree / path)
+        # -d: the host has what is needed (lab/host.py); another Debian may call it otherwise.
+        words = ["env", "-C", str(tree), "dpkg-buildpackage", "-us", "-uc", "-b", "-d"]
+        run(words, timeout=300)
+        (made,) = WORK.glob("paf-haproxy_*.deb")
+        made.replace(target)
+        shutil.rmtree(WORK)
+        packages = sorted(CACHE.glob("paf-haproxy-*.deb"), key=lambda path: path.stat().st_mtime)
+        for old in packages[:-KEPT]:
+            old.unlink()
+    return target
