@@ -119,6 +119,8 @@ class Node:
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
             f"--directory={self.mount}", f"--hostname={self.name}", "--resolv-conf=off",
             "--timezone=off", f"--network-namespace-path=/run/netns/{network.namespace(self.name)}",
+            # What a machine may do with its own network: addresses, packet filters.
+            "--capability=CAP_NET_ADMIN",
             f"--bind={POWER}:/srv/power", "--boot",
         ]  # fmt: skip
         log = RUN / f"{self.name}.console"

@@ -1,7 +1,7 @@
 """The same clients, faults and audits for every topology, side by side.
 
-write outage    longest time that a connecting client of a node that lived was without writes: from
-                its last one before the fault's effect to its first one after it
+write outage    longest time that a connecting client of a node that lived was without an
+                acknowledged write
 absence         time for which PostgreSQL itself took no write in the same run: from the last commit
                 to the moment at which a primary is out of recovery
 failed          new connections that were refused, failed, or were lost before their answer

@@ -9,6 +9,7 @@ from ..drill.stage import Stage
 from ..topology import Topology
 
 SEEN_WITHIN = 10.0  # s
+SETTLED_WITHIN = 60.0  # s
 TAKEN_OVER_WITHIN = 180.0  # s: four times what Patroni's default ttl allows for
 
 
@@ -48,6 +49,8 @@ class Switchover(Fault):
         stage.say(f"switch over from {stage.primary} to {target}")
         topology.move(stage.primary, target)
         stage.wait(lambda: _no_primary(stage, target), TAKEN_OVER_WITHIN)
+        # Any sooner, and what a switchover leaves behind is missed: PAF has not set its scores yet.
+        stage.wait(topology.lacking, SETTLED_WITHIN, every=2)
 
     def undo(self, stage: Stage, topology: Topology) -> None:
         topology.moved()

@@ -12,9 +12,7 @@ from ..drill.figures import (
     acknowledged,
     by_client,
     median,
-    outages,
     outcomes,
-    stalls,
     strip,
 )
 from ..drill.records import (
@@ -59,7 +57,7 @@ class Trial:
     lost: int
     """Acknowledged rows that were not in the table afterwards."""
     two_primaries: int
-    """Writes acknowledged by the old primary after the new one had acknowledged one."""
+    """Writes acknowledged on a timeline after the next one had acknowledged one."""
     agreement: float | None
     """None where there is no HAProxy, or nothing to agree on."""
     strips: Mapping[str, Sequence[Strip]]
@@ -95,32 +93,28 @@ def trial(topology: str, drill: str, number: int, evidence: Evidence, haproxy: b
         sum(kind.get("held", 0) for kind in outcomes(living).values()),
         len(acks),
         sum((each.client, each.sequence) not in evidence.rows for each in acks),
-        int(audits.one_primary(evidence).value),
+        int(audits.one_timeline(evidence).value),
         agreement(seen, evidence, away[1]) if haproxy and away is not None else None,
         _strips(living, evidence.started),
     )
 
 
 def outage(evidence: Evidence) -> float:
-    """Returns the longest time without writes of a connecting client of a node that lived."""
-    change = evidence.change
-    if change is not None:
-        lengths = {
-            client: each.length
-            for client, each in outages(evidence.seen, change, evidence.addresses).items()
-        }
-    else:
-        lengths = {
-            client: length
-            for client, length in stalls(evidence.seen, evidence.started - 1).items()
-            if client.endswith(CONNECTING)
-        }
-    of_the_living = [
-        length
-        for client, length in lengths.items()
-        if client.partition("/")[0] not in evidence.died
-    ]
-    return max(of_the_living, default=math.inf)
+    """Returns the longest time without writes of a connecting client of a node that lived: between
+    the ends of two acknowledged ones, infinity if there was none at the end. By whom they were
+    acknowledged does not matter: a virtual address tells nobody.
+    """
+    worst = 0.0
+    for client, attempts in by_client(evidence.seen.attempts).items():
+        node, _, kind = client.partition("/")
+        if kind != CONNECTING or node in evidence.died:
+            continue
+        ends = sorted(each.end for each in acknowledged(attempts))
+        if not ends or ends[-1] < evidence.settled:
+            return math.inf
+        late = [end for end in ends if end >= evidence.started - 1]
+        worst = max([worst, *(after - before for before, after in zip(late, late[1:]))])
+    return worst
 
 
 def _absence(evidence: Evidence) -> tuple[float, float] | None:

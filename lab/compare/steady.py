@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..bench import rest
-from ..drill import table
+from ..drill import commands, table
 from ..drill.figures import median
 from ..drill.programs import CLIENTS
 from ..drill.records import CONNECTING
@@ -59,16 +59,12 @@ def measure(topology: Topology) -> Steady:
         who = {"user": topology.settings.user, "password": password, "dbname": "app"}
         through = {**topology.reach(CONNECTING), **who}
         direct = {"host": primary.address, "port": 5434, **who}
-        grant = f"GRANT CREATE ON SCHEMA public TO {topology.settings.user}"
-        words = ("psql", "-Xqp", "5434", "-d", "app", "-c", grant)
-        primary.run(*words, user="postgres")
+        # pgbench's tables go where those of the drills are, and go away with them.
+        grant = f"GRANT CREATE ON SCHEMA drill TO {topology.settings.user}"
+        commands.psql(primary, topology.settings, grant, topology.settings.database)
         connect, query = _latency(here, through, direct)
         tps = _throughput(here, through, direct)
     finally:
-        drop = "DROP TABLE IF EXISTS pgbench_accounts, pgbench_branches, pgbench_tellers,"
-        drop += f" pgbench_history; REVOKE CREATE ON SCHEMA public FROM {topology.settings.user}"
-        words = ("psql", "-Xqp", "5434", "-d", "app", "-c", drop)
-        primary.run(*words, user="postgres", check=False)
         table.drop(primary, topology.settings)
     return Steady(cpu, connect, query, tps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -58,8 +59,8 @@ class Topology:
     def moved(self) -> None:
         """Takes away what a switchover leaves behind."""
 
-    def mend(self, primary: str | None) -> None:
-        """Does what a person would: called now and then while it is not whole."""
+    def mend(self, primary: str | None, waited: float) -> None:
+        """Does what a person would: called now and then while it is not whole. waited: s so far."""
 
     def reach(self, kind: str) -> dict[str, Any]:
         """Returns libpq's parameters with which a kind of client gets to where it wants."""
@@ -114,7 +115,8 @@ class Topology:
                 raise LabError(f"{self.name} is not whole after {within:g} s: {why}")
             if now > mended + PATIENCE:
                 mended = now
-                self.mend(self.primary())
+                with contextlib.suppress(LabError):  # a node went down under our hands
+                    self.mend(self.primary(), now - start)
             time.sleep(0.5)
 
 

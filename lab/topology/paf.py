@@ -13,6 +13,7 @@ from .base import Step, Topology
 Pcs = Callable[..., object]
 """Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
 CLONE = "pgsqld-clone"
+STUCK_AFTER = 40.0  # s
 
 
 class OnPaf(Topology):
@@ -58,14 +59,16 @@ class OnPaf(Topology):
     def moved(self) -> None:
         self._anyone().run("crm_resource", "--clear", "--resource", CLONE)
 
-    def mend(self, primary: str | None) -> None:
-        """Starts the cluster on nodes that were lost, clears failures, rebuilds stuck standbys."""
+    def mend(self, primary: str | None, waited: float) -> None:
+        """Starts the cluster on nodes that were lost, clears failures; at last it rebuilds standbys
+        that do not follow.
+        """
         for node in NODES:
             if cluster.absent(node):
                 cluster.bring_back(node, primary)
         if health.at_rest():
             self._anyone().run("crm_resource", "--cleanup", check=False)
-            if primary is not None and "standbys stream" in self.lacking():
+            if waited > STUCK_AFTER and primary and "standbys stream" in self.lacking():
                 health.rebuild_stuck()
 
     def status(self) -> str:

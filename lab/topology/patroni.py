@@ -135,7 +135,7 @@ class Patroni(Topology):
         running = next(node for node in NODES if node.running)
         return running.run(*words, check=False).stdout.strip()
 
-    def mend(self, primary: str | None) -> None:
+    def mend(self, primary: str | None, waited: float) -> None:
         """Patroni brings nodes back by itself; an instance that cannot follow is made anew."""
         if primary is None:
             return

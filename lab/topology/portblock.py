@@ -9,7 +9,11 @@ from .proxy import OnPafWithProxy
 from .vip import MONITORED, with_the_primary
 
 PORT = 5435
-AGENT = "/usr/lib/ocf/resource.d/heartbeat/portblock"
+AGENTS = "/usr/lib/ocf/resource.d"
+AGENT = f"{AGENTS}/lab/portblock"
+THEIRS, OURS = "^DROP${w}${1}${w}--", "^DROP${w}\\\\(${1}\\\\|6\\\\)${w}--"
+"""resource-agents 4.12 looks for "tcp" where iptables 1.8.9, of the same Debian, prints a 6: it
+never finds the rule that it has made, nor opens a port. This copy looks for both."""
 UNIT = f"""[Unit]
 Description=Port {PORT} is closed until Pacemaker opens it
 [Service]
@@ -34,13 +38,18 @@ class Portblock(OnPafWithProxy):
     summary = "PAF, and HAProxy that tries a port which is open on the primary alone"
 
     def equip(self, node: Node) -> None:
+        text = (node.root / AGENTS.lstrip("/") / "heartbeat/portblock").read_text()
+        copy = node.root / AGENT.lstrip("/")
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text.replace(THEIRS, OURS))
+        copy.chmod(0o755)
         (node.root / "etc/systemd/system" / CLOSED).write_text(UNIT)
         node.run("systemctl", "daemon-reload")
         node.run("systemctl", "enable", "--now", "--quiet", CLOSED)
 
     def resources(self, pcs: Pcs) -> None:
         port = ("protocol=tcp", f"portno={PORT}", "action=unblock")
-        pcs("resource", "create", "open", "ocf:heartbeat:portblock", *port, *MONITORED)
+        pcs("resource", "create", "open", "ocf:lab:portblock", *port, *MONITORED)
         with_the_primary(pcs, "open")
 
     def sections(self) -> tuple[str, ...]:
