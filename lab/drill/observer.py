@@ -1,0 +1,242 @@
+"""The programs of a drill that is under way, what they have told, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import LabError
+from ..machine import Machine
+from . import cluster, programs, timeline
+from .programs import Program
+from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen
+from .site import Site
+from .timeline import Event, Narrator
+
+LOOK_EVERY = 0.1  # s
+REVIVE_EVERY = 2.0  # s between two attempts to start a program whose node was down
+
+
+class View(Protocol):
+    """Whoever watches."""
+
+    def update(self, phase: str, events: Sequence[Event], outcomes: Counter[str]) -> None:
+        """Is told the phase, the new events, and how often each outcome came so far."""
+
+
+class Observer:
+    """directory: where the programs' output is kept."""
+
+    def __init__(self, site: Site, directory: Path, view: View) -> None:
+        self.site = site
+        self.nodes = {node.name: node for node in site.nodes}
+        self.settings = site.settings
+        self.directory = directory
+        self.primary = ""
+        """The primary when the drill began."""
+        self.started = 0.0
+        """When the event was about to be brought about, s of the epoch."""
+        self.died: set[str] = set()
+        """Nodes that went down, and all their programs with them; those are started again once the
+        node is back."""
+        self.out_of_touch: set[str] = set()
+        """Nodes that cannot tell how the cluster is: cut off from it by the drill."""
+        self.records: list[Record] = []
+        self.events: list[Event] = []
+        self.roles: dict[str, str] = {}
+        self.servers: dict[str, cluster.States | None] = {}
+        self._outcomes: Counter[str] = Counter()
+        self._acks: Counter[str] = Counter()
+        self._programs: list[Program] = []
+        self._attending: list[Program] = []
+        self._guests: dict[str, Program] = {}
+        self._password = ""
+        self._revive: dict[str, float] = {}
+        self._narrator = Narrator(self.addresses)
+        self._view = view
+        self._phase = ""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {name: node.address for name, node in self.nodes.items()}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.nodes)
+
+    @property
+    def anyone(self) -> Machine:
+        """A node that runs, and is not out of touch if another is not."""
+        running = [node for node in self.nodes.values() if node.running]
+        for node in running:
+            if node.name not in self.out_of_touch | self.died:
+                return node
+        if running:
+            return running[0]
+        raise LabError("no node runs: lab up")
+
+    def say(self, text: str, node: str = "") -> None:
+        """Puts what the drill itself does into the timeline."""
+        event = Event(time.time(), node, timeline.DRILL, text)
+        self.events.append(event)
+        self._phase = text
+        self._view.update(text, [event], self._outcomes)
+
+    @staticmethod
+    def fail_if(what: object, text: str) -> None:
+        """Raises LabError with the text if there is something."""
+        if what:
+            raise LabError(text)
+
+    def look(self) -> None:
+        """Takes in what the programs have told since the last time."""
+        self._take_in(self._programs)
+
+    def _take_in(self, found: Sequence[Program]) -> None:
+        events: list[Event] = []
+        for program in found:
+            for record in [*program.new(), *self._mourn(program)]:
+                self.records.append(record)
+                events += self._narrator.tell(record)
+                self._remember(record)
+        events.sort(key=lambda event: event.at)
+        self.events += events
+        self._view.update(self._phase, events, self._outcomes)
+
+    def _mourn(self, program: Program) -> list[Record]:
+        """Sees to a program that ended in the middle of the drill. Returns what that means."""
+        if not program.ended() or program not in self._programs:
+            return []
+        name = program.node.name
+        told: list[Record] = []
+        if not program.node.running and name not in self.died:
+            self.died.add(name)
+            now = time.time()
+            told = [RoleSeen(name, now, now, DOWN), ServersSeen(name, now, now, None)]
+        elif program.node.running and time.monotonic() > self._revive.get(program.name, 0):
+            self._revive[program.name] = time.monotonic() + REVIVE_EVERY
+            self.died.add(name)
+            with contextlib.suppress(LabError):  # it went down again
+                program.start()
+        return told
+
+    def _remember(self, record: Record) -> None:
+        if isinstance(record, RoleSeen):
+            self.roles[record.node] = record.role
+        elif isinstance(record, ServersSeen):
+            self.servers[record.node] = record.states
+        elif isinstance(record, Attempt):
+            self._outcomes[record.outcome] += 1
+            self._acks[record.client] += record.outcome == ACK
+
+    def rest(self, seconds: float) -> None:
+        """Lets time pass."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+            time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+
+    def wait(
+        self, lacking: Callable[[], str], within: float | None = None, every: float = LOOK_EVERY
+    ) -> None:
+        """Returns once `lacking` returns nothing. Raises LabError with what it said last."""
+        seconds = self.settings.deadline if within is None else within
+        end = time.monotonic() + seconds
+        while True:
+            self.look()
+            why = lacking()
+            if not why:
+                return
+            if time.monotonic() > end:
+                raise LabError(f"not within {seconds:g} s: {why}")
+            self.rest(every)
+
+    def await_nodes(self) -> None:
+        """Returns once all nodes have booted: one that was fenced last may not be back yet."""
+        for node in self.nodes.values():
+            self.wait(lambda node=node: "" if node.running else f"{node.name} is off", within=60)  # type: ignore[misc]
+            node.await_ready()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watches PostgreSQL, HAProxy and the journal of every node meanwhile."""
+        found = [
+            program
+            for node in self.nodes.values()
+            for program in programs.watchers(node, self.settings, self.directory)
+        ]
+        with self._running(found):
+            self.wait(lambda: self._silent(), within=15)
+            yield
+
+    def _silent(self) -> str:
+        """Returns which watcher has not told anything yet."""
+        for name in self.names:
+            if name not in self.roles or name not in self.servers:
+                ended = next((why for each in self._programs if (why := each.ended())), "")
+                return ended or f"nothing is heard of {name}"
+        return ""
+
+    @contextlib.contextmanager
+    def attended(self, password: str) -> Iterator[None]:
+        """Lets the clients work meanwhile; they work already when the block begins."""
+        nodes = self.nodes.values()
+        found = [programs.clients(node, self.settings, password, self.directory) for node in nodes]
+        self._attending, self._password = found, password
+        with self._running(found):
+            self.await_clients()
+            yield
+
+    def enlist(self, node: Machine) -> None:
+        """Lets clients of one more node work from now on, like those of all others."""
+        program = programs.clients(node, self.settings, self._password, self.directory)
+        program.start()
+        self._programs.append(program)
+        self._attending.append(program)
+        self._guests[node.name] = program
+        self.await_clients()
+
+    def dismiss(self, node: Machine) -> None:
+        """Ends the clients of a node that was enlisted; what they saw stays."""
+        program = self._guests.pop(node.name, None)
+        if program is not None:
+            program.ask_to_end()
+            program.wait()
+            self._take_in([program])
+            self._programs.remove(program)
+            self._attending.remove(program)
+
+    def await_clients(self) -> None:
+        """Returns once every client has got an answer from now on."""
+        self.look()
+        self._acks.clear()
+        self.wait(self._idle_client, within=30)
+
+    def _idle_client(self) -> str:
+        idle = sorted(client for client in self.clients if not self._acks[client])
+        ended = next((why for each in self._programs if (why := each.ended())), "")
+        return f"{idle[0]} got no answer; {ended}".rstrip("; ") if idle else ""
+
+    @property
+    def clients(self) -> frozenset[str]:
+        names = [*self.names, *self._guests]
+        return frozenset(f"{name}/{kind}" for name in names for kind in self.settings.every)
+
+    @contextlib.contextmanager
+    def _running(self, found: list[Program]) -> Iterator[None]:
+        self._programs += found
+        try:
+            for program in found:
+                program.start()
+            yield
+        finally:
+            for program in found:
+                program.ask_to_end()
+            for program in found:
+                program.wait()
+            self._programs = [each for each in self._programs if each not in found]
+            self._take_in(found)
