@@ -23,7 +23,7 @@ class Fault:
         """Returns whether there is anything of the kind to break."""
         return True
 
-    def expected(self, stage: Stage) -> str | None:
+    def expected(self, stage: Stage, topology: Topology) -> str | None:
         return None
 
     def inject(self, stage: Stage, topology: Topology) -> None:
@@ -35,17 +35,16 @@ class Fault:
 
 
 class Switchover(Fault):
-    """To the next node, by the means of whoever manages PostgreSQL."""
+    """To the next node that can take over, by the means of whoever manages PostgreSQL."""
 
     name = "switchover"
     summary = "planned switchover"
 
-    def expected(self, stage: Stage) -> str:
-        names = sorted(stage.names)
-        return names[(names.index(stage.primary) + 1) % len(names)]
+    def expected(self, stage: Stage, topology: Topology) -> str:
+        return topology.target(stage.primary)
 
     def inject(self, stage: Stage, topology: Topology) -> None:
-        target = self.expected(stage)
+        target = self.expected(stage, topology)
         stage.say(f"switch over from {stage.primary} to {target}")
         topology.move(stage.primary, target)
         stage.wait(lambda: _no_primary(stage, target), TAKEN_OVER_WITHIN)
@@ -101,7 +100,7 @@ class KillHaproxy(Fault):
     def applies(self, topology: Topology) -> bool:
         return topology.haproxy
 
-    def expected(self, stage: Stage) -> str:
+    def expected(self, stage: Stage, topology: Topology) -> str:
         return stage.primary
 
     def inject(self, stage: Stage, topology: Topology) -> None:

@@ -87,7 +87,7 @@ def perform(topology: Topology, fault: Fault, number: int, directory: Path, view
 def _event(stage: Stage, topology: Topology, fault: Fault) -> str:
     """Brings the event about and sees it through. Returns what went wrong, in one line."""
     trouble = ""
-    wanted = fault.expected(stage)
+    wanted = fault.expected(stage, topology)
     stage.started = time.time()
     for work in (fault.inject, fault.undo):
         try:

@@ -52,6 +52,11 @@ class Topology:
         """Builds it on nodes that have booted, or what is missing of it."""
         raise NotImplementedError
 
+    def target(self, primary: str) -> str:
+        """Returns the node to switch over to: the one after the primary, in the order of names."""
+        names = sorted(node.name for node in NODES)
+        return names[(names.index(primary) + 1) % len(names)]
+
     def move(self, old: str, new: str) -> None:
         """Asks for a planned switchover; returns when that is accepted."""
         raise NotImplementedError

@@ -124,6 +124,22 @@ class Patroni(Topology):
             for name, path in (("prod", "/primary"), ("stdby", "/replica"))
         )
 
+    def target(self, primary: str) -> str:
+        """Returns the synchronous standby: Patroni lets no other take over."""
+        found = [each["Member"] for each in _members(primary) if each["Role"] == "Sync Standby"]
+        if not found:
+            raise LabError("Patroni has no synchronous standby to switch over to")
+        return str(found[0])
+
+    def lacking(self) -> str:
+        if why := super().lacking():
+            return why
+        try:
+            self.target(self.primary() or "")
+        except LabError as error:
+            return str(error)
+        return ""
+
     def move(self, old: str, new: str) -> None:
         words = ("switchover", "--leader", old, "--candidate", new, "--force", "lab")
         done = named(new).run("patronictl", "-c", f"/{CONFIGURATION}", *words, timeout=120)
@@ -140,11 +156,17 @@ class Patroni(Topology):
         if primary is None:
             return
         words = ("patronictl", "-c", f"/{CONFIGURATION}")
-        listed = named(primary).run(*words, "list", "--format", "json", "lab", check=False).stdout
-        for member in json.loads(listed or "[]"):
+        for member in _members(primary):
             if member.get("State") in ("start failed", "crashed"):
                 anew = ("reinit", "--force", "lab", member["Member"])
                 named(primary).run(*words, *anew, check=False, timeout=120)
+
+
+def _members(node: str) -> list[dict[str, Any]]:
+    """Returns what Patroni on a node knows of all members."""
+    words = ("patronictl", "-c", f"/{CONFIGURATION}", "list", "--format", "json", "lab")
+    found: list[dict[str, Any]] = json.loads(named(node).run(*words, check=False).stdout or "[]")
+    return found
 
 
 LEADS = "curl -sf -o /dev/null http://127.0.0.1:8008/primary"
