@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +58,9 @@ class Program:
             )
         if self._settings is not None and self._process.stdin is not None:
             settings = {**self._settings, "first": self._starts * 1_000_000 + 1}
-            self._process.stdin.write(json.dumps(settings) + "\n")
-            self._process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # its node went down: see `ended`
+                self._process.stdin.write(json.dumps(settings) + "\n")
+                self._process.stdin.flush()
         self._starts += 1
 
     def ended(self) -> str:
@@ -70,7 +72,8 @@ class Program:
 
     def ask_to_end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # the same, with the line still to be sent
+                self._process.stdin.close()
 
     def wait(self, seconds: float = 15) -> None:
         """Waits for the end of a program that was asked to end; kills it if it takes too long."""
