@@ -20,6 +20,7 @@ from .compare.growth import grow
 from .drill.cli import drill
 from .errors import LabError
 from .forward import forward_ports
+from .migrate import migrate
 from .node import LOG_SINK, NODES, named
 from .status import show
 
@@ -151,3 +152,4 @@ main.add_command(drill)
 main.add_command(bench)
 main.add_command(compare)
 main.add_command(grow)
+main.add_command(migrate)

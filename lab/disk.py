@@ -37,6 +37,6 @@ def detach(root: Path) -> None:
             run(["umount", "--lazy", str(where)])  # somebody's shell is in there
 
 
-def usable() -> bool:
-    """Returns whether the host can mount a file."""
-    return Path("/dev/loop-control").exists()
+def usable(root: Path) -> bool:
+    """Returns whether the host can mount a file, and the node has PostgreSQL."""
+    return Path("/dev/loop-control").exists() and (root / MOUNT).is_dir()

@@ -1,49 +1,88 @@
-"""The root file system that all nodes share, built from Debian packages with the host's mirror."""
+"""The root file systems on which nodes stand, built from Debian packages with the host's mirror."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import cgroup, sources
+from . import cgroup, handbook, sources
 from .layout import CACHE, POSTGRESQL, REPO, SUITE
 from .shell import run
 
+PROVISION = REPO / "provision"
 PACKAGES = (
-    *(REPO / "provision" / "packages.txt").read_text().split(),
+    *(PROVISION / "packages.txt").read_text().split(),
     f"postgresql-{POSTGRESQL[SUITE]}",
 )
-RIVALS = ("patroni", "etcd-server", "etcd-client", "keepalived")
-"""What other topologies need besides. Their services are started where they are built."""
-DISABLE = "systemctl disable --quiet patroni etcd keepalived"
-SCRIPTS = [REPO / "provision" / name for name in ("node.sh", "container.sh")]
+MACHINE = ("systemd-sysv", "dbus", "udev", "iproute2", "netbase", "procps", "less", "ncat")
+"""What makes Debian's minimum a machine, and ncat, with which the lab asks it for its state."""
 NEW = CACHE / "new"
 BUILDER = "builder"
 """The control group in which the image is built: an interrupted build is found there, and ended."""
 
+LAB, RIVALS, BLANK = "lab", "rivals", "blank"
+"""Everything that a node needs; with what other topologies need besides; Debian and no more."""
 
-def path(rivals: bool = False) -> Path:
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is made of. hooks: commands of the host's shell, $1 is the new root."""
+
+    packages: tuple[str, ...]
+    scripts: tuple[Path, ...]
+    hooks: tuple[str, ...]
+
+
+def _lab() -> Recipe:
+    scripts = tuple(PROVISION / name for name in ("node.sh", "container.sh"))
+    return Recipe(PACKAGES, scripts, tuple(f'chroot "$1" bash -s < "{each}"' for each in scripts))
+
+
+def _rivals() -> Recipe:
+    more = ("patroni", "etcd-server", "etcd-client", "keepalived")
+    # Their services are started where they are built.
+    disable = 'chroot "$1" systemctl disable --quiet patroni etcd keepalived'
+    return Recipe((*PACKAGES, *more), _lab().scripts, (*_lab().hooks, disable))
+
+
+def _blank() -> Recipe:
+    script = PROVISION / "mirror.sh"
+    wanted = " ".join(sorted({*handbook.packages(), *_depends()}))
+    return Recipe(MACHINE, (script,), (f'bash "{script}" "$1" {wanted}',))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {LAB: _lab, RIVALS: _rivals, BLANK: _blank}
+
+
+def _depends() -> list[str]:
+    """Returns what our own package depends on, by debian/control."""
+    text = (REPO / "debian" / "control").read_text()
+    (depends,) = re.findall(r"^Depends: (.*(?:\n .*)*)", text, re.MULTILINE)
+    return re.findall(r"^([a-z0-9][a-z0-9.+-]+)", re.sub(r",\s*", "\n", depends), re.MULTILINE)
+
+
+def path(kind: str = LAB) -> Path:
     """Returns where the image is, or will be: its name tells what it was made of."""
-    recipe = " ".join([SUITE, *PACKAGES]) + "".join(script.read_text() for script in SCRIPTS)
-    recipe += " ".join([*RIVALS, DISABLE]) if rivals else ""
-    return CACHE / f"image-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    recipe = RECIPES[kind]()
+    texts = [SUITE, *recipe.packages, *recipe.hooks, *(each.read_text() for each in recipe.scripts)]
+    return CACHE / f"image-{hashlib.sha256(' '.join(texts).encode()).hexdigest()[:12]}"
 
 
-def build(rivals: bool = False) -> Path:
-    """Builds the image if it is not there, in about a minute. Returns its path.
-
-    rivals: with what topologies other than this project's need.
-    """
-    target = path(rivals)
-    packages = (*PACKAGES, *RIVALS) if rivals else PACKAGES
+def build(kind: str = LAB) -> Path:
+    """Builds the image if it is not there, in about a minute. Returns its path."""
+    target = path(kind)
+    recipe = RECIPES[kind]()
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(NEW, ignore_errors=True)
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase"]
+        command += [f"--include={','.join(recipe.packages)}"]
         command += [f"--aptopt={line}" for line in sources.apt_options()]
-        command += [f'--customize-hook=chroot "$1" bash -s < "{script}"' for script in SCRIPTS]
-        command += [f'--customize-hook=chroot "$1" {DISABLE}'] if rivals else []
+        command += [f"--customize-hook={hook}" for hook in recipe.hooks]
         command += [SUITE, str(NEW), *sources.find(SUITE)]
         try:
             run(cgroup.wrap(BUILDER, command), timeout=1800)

@@ -52,10 +52,10 @@ def up(step: Step, name: str | None = None) -> str:
         note = ""
         if missing := [node for node in ALL if node.image is None]:
             with step("image"):
-                base = image.build(what.rivals)
+                base = image.build(what.image)
                 image.remove_unused({base, image.path(), *(node.image for node in ALL)})
         else:
-            base = image.path(what.rivals)
+            base = image.path(what.image)
         if len(missing) < len(ALL) and any(node.image not in (None, base) for node in ALL):
             note = "the nodes stand on an older image: lab down and lab up give them the new one"
         with step("package"):
@@ -64,17 +64,18 @@ def up(step: Step, name: str | None = None) -> str:
             network.up()
             power.start()
         with step("boot"):
-            together(lambda node: _boot(node, base), ALL)
-        with step("agent and logs"):
-            cluster.make_secrets()
-            together(lambda node: cluster.prepare(node, what.environment()), ALL)
+            together(lambda node: _boot(node, base, what.provisioned), ALL)
+        cluster.make_secrets()
+        if what.provisioned:
+            with step("agent and logs"):
+                together(lambda node: cluster.prepare(node, what.environment(node)), ALL)
         what.build(step)
         return note
 
 
-def _boot(node: Node, base: Path) -> None:
+def _boot(node: Node, base: Path, provisioned: bool) -> None:
     node.lay_out(base)
-    if node is not LOG_SINK and not node.running:
+    if provisioned and node is not LOG_SINK and not node.running:
         agent.install(node)  # Pacemaker may be enabled, and run it at once
     node.boot()
     node.await_ready()

@@ -85,7 +85,7 @@ class Node:
         if not os.path.ismount(self.mount):
             options = f"lowerdir={base},upperdir={upper},workdir={work}"
             run(["mount", "-t", "overlay", f"{PREFIX}{self.name}", "-o", options, str(self.mount)])
-        if self.name != SINK and disk.usable() and not self.running:
+        if self.name != SINK and disk.usable(self.mount) and not self.running:
             disk.attach(self.directory / "postgresql.ext4", self.mount)
         (self.mount / "etc/hostname").write_text(self.name + "\n")
         hosts = ["127.0.0.1 localhost", *(f"{ip} {name}" for name, ip in ADDRESSES.items())]

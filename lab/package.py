@@ -55,3 +55,21 @@ def build() -> Path:
         for old in packages[:-KEPT]:
             old.unlink()
     return target
+
+
+def variant(version: str) -> Path:
+    """Returns the path of the same package with another version, for an upgrade."""
+    tree, target = CACHE / "upgrade", CACHE / "upgrade.deb"
+    shutil.rmtree(tree, ignore_errors=True)
+    run(["dpkg-deb", "--raw-extract", str(build()), str(tree)])
+    for file, line in (
+        ("DEBIAN/control", f"Version: {version}\n"),
+        ("usr/share/paf-haproxy/paf_haproxy/__init__.py", f'__version__ = "{version}"\n'),
+    ):
+        text = (tree / file).read_text()
+        start = line.partition(version)[0]
+        kept = [each for each in text.splitlines(keepends=True) if not each.startswith(start)]
+        (tree / file).write_text("".join([*kept, line]))
+    run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(target)])
+    shutil.rmtree(tree)
+    return target

@@ -18,6 +18,7 @@ from ..drill.cli import FILE, alone, console
 from ..drill.report import LiveView
 from ..drill.series import RECORDS
 from ..errors import LabError
+from ..image import RIVALS
 from ..node import NODES
 from . import picture, report, steady, trial
 from .faults import FAULTS
@@ -48,7 +49,7 @@ def compare(
     some = drills.split(",") if drills else list(FAULTS)
     if strangers := set(some) - set(FAULTS):
         raise click.UsageError(f"no drill {min(strangers)}: there are {', '.join(FAULTS)}")
-    chosen = [topology.named(name) for name in names or topology.ALL]
+    chosen = [topology.named(name) for name in names or topology.COMPARED]
     if page is not None:
         picture.check()
     results: list[Result] = []
@@ -85,7 +86,7 @@ def _measure(
     what = result.topology
     lifecycle.down(purge=False)
     lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
-    versions.update(commands.versions(NODES[0], PACKAGES if what.rivals else ()))
+    versions.update(commands.versions(NODES[0], PACKAGES if what.image == RIVALS else ()))
     result.missing = what.missing()
     if result.missing:
         console.print(f"{what.name}: not run: {result.missing}", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import LabError
 from .base import Topology
+from .documented import Documented
 from .lvs import Lvs
 from .multihost import Multihost
 from .ours import PafHaproxy
@@ -27,10 +28,12 @@ ALL: dict[str, Topology] = {
         Patroni(),
         PatroniTuned(),
         Lvs(),
+        Documented(),
     )
 }
 DEFAULT = PafHaproxy.name
-__all__ = ["ALL", "DEFAULT", "Topology", "named"]
+COMPARED = tuple(name for name in ALL if name != Documented.name)
+__all__ = ["ALL", "COMPARED", "DEFAULT", "Topology", "named"]
 
 
 def named(name: str) -> Topology:

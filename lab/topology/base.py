@@ -11,6 +11,7 @@ from typing import Any
 from ..drill.records import CONNECTING, READER, SESSION
 from ..drill.settings import Settings
 from ..errors import LabError
+from ..image import LAB
 from ..node import NODES, Node
 
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
@@ -32,8 +33,10 @@ class Topology:
 
     name = ""
     summary = ""
-    rivals = False
-    """Whether its nodes need packages that only other topologies need (lab/image.py)."""
+    image = LAB
+    """On which of lab/image.py its nodes stand."""
+    provisioned = True
+    """Whether the lab puts packages and settings onto its nodes, before `build`."""
     haproxy = True
     """Whether clients go through a HAProxy."""
     fences = True
@@ -44,8 +47,8 @@ class Topology:
         """Returns why it cannot run on this machine; empty if it can."""
         return ""
 
-    def environment(self) -> Mapping[str, str]:
-        """Returns what pcs-scripts/settings.sh is to read, beyond the lab's own."""
+    def environment(self, node: Node) -> Mapping[str, str]:
+        """Returns what pcs-scripts/settings.sh is to read on a node, beyond the lab's own."""
         return {}
 
     def build(self, step: Step) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from ..errors import LabError
+from ..image import RIVALS
 from ..node import NODES, Node
 from ..shell import together
 from .base import Step
@@ -58,7 +59,7 @@ class Lvs(OnPaf):
 
     name = "lvs"
     summary = "PAF, keepalived and IPVS"
-    rivals = True
+    image = RIVALS
     haproxy = False
 
     def missing(self) -> str:

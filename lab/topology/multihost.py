@@ -8,6 +8,7 @@ from typing import Any
 from ..drill.records import CONNECTING, READER, SESSION
 from ..drill.settings import Settings
 from ..layout import DATABASE_NODES
+from ..node import Node
 from .base import PERIODS
 from .paf import OnPaf
 
@@ -26,6 +27,8 @@ class Multihost(OnPaf):
         every=PERIODS, targets={CONNECTING: WRITER, SESSION: WRITER, READER: READ_FROM}
     )
 
-    def environment(self) -> Mapping[str, str]:
-        hosts = f"host={','.join(DATABASE_NODES)} port=5434 connect_timeout=2"
-        return {"CONNINFO": f"{hosts} target_session_attrs=read-write"}
+    def environment(self, node: Node) -> Mapping[str, str]:
+        # Not itself: pg_hba.conf rejects that, and libpq tries no other host after a rejection.
+        others = ",".join(name for name in DATABASE_NODES if name != node.name)
+        where = f"host={others} port=5434 connect_timeout=2"
+        return {"CONNINFO": f"{where} target_session_attrs=read-write"}

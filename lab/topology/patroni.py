@@ -10,6 +10,7 @@ import jinja2
 
 from .. import cluster
 from ..errors import LabError
+from ..image import RIVALS
 from ..layout import PGBIN, PGDATA
 from ..node import NODES, Node, named
 from ..shell import together
@@ -51,12 +52,12 @@ class Patroni(Topology):
 
     name = "patroni"
     summary = "Patroni, etcd on the three nodes, HAProxy asking its REST API"
-    rivals = True
+    image = RIVALS
     fences = False
     timing: Mapping[str, int] = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
     pace = "inter 3s fall 3 rise 2 on-marked-down shutdown-sessions"
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, node: Node) -> Mapping[str, str]:
         return {"PG_HBA": "host all rewind samenet scram-sha-256"}
 
     def build(self, step: Step) -> None:

@@ -39,7 +39,7 @@ class PgsqlCheck(OnPafWithProxy):
     name = "pgsql-check"
     summary = "PAF, and HAProxy's pgsql-check with pg_hba.conf rewritten on each role change"
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, node: Node) -> Mapping[str, str]:
         return {
             "PG_HBA": "host all check_primary samenet reject\n"
             "host all check_standby samenet scram-sha-256"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
+from ..node import Node
 from . import proxy
 from .proxy import OnPafWithProxy
 
@@ -43,7 +44,7 @@ class SqlCheck(OnPafWithProxy):
     name = "sql-check"
     summary = "PAF, and HAProxy that asks PostgreSQL in its own protocol (trust)"
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, node: Node) -> Mapping[str, str]:
         return {"PG_HBA": "host postgres haproxy samenet trust"}
 
     def sections(self) -> tuple[str, ...]:

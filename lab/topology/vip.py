@@ -7,6 +7,7 @@ from typing import Any
 
 from ..drill.records import CONNECTING, SESSION
 from ..drill.settings import Settings
+from ..node import Node
 from .base import PERIODS
 from .paf import CLONE, OnPaf, Pcs
 
@@ -25,7 +26,7 @@ class Vip(OnPaf):
     haproxy = False
     settings = Settings(every=WRITERS, targets=dict.fromkeys(WRITERS, TARGET))
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, node: Node) -> Mapping[str, str]:
         # The old primary may still hold the address; it must not replicate from itself.
         hba = f"host replication all {ADDRESS}/32 reject"
         return {"CONNINFO": f"host={ADDRESS} port=5434", "PG_HBA": hba}

@@ -26,6 +26,7 @@ from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
 from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
 from .switchover import Switchover
+from .upgrade import Upgrade
 
 DRILLS: tuple[type[Drill], ...] = (
     Switchover,
@@ -34,6 +35,7 @@ DRILLS: tuple[type[Drill], ...] = (
     NodeStandby,
     Maintenance,
     Reload,
+    Upgrade,
     RollingRestart,
     FourthNode,
     ProxyNode,

@@ -1,0 +1,207 @@
+"""docs/operations.md, typed as it stands: three blank Debian nodes, then a day's work."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab import handbook
+from lab.cluster import promoted
+from lab.handbook import Block
+from lab.layout import DATABASE_NODES
+from lab.machine import Machine
+from lab.node import named
+from tests.tools.waiting import eventually
+
+from .conftest import lab
+
+pytestmark = pytest.mark.lab
+
+ELSEWHERE = {
+    "Install": "lab up --topology documented types it",
+    "Adding and removing a node": "lab drill fourth-node runs its scripts",
+    "Migrating from the polled setup": "lab migrate types it",
+    "Migrating from a virtual IP": "lab migrate types it",
+}
+"""Sections that no test of this file types, and who does."""
+TYPED: set[str] = set()
+HOLD = "timeout queue 60000ms"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blank_nodes() -> Iterator[None]:
+    lab("down")
+    lab("up", "--topology", "documented", timeout=1500)
+    yield
+    lab("down")
+
+
+def section(name: str) -> list[Block]:
+    """Returns what a section of the page has to type."""
+    found = [block for block in handbook.blocks() if block.section == name]
+    assert found, f"no section {name} has anything to type"
+    TYPED.add(name)
+    return found
+
+
+def lines(name: str) -> list[str]:
+    """Returns the lines of a section that has one block, without their comments."""
+    (block,) = section(name)
+    return [line.partition(" #")[0].strip() for line in block.text.splitlines()]
+
+
+def typed(node: str, text: str, timeout: float = 180) -> str:
+    return named(node).run("bash", "-ec", text, timeout=timeout).stdout
+
+
+def status(node: str = "srv1") -> int:
+    return named(node).run("paf-haproxy", "status", check=False, timeout=90).returncode
+
+
+def soon(look: Callable[[], object], what: str, within: float = 60) -> None:
+    """Waits for it without keeping the nodes from their work."""
+
+    def slowly() -> object:
+        time.sleep(0.5)
+        return look()
+
+    eventually(slowly, what, within)
+
+
+def whole() -> None:
+    soon(lambda: status() == 0, "paf-haproxy status ends with 0", 90)
+
+
+def primary() -> str:
+    name = promoted()
+    assert name
+    return name
+
+
+def test_nothing_of_ours_was_there_before() -> None:
+    """What runs on the nodes came by the page: they stand on an image that has none of it."""
+    image = named("srv1").image
+    assert image
+    for file in ("usr/sbin/pcs", "usr/sbin/haproxy", "usr/lib/postgresql", "usr/share/paf-haproxy"):
+        assert (named("srv1").root / file).exists()
+        assert not (image / file).exists()
+
+
+def test_the_cluster_works(tmp_path: Path) -> None:
+    whole()
+    file = tmp_path / "switchover.json"
+    said = lab("drill", "switchover", "--json", str(file), check=False)
+    (run,) = json.loads(file.read_text())["runs"]
+    bad = [each for each in run["findings"] if not each["passed"]]
+    assert not [each for each in bad if not each["name"].startswith("write outage")], said[-3000:]
+
+
+def test_first_look() -> None:
+    found = [typed("srv1", line) for line in lines("First look")]
+    assert "all agree" in found[0] or "every HAProxy agree" in found[0]
+    assert "srv2" in found[1] and "haproxy-clone" in found[2]
+    assert re.search(r"^primary", found[3], re.MULTILINE) or primary() in found[3]
+
+
+def test_switchover() -> None:
+    move, watch, clear = lines("Switchover")
+    if primary() == "srv2":
+        typed("srv1", move.replace("srv2", "srv1") + "; sleep 15; " + clear)
+        whole()
+    typed("srv1", move)
+    soon(lambda: primary() == "srv2", "srv2 is promoted")
+    whole()
+    screens = named("srv1").run("timeout", "6", *watch.split(), check=False).stdout
+    assert screens.count("NODE ") > 1
+    typed("srv1", clear)
+    assert "cli-" not in typed("srv1", "cibadmin --query --scope constraints")
+
+
+def test_patching_a_node() -> None:
+    procedure, upgrade = section("Patching a node")
+    standby, patch, start, unstandby, look = (
+        line.partition(" #")[0].strip() for line in procedure.text.splitlines()
+    )
+    node = named("srv3")
+    typed("srv1", standby)
+    typed("srv3", patch)
+    node.run("systemctl", "stop", "pacemaker", "corosync", timeout=90)
+    node.power_off()
+    node.boot()
+    node.await_ready()
+    typed("srv1", start)
+    soon(lambda: typed("srv1", "crm_node -p").count("srv") == 3, "srv3 is a member again")
+    typed("srv1", unstandby)
+    whole()
+    typed("srv1", look)
+    assert "maxconn 2001" not in config("srv3")
+    typed("srv1", upgrade.text)
+    soon(lambda: "maxconn 2001" in config("srv3"), "the new maxconn")
+
+
+def config(node: str) -> str:
+    return named(node).run("cat", "/run/paf-haproxy/haproxy.cfg").stdout
+
+
+def _holds(node: str) -> bool:
+    return HOLD in config(node)
+
+
+def test_changing_a_parameter() -> None:
+    (line,) = lines("Changing a parameter")
+    assert HOLD not in config("srv1")
+    typed("srv1", line)
+    for node in DATABASE_NODES:
+        soon(partial(_holds, node), f"the new hold_timeout on {node}")
+
+
+def explained(node: str) -> str:
+    return typed("srv1", f"paf-haproxy explain {node}")
+
+
+def test_taking_a_node_out_of_stdby() -> None:
+    drain, undrain = lines("Taking a node out of stdby")
+    typed("srv1", drain)
+    soon(lambda: "drained" in explained("srv2"), "explain says so")
+    typed("srv1", undrain)
+    soon(lambda: "drained" not in explained("srv2"), "explain says nothing of it")
+
+
+def test_maintenance() -> None:
+    on, stop, start, off = lines("Maintenance of the cluster itself")
+    typed("srv1", on)
+    typed("srv1", stop)
+    for node in DATABASE_NODES:
+        assert named(node).run("pidof", "pacemakerd", check=False).returncode
+        said = named(node).run("ncat", "--recv-only", "127.0.0.1", "5431").stdout.strip()
+        assert said in ("production", "standby"), "HAProxy serves on"
+    typed("srv1", start)
+    time.sleep(10)  # until every resource has been probed
+    typed("srv1", off)
+    whole()
+
+
+def test_after_a_failover() -> None:
+    look, anew = section("After a failover")
+    lost: Machine = named(primary())
+    lost.power_off()
+    soon(lambda: promoted() not in (None, lost.name), "another is promoted", 90)
+    soon(lambda: lost.running, "the fencing has switched it on again")
+    lost.await_ready()
+    leads = primary()
+    assert "in production" in typed(lost.name, look.text)
+    typed(lost.name, anew.text.replace("standby srv1", f"standby {leads}"), timeout=300)
+    whole()
+
+
+def test_every_section_is_typed_by_somebody() -> None:
+    """Runs last: the tests above have noted what they typed."""
+    sections = {block.section for block in handbook.blocks()}
+    assert set(ELSEWHERE) < sections
+    assert sections == TYPED | set(ELSEWHERE)
