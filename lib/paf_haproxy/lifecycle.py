@@ -128,6 +128,7 @@ def reload(context: Context, params: Params) -> int:
     """
     role = running(params)
     render.install(params, checked(context, params))
+    lookout.forget(params.statedir)
     if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
         process.put_off_reload(params)
         log.info(f"{context.action}: clients wait for a primary; HAProxy is reloaded after that")

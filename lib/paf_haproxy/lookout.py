@@ -69,6 +69,14 @@ def remember(context: Context, seen: str | None) -> None:
         pass  # the next monitor is a thorough one again
 
 
+def forget(statedir: str) -> None:
+    """Lets the next monitor be a thorough one: HAProxy is no more the one that was looked at."""
+    try:
+        os.unlink(path(statedir))
+    except FileNotFoundError:
+        pass
+
+
 def _seen(context: Context) -> bool:
     try:
         with open(path(context.statedir), encoding="utf-8", errors="replace") as file:

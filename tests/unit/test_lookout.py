@@ -140,3 +140,10 @@ def test_what_cannot_be_remembered_is_looked_at_again(world: World) -> None:
     (world.directory / "seen").rmdir()
     lookout.remember(world.context(), None)
     assert not (world.directory / "seen").exists()
+
+
+def test_what_a_reload_replaced(world: World) -> None:
+    """An upgrade that is taken back before the next monitor leaves all as it was, but HAProxy."""
+    lookout.forget(str(world.directory))
+    assert world.look() is None
+    lookout.forget(str(world.directory))
