@@ -9,6 +9,9 @@ from .errors import LabError
 from .layout import DATABASE_NODES
 from .node import NODES, named
 
+PROMOTED_WITHIN = 40.0
+"""s that the others may take to promote one of them before a node that was lost is started."""
+
 
 def rebuild_stuck() -> None:
     """Makes the standbys anew that run and do not stream from the primary."""
@@ -69,7 +72,10 @@ def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
             raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
         for node in () if mend_after is None else NODES:
             if cluster.absent(node):
-                cluster.bring_back(node, cluster.promoted())
+                leads = cluster.promoted()
+                # Before another is promoted nobody can tell whether its instance may follow.
+                if leads not in (None, node.name) or passed > PROMOTED_WITHIN:
+                    cluster.bring_back(node, leads)
         if steps and passed > steps[0][0] and at_rest():
             _, step = steps.pop(0)
             step()

@@ -11,6 +11,8 @@ from .shell import run
 
 SOURCES = ("agents", "bin", "debian", "docs", "haproxy", "lib", "pcs-scripts", "provision")
 FILES = ("LICENSE", "Makefile", "README.md")
+MEASURED = (REPO / "docs" / "drills", REPO / "docs" / "measured")
+"""Figures: nothing of the package is made of them."""
 WORK = CACHE / "package"
 KEPT = 3
 """Packages that are kept: whoever goes back to an earlier source need not build it again."""
@@ -20,12 +22,17 @@ def sources() -> list[Path]:
     """Returns the files that the package is made of, relative to the source tree, sorted."""
     found = [REPO / name for name in FILES]
     for folder in SOURCES:
-        found += [
-            path
-            for path in (REPO / folder).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".7"
-        ]
+        found += [path for path in (REPO / folder).rglob("*") if path.is_file() and not _made(path)]
     return sorted(path.relative_to(REPO) for path in found)
+
+
+def _made(path: Path) -> bool:
+    """Returns whether a file is the outcome of something, or no source of the package."""
+    return (
+        "__pycache__" in path.parts
+        or path.suffix == ".7"
+        or any(folder in path.parents for folder in MEASURED)
+    )
 
 
 def digest() -> str:

@@ -33,6 +33,7 @@ class ClusterState:
     dc: str
     clones: Mapping[str, Clone]
     failures: tuple[str, ...]
+    quorum: bool = True
 
     def promoted(self, clone: str) -> str | None:
         """Returns the one node on which the clone is promoted, or None."""
@@ -58,7 +59,8 @@ def parse_status(text: str) -> ClusterState:
         for failure in root.iter("failure")
     ]
     name = dc.get("name", "") if dc is not None else ""
-    return ClusterState(frozenset(online), name, clones, tuple(failures))
+    quorum = dc is not None and dc.get("with_quorum") == "true"
+    return ClusterState(frozenset(online), name, clones, tuple(failures), quorum)
 
 
 def _clone(clone: ET.Element) -> Clone:

@@ -15,6 +15,8 @@ from .stage import Stage
 
 PATIENCE = 20.0
 """s that a standby may take to stream by itself, once all else is whole."""
+PROMOTED_WITHIN = 60.0
+"""s that the others may take to promote one of them before a node that was lost is started."""
 
 
 def begin(stage: Stage) -> Snapshot:
@@ -43,10 +45,13 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
     end = time.monotonic() + within
     looked_at = time.monotonic()
     rebuilt: set[str] = set()
+    lost: dict[str, float] = {}
     while True:
         for name, node in stage.nodes.items():
-            if node_cluster.absent(node):
-                bring_back(stage, name)
+            if not node_cluster.absent(node):
+                lost.pop(name, None)
+            elif not _too_soon(stage, name, lost.setdefault(name, time.monotonic())):
+                _bring_back(stage, name, _leader(stage))
         try:
             stage.await_healthy(primary, within=2)
             return
@@ -90,12 +95,21 @@ def _stuck(stage: Stage, leads: str | None) -> set[str]:
     return set(now.status.online) - {leads} - set(now.streaming)
 
 
-def bring_back(stage: Stage, name: str) -> None:
-    """Starts the cluster on a node, with its instance made anew if that one was a primary."""
-    _bring_back(stage, name, _leader(stage))
+def _too_soon(stage: Stage, name: str, since: float) -> bool:
+    """Returns whether the others, with a quorum, have promoted nobody yet: until then nobody can
+    tell whether the instance of a node that is back may be started, or has to be made anew.
+    """
+    if time.monotonic() > since + PROMOTED_WITHIN:
+        return False
+    try:
+        status = commands.status(stage.anyone)
+    except LabError:
+        return False
+    return status.quorum and status.promoted(stage.settings.pgsql_clone) in (None, name)
 
 
 def _bring_back(stage: Stage, name: str, leads: str | None, rebuild: bool = False) -> None:
+    """Starts the cluster on a node, with its instance made anew if that one was a primary."""
     copied = stage.site.bring_back(stage.nodes[name], leads, rebuild)
     what = f"instance copied from {copied}, cluster started" if copied else "cluster started"
     stage.say(what, name)

@@ -64,7 +64,8 @@ class OnPaf(Topology):
         that do not follow.
         """
         for node in NODES:
-            if cluster.absent(node):
+            # Before another is promoted nobody can tell whether its instance may follow.
+            if cluster.absent(node) and (primary or waited > STUCK_AFTER):
                 cluster.bring_back(node, primary)
         if health.at_rest():
             self._anyone().run("crm_resource", "--cleanup", check=False)

@@ -34,6 +34,13 @@ SELECT 'CREATE ROLE rewind SUPERUSER LOGIN' WHERE NOT EXISTS
     (SELECT FROM pg_roles WHERE rolname = 'rewind') \\gexec
 ALTER ROLE rewind PASSWORD :'password';
 """
+HBA = [
+    "local all postgres peer",
+    "host replication replicator samenet scram-sha-256",
+    "host all all samenet scram-sha-256",
+    "host all all 127.0.0.1/32 scram-sha-256",
+]
+"""Patroni writes it on each node: pg_rewind copies another node's, and PAF's name their own."""
 DATABASE: dict[str, Any] = {
     "use_pg_rewind": True,
     "parameters": {
@@ -56,9 +63,6 @@ class Patroni(Topology):
     fences = False
     timing: Mapping[str, int] = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
     pace = "inter 3s fall 3 rise 2 on-marked-down shutdown-sessions"
-
-    def environment(self, node: Node) -> Mapping[str, str]:
-        return {"PG_HBA": "host all rewind samenet scram-sha-256"}
 
     def build(self, step: Step) -> None:
         if not all((node.root / CONFIGURATION).exists() for node in NODES):
@@ -111,6 +115,7 @@ class Patroni(Topology):
                 "pgpass": "/var/lib/postgresql/.pgpass.patroni",
                 "use_unix_socket": True,
                 "parameters": {"unix_socket_directories": "/run/postgresql"},
+                "pg_hba": HBA,
                 "authentication": {
                     "superuser": {"username": "postgres"},
                     "replication": {"username": "replicator", "password": secret},

@@ -164,3 +164,9 @@ def test_monitor_interval() -> None:
 )
 def test_seconds(text: str, value: float) -> None:
     assert seconds(text) == value
+
+
+def test_a_quorum_is_told() -> None:
+    assert parse_status(STATUS).quorum
+    assert not parse_status(STATUS.replace('with_quorum="true"', 'with_quorum="false"')).quorum
+    assert not parse_status(STATUS.replace("current_dc", "former_dc")).quorum
