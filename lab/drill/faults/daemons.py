@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ...errors import LabError
+from ...machine import Machine
 from ..drill import Drill
 from ..stage import Stage
 
 DAEMONS = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
+GONE_WITHIN = 5.0  # s
 
 
 class KillDaemon(Drill):
@@ -30,8 +31,13 @@ class KillDaemon(Drill):
         pid = node.run("pidof", "-s", self.program).stdout.strip()
         stage.say(f"kill -9 {pid}, {self.program}", node.name)
         node.run("kill", "-9", pid)
-        if node.run("sh", "-c", f"kill -0 {pid}", check=False).returncode == 0:
-            raise LabError(f"{self.program} still runs on {node.name}")
+        # Corosync has all its memory locked: it takes its time to go.
+        stage.wait(lambda: self._there(node, pid), within=GONE_WITHIN)
+
+    def _there(self, node: Machine, pid: str) -> str:
+        if not node.running or node.run("sh", "-c", f"kill -0 {pid}", check=False).returncode:
+            return ""
+        return f"{self.program} still runs on {node.name}"
 
     def follow(self, stage: Stage) -> None:
         stage.rest(5)  # until Pacemaker has noticed

@@ -25,9 +25,10 @@ def signal(stage: Stage, node: Machine, name: str) -> int:
 
 
 class KillPostgres(Drill):
+    """PAF starts it, demotes it and promotes it again, on the same node: one timeline further."""
+
     name = "kill-postgres"
     summary = "kill -9 of the primary's postmaster: recovered where it was"
-    moves: bool | None = None
     failed = 3  # those that the postmaster had accepted, until HAProxy has seen that it is gone
 
     def __init__(self) -> None:
@@ -56,7 +57,6 @@ class KillPostgres(Drill):
 class KillPostgresStandby(KillPostgres):
     name = "kill-postgres-standby"
     summary = "kill -9 of a standby's postmaster: writers see nothing"
-    moves = False
 
     def victim(self, stage: Stage) -> str:
         return next(name for name in sorted(stage.names) if name != stage.primary)
