@@ -178,7 +178,7 @@ def replication(evidence: Evidence) -> Finding:
 
 
 def tidy(evidence: Evidence) -> Finding:
-    """No process, socket or file is left that a cluster at rest does not have."""
+    """No process, socket or file is left that a cluster at rest has not; no daemon is missing."""
     value = str(len(evidence.leftovers))
     shown = "; ".join(evidence.leftovers[:3])
     return Finding("left over", not evidence.leftovers, value, "0", shown)

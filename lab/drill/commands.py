@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 
+from ..errors import LabError
 from ..layout import POSTGRESQL, SUITE
 from ..machine import Machine
 from .cluster import (
@@ -14,6 +15,21 @@ from .cluster import (
     parse_status,
 )
 from .settings import Settings
+
+SHORT = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
+DAEMONS = tuple(f"pacemaker-{short}" for short in SHORT)
+"""What pacemakerd starts."""
+
+
+def missing_daemons(node: Machine) -> list[str]:
+    """Returns which of Pacemaker's daemons a node lacks; none if Pacemaker does not run there."""
+    script = (
+        "pidof pacemakerd >/dev/null && for name; do pidof $name >/dev/null || echo $name; done"
+    )
+    try:
+        return node.run("sh", "-c", script, "sh", *DAEMONS, check=False).stdout.split()
+    except LabError:
+        return []  # the node is down
 
 
 def status(node: Machine) -> ClusterState:

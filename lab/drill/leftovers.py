@@ -59,4 +59,5 @@ def _of(stage: Stage, name: str) -> list[str]:
         return [f"{name} cannot be looked at: {error}"]
     found = [f"{name}: {first} HAProxys"] if first != "1" else []
     found += [f"{name}: action {line}" for line in actions]
+    found += [f"{name}: no {daemon}" for daemon in commands.missing_daemons(node)]
     return found + [f"{name}: file {each}" for each in sorted(set(names) - FILES)]
