@@ -1,20 +1,29 @@
 #!/usr/bin/python3
-"""make.py parameters | man: the agent's parameters as docs/parameters.md, or as its man page.
+"""make.py parameters | man | drills: a page of parameters, the agent's man page, a page of drills.
 
-Both are made from what the agent itself reads (lib/paf_haproxy), so that they cannot be wrong.
+Parameters are made from what the agent itself reads (lib/paf_haproxy), drills from the reports that
+`lab drill --all` wrote, so that they cannot be wrong.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 DOCS = Path(__file__).resolve().parent
-TEMPLATES = {"parameters": "parameters.md.j2", "man": "ocf_paf_haproxy.7.j2"}
+TEMPLATES = {
+    "parameters": "parameters.md.j2",
+    "man": "ocf_paf_haproxy.7.j2",
+    "drills": "drills.md.j2",
+}
 sys.path.insert(0, str(DOCS.parent / "lib"))
 
+import drills  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
 
@@ -34,7 +43,10 @@ def render(what: str) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["troff"] = troff
-    return environment.get_template(TEMPLATES[what]).render(
+    template = environment.get_template(TEMPLATES[what])
+    if what == "drills":
+        return template.render(**drilled())
+    return template.render(
         version=__version__,
         long=metadata.LONG,
         parameters=params.PARAMETERS,
@@ -42,6 +54,27 @@ def render(what: str) -> str:
         fixed=metadata.FIXED,
         longest=values.LONGEST,
     )
+
+
+def drilled() -> dict[str, Any]:
+    """Returns what the page of the drills shows."""
+    files = sorted((DOCS / "drills").glob("*.json"))
+    reports = [json.loads(file.read_text()) for file in files]
+    return {
+        "reports": [
+            {
+                "file": file.name,
+                "seed": report["seed"],
+                "began": time.strftime("%F %R UTC", time.gmtime(report["runs"][0]["started"])),
+                "passed": sum(run["passed"] for run in report["runs"]),
+                "drills": len(report["runs"]),
+            }
+            for file, report in zip(files, reports)
+        ],
+        "rows": drills.table(reports),
+        "versions": reports[-1]["versions"],
+        "page": next((DOCS / "drills").glob("*.html")).name,
+    }
 
 
 if __name__ == "__main__":

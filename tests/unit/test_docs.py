@@ -33,6 +33,10 @@ def test_the_page_of_parameters_is_up_to_date() -> None:
     assert (REPO / "docs" / "parameters.md").read_text() == made("parameters"), "make docs"
 
 
+def test_the_page_of_the_drills_is_what_the_reports_say() -> None:
+    assert (REPO / "docs" / "drills" / "README.md").read_text() == made("drills"), "make docs"
+
+
 def test_the_man_page_names_all() -> None:
     text = made("man").replace("\\-", "-")
     for parameter in PARAMETERS:
