@@ -167,10 +167,11 @@ def explained(node: str) -> str:
 
 def test_taking_a_node_out_of_stdby() -> None:
     drain, undrain = lines("Taking a node out of stdby")
-    typed("srv1", drain)
-    soon(lambda: "drained" in explained("srv2"), "explain says so")
-    typed("srv1", undrain)
-    soon(lambda: "drained" not in explained("srv2"), "explain says nothing of it")
+    node = next(name for name in DATABASE_NODES if name != primary())
+    typed("srv1", drain.replace("srv2", node))
+    soon(lambda: "drained" in explained(node), "explain says so")
+    typed("srv1", undrain.replace("srv2", node))
+    soon(lambda: "drained" not in explained(node), "explain says nothing of it")
 
 
 def test_maintenance() -> None:
