@@ -27,6 +27,7 @@ compare: setup ## Measure this and what one would have instead, side by side: ho
 docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
 	$(VENV)/bin/python docs/make.py drills >docs/drills/README.md
+	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
 
 deb: ## Build the Debian package, into the directory above.
 	dpkg-buildpackage -us -uc -b

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills: a page of parameters, the agent's man page, a page of drills.
+"""make.py parameters | man | drills | picture: the page of parameters, the agent's man page, the
+page of the drills, the picture of a switchover.
 
-Parameters are made from what the agent itself reads (lib/paf_haproxy), drills from the reports that
-`lab drill --all` wrote, so that they cannot be wrong.
+Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
+reports that `lab drill --all` wrote, so that they cannot be wrong.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -56,6 +58,15 @@ def render(what: str) -> str:
     )
 
 
+def picture() -> str:
+    """Returns the picture of the switchover in the report of the drills, as SVG."""
+    text = next((DOCS / "drills").glob("*.html")).read_text()
+    found = re.search(r'<h2 id="run-\d+">switchover .*?(<svg .*?</svg>)', text, re.DOTALL)
+    if found is None:
+        raise SystemExit("the report has no picture of a switchover")
+    return found[1] + "\n"
+
+
 def drilled() -> dict[str, Any]:
     """Returns what the page of the drills shows."""
     files = sorted((DOCS / "drills").glob("*.json"))
@@ -78,6 +89,6 @@ def drilled() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in TEMPLATES:
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(TEMPLATES)}")
-    sys.stdout.write(render(sys.argv[1]))
+    if len(sys.argv) != 2 or sys.argv[1] not in (*TEMPLATES, "picture"):
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(TEMPLATES)}|picture")
+    sys.stdout.write(picture() if sys.argv[1] == "picture" else render(sys.argv[1]))

@@ -35,6 +35,7 @@ def test_the_page_of_parameters_is_up_to_date() -> None:
 
 def test_the_page_of_the_drills_is_what_the_reports_say() -> None:
     assert (REPO / "docs" / "drills" / "README.md").read_text() == made("drills"), "make docs"
+    assert (REPO / "docs" / "drills" / "switchover.svg").read_text() == made("picture"), "make docs"
 
 
 def test_the_man_page_names_all() -> None:

@@ -1,0 +1,116 @@
+"""docs/operations.md is read as a person would read it, and what a migration cost is judged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from lab import handbook
+from lab.compare.figures import Trial
+from lab.image import BLANK, LAB, RIVALS, path
+from lab.layout import REPO
+from lab.migrate import SECTIONS, Restart, judge
+
+NAMES = ("srv1", "srv2", "srv3")
+PAGE = """# Title
+
+Some words.
+
+## Install
+
+Put this into `/root/settings.env`, mode 0600:
+
+    export ONE=1
+
+    export TWO=2
+
+On every node:
+
+    apt-get install -y --no-install-recommends one two-2 ./mine.deb
+
+srv1 is the primary. On srv2 and srv3, copies:
+
+    copy srv1
+
+## Other
+
+    look
+"""
+
+
+def test_what_is_typed_and_where() -> None:
+    found = handbook.blocks(PAGE)
+    assert [block.text.splitlines()[0].split()[0] for block in found] == [
+        "export", "export", "apt-get", "copy", "look"
+    ]  # fmt: skip
+    assert [block.section for block in found] == [*["Install"] * 4, "Other"]
+    assert found[0].file == "/root/settings.env"
+    assert [block.where(NAMES) for block in found[2:]] == [list(NAMES), ["srv2", "srv3"], ["srv1"]]
+    assert not any(block.file for block in found[2:])
+
+
+def test_a_node_is_no_part_of_another_name() -> None:
+    (block,) = handbook.blocks("On srv1 and srv10:\n\n    true\n")
+    assert block.where(("srv1", "srv10", "srv100")) == ["srv1", "srv10"]
+
+
+def test_the_page_itself() -> None:
+    found = handbook.blocks()
+    assert {"Install", *SECTIONS.values()} < {block.section for block in found}
+    files = [block.file for block in found if block.file]
+    assert files == ["/root/paf-haproxy.env"]
+    assert "postgresql-15" in handbook.packages()
+    assert not [word for word in handbook.packages() if "/" in word or word.startswith("-")]
+
+
+def test_each_image_is_another() -> None:
+    assert len({path(kind) for kind in (LAB, RIVALS, BLANK)}) == 3
+
+
+def trials() -> list[Trial]:
+    """A restart that cost something, and a migration that cost nothing."""
+    report = json.loads((REPO / "docs" / "measured" / "migrate-state-socket.json").read_text())
+    names = {field.name for field in fields(Trial)}
+    return [
+        Trial(**{name: value for name, value in each.items() if name in names})
+        for each in report["trials"]
+    ]
+
+
+def test_a_good_migration() -> None:
+    restart, migration = trials()
+    assert restart.drill == Restart.name and restart.failed > 0
+    assert all(finding.passed for finding in judge([restart, migration], ""))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"failed": 1000},
+        {"misrouted": 1},
+        {"lost": 1},
+        {"two_primaries": 1},
+        {"trouble": "srv2 is down"},
+        {"connections": 0},
+        {"acknowledged": 0},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_bad_one(change: dict[str, Any]) -> None:
+    restart, migration = trials()
+    found = judge([restart, replace(migration, **change)], "")
+    assert [each.name for each in found if not each.passed]
+
+
+def test_a_migration_may_cost_what_a_restart_does() -> None:
+    restart, migration = trials()
+    for failed, passed in ((restart.failed, True), (restart.failed + 1, False)):
+        found = judge([restart, replace(migration, failed=failed)], "")
+        assert all(each.passed for each in found) is passed
+
+
+def test_a_migration_that_did_not_arrive() -> None:
+    assert not judge(trials(), "srv3 says nothing on 5431, not standby")[0].passed
