@@ -31,7 +31,8 @@ def row(name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "name": name,
         "runs": len(runs),
         "passed": sum(run["passed"] for run in runs),
-        "outage": seconds(each["worst_outage"] for each in changes),
+        # None: no node lived through it, each was rebooted.
+        "outage": seconds(each["worst_outage"] for each in changes if each["worst_outage"]),
         "absence": seconds(each["absence"] for each in changes),
         "agreed": seconds(delays),
         "failed": sum(kind.get(each, 0) for kind in outcomes for each in FAILED),
