@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PREFIX ?= /usr
 PYTHON := /usr/bin/python3
 VENV := .venv
+VERSION := $(shell sed -n 's/^Version: *//p' rpm/paf-haproxy.spec)
 LAB := $(VENV)/bin/lab
 
-.PHONY: help demo test lint compare docs deb setup setup-test install clean
+.PHONY: help demo test lint compare docs deb rpm setup setup-test install clean
 
 help: ## Name these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,11 @@ docs: setup ## Make what of the documentation is made.
 deb: ## Build the Debian package, into the directory above.
 	dpkg-buildpackage -us -uc -b
 
+rpm: ## Build the RPMs, into build/rpm; on Debian with its packages rpm, checkpolicy, semodule-utils.
+	mkdir -p build/rpm/SOURCES
+	git archive --prefix=paf-haproxy-$(VERSION)/ HEAD | gzip >build/rpm/SOURCES/paf-haproxy-$(VERSION).tar.gz
+	rpmbuild -bb --nodeps --define '_topdir $(CURDIR)/build/rpm' rpm/paf-haproxy.spec
+
 setup: $(VENV)/.lab ## Make the command lab in .venv/bin.
 setup-test: $(VENV)/.lab $(VENV)/.dev ## Make all that the tests need.
 
@@ -56,4 +62,4 @@ install: ## Put the agent onto this machine, or below DESTDIR.
 	provision/install-agent.sh . "$(DESTDIR)"
 
 clean: ## Remove what was made here.
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
