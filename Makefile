@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr
 PYTHON := /usr/bin/python3
 VENV := .venv
-VERSION := $(shell sed -n 's/^Version: *//p' rpm/paf-haproxy.spec)
+VERSION = $(shell sed -n 's/^Version: *//p' rpm/paf-haproxy.spec)
 LAB := $(VENV)/bin/lab
 
 .PHONY: help demo test lint compare docs deb rpm setup setup-test install clean
