@@ -27,9 +27,10 @@ local QUESTION = "SELECT pg_catalog.pg_is_in_recovery()\0"
 local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.2)\0"
 
 local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
-local SETTLED = 2 -- s after a change in which everyone is answered at once
-local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: he is answered at once
+local SETTLED = 2 -- s after a change, or after somebody's first question, with answers at once
+local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: he is new
 local ASKERS = 1000 -- most that are remembered
+local LONGEST = 64 -- characters of a question: the pool, and which process asks
 
 local postgres = "down" -- the local instance's own word: production, standby or down
 local born = os.time() -- s
@@ -269,32 +270,37 @@ function paf.changed()
     return math.max(changed, born)
 end
 
-local told, askers = {}, 0 -- by who asks for which pool: the last answer, and when
+local told, askers = {}, 0 -- by who asks what: the last answer, when, and since when he asks
 
+-- Whoever has only just begun to ask was started anew, and still learns whom to lead where: what he
+-- was told before he had learnt it does not count for him.
 local function knows(asker, answer)
-    local last = told[asker]
-    return last and last.answer == answer and core.now().sec - last.at <= REMEMBERED
+    local last, now = told[asker], core.now().sec
+    return last and last.answer == answer and now - last.at <= REMEMBERED and now - last.since > SETTLED
 end
 
 local function remember(asker, answer)
-    if not told[asker] then
+    local last, now = told[asker], core.now().sec
+    if not last then
         if askers >= ASKERS then
             told, askers = {}, 0
         end
         askers = askers + 1
     end
-    told[asker] = { answer = answer, at = core.now().sec }
+    local since = last and now - last.at <= REMEMBERED and last.since or now
+    told[asker] = { answer = answer, at = now, since = since }
 end
 
 -- HAProxy's agent-check protocol. An answer that would be no news waits for some: the others hear of
 -- a change at once, and ask seldom otherwise.
 core.register_service("role", "tcp", function(applet)
-    local pool = applet:getline():match("^%a+")
+    local question = applet:getline():sub(1, LONGEST)
+    local pool = question:match("^%a+")
     if pool == "facts" or pool == "view" then
         applet:send(pool == "facts" and paf.tell() or paf.view())
         return
     end
-    local asker = applet.f:src() .. " " .. (pool or "")
+    local asker = applet.f:src() .. " " .. question
     local known, patience = fit(pool), 0
     -- Before PostgreSQL's first word, nobody is told that it is down.
     if changed == 0 or core.now().sec - changed > SETTLED and knows(asker, known) then

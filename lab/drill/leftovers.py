@@ -12,11 +12,13 @@ FILES = frozenset(
     {
         "admin.sock",
         "haproxy.cfg",
+        "haproxy.pid",
         "haproxy.source",
         "hold.sock",
         "lobby.sock",
         "role",
         "seen",
+        "servers.state",
         "show.sock",
     }
 )

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 RESKEY = "OCF_RESKEY_"
 META = "OCF_RESKEY_CRM_meta_"
 DEFAULT_STATEDIR = "/run/paf-haproxy"
+FOLLOW = "follow"
+"""What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
 
 
 class Notice:

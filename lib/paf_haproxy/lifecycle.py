@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 
-from . import log, lookout, pacemaker, process, render, rolefile, runtime, stats
+from . import log, lookout, pacemaker, process, render, rolefile, runtime, stats, supervisor
 from .beliefs import learn, remembered
 from .cluster import ClusterView
 from .monitor import respected
@@ -95,6 +95,8 @@ def stop(context: Context) -> int:
         rolefile.path(params.statedir),
         runtime.admin_socket(params.statedir),
         process.due_path(params),
+        process.state_path(params),
+        supervisor.pidfile(params),
         render.source_path(params),
         lookout.path(params.statedir),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import log
-from .context import Context
+from .context import FOLLOW, Context
 from .ocf import ERR_ARGS, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
 
 ACTIONS = [
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
 
 def run(action: str) -> int:
     """Returns the exit code of an action."""
-    if action not in ACTIONS:
+    if action not in (*ACTIONS, FOLLOW):
         log.exit_reason(f"unknown action {action}: expected one of {' '.join(ACTIONS)}")
         return ERR_UNIMPLEMENTED
     try:
@@ -41,6 +41,10 @@ def run(action: str) -> int:
             from .notify import notify
 
             return notify(context)
+        if action == FOLLOW:
+            from .follow import follow
+
+            return follow(context.statedir)
         if action == "monitor":
             from .lookout import look
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import runtime
+from . import log, runtime, supervisor
 from .ocf import AgentError
 from .render import config_path
 from .run import run
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05  # s between two looks
 HUNG_AFTER = 1.0  # s without an answer: the monitor has waited longer already
+BACK_WITHIN = 2.0  # s that systemd needs at most to start HAProxy anew
 TERM_WITHIN = 3.0  # s that a HAProxy needs at most to end when it is told to
+
+
+NOTHING_KNOWN = "1\n"
+"""What a server state file without any server says: its version."""
 
 
 def find(params: Params) -> list[int]:
@@ -78,33 +83,63 @@ def launch(params: Params, timeout: float) -> None:
     It leaves this process's group and session (-D), so that Pacemaker cannot kill it with an action
     that timed out. Returns once the new one answers. Raises AgentError if it does not in timeout s.
     """
-    command = [params.haproxy, "-D", "-f", config_path(params)]
+    end = time.monotonic() + timeout
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     old = find(params)
-    if old:
-        command += ["-x", runtime.admin_socket(params.statedir), "-sf", *map(str, old)]
     try:
         # What the servers are must not be what they were at some earlier time.
         with open(state_path(params), "w", encoding="utf-8") as file:
-            file.write(haproxy.ask("show servers state") if old else "1\n")
+            file.write(haproxy.ask("show servers state") if old else NOTHING_KNOWN)
     except OSError as error:
         if old:
             text = f"cannot write {state_path(params)}: {error.strerror}: HAProxy is not reloaded"
             raise AgentError(text) from error
-    run(command, timeout)
-    end = time.monotonic() + timeout
-    while True:
-        try:
-            if pid(haproxy) not in old:
-                for done in (due_path(params), state_path(params)):
-                    if os.path.exists(done):
-                        os.unlink(done)
-                return
-        except AgentError:
-            pass
+    _begin(params, old, timeout)
+    while not _is_new(haproxy, old):
         if time.monotonic() > end:
             raise AgentError(f"HAProxy does not serve {timeout:g} s after its start")
         time.sleep(PAUSE)
+    if os.path.exists(due_path(params)):
+        os.unlink(due_path(params))
+    try:
+        # The next process may be one that systemd starts, at a time when nobody writes this.
+        with open(state_path(params), "w", encoding="utf-8") as file:
+            file.write(NOTHING_KNOWN)
+    except OSError:
+        os.unlink(state_path(params))
+
+
+def _begin(params: Params, old: list[int], timeout: float) -> None:
+    """Has systemd start or replace HAProxy; does it itself where systemd does not."""
+    command = [params.haproxy, "-D", "-f", config_path(params)]
+    take_over = ["-x", runtime.admin_socket(params.statedir), "-sf"]
+    try:
+        if supervisor.watches(params):
+            return supervisor.reload(params)
+        if supervisor.present() and not old:
+            return supervisor.start(params, command, take_over)
+    except AgentError as error:
+        log.warning(f"systemd does not start HAProxy, and would not when it crashes: {error}")
+    run([*command, *take_over, *map(str, old)] if old else command, timeout)
+    return None
+
+
+def _is_new(haproxy: runtime.Runtime, old: list[int]) -> bool:
+    try:
+        return pid(haproxy) not in old
+    except AgentError:
+        return False
+
+
+def comes_back(params: Params) -> bool:
+    """Returns whether systemd has started a HAProxy anew that was just found dead."""
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
+    end = time.monotonic() + BACK_WITHIN
+    while supervisor.at_work(params) and time.monotonic() < end:
+        if _is_new(haproxy, []):
+            return True
+        time.sleep(PAUSE)
+    return False
 
 
 def pid(haproxy: runtime.Runtime) -> int:
@@ -138,7 +173,13 @@ def stop(params: Params, timeout: float) -> None:
     grace = min(params.stop_grace / 1000, timeout / 3)
     last = (signal.SIGKILL, None)
     orderly = (signal.SIGUSR1, grace), (signal.SIGTERM, min(TERM_WITHIN, timeout / 3)), last
-    for number, wait in (last,) if _hangs(params) else orderly:
+    steps = (last,) if _hangs(params) else orderly
+    if supervisor.present():
+        try:
+            supervisor.let_go(params)
+        except AgentError:
+            pass  # it runs without systemd, or has ended
+    for number, wait in steps:
         pids = find(params)
         for each in pids:
             try:

@@ -34,7 +34,9 @@ def watch(context: Context) -> int:
         log.warning(f"monitor: {error.reason}")
         return revive(context, params)
     if code == NOT_RUNNING and context.interval and os.path.exists(rolefile.path(params.statedir)):
-        return revive(context, params)
+        if not process.comes_back(params):
+            return revive(context, params)
+        code = monitor(params, context.promoted)
     if code != NOT_RUNNING:
         try:
             params = parse(context.parameters)
