@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import agent
 from .errors import LabError
-from .layout import DATABASE_NODES, PGBIN, PGDATA, SECRETS
+from .layout import DATABASE_NODES, PGBIN, PGDATA, REPO, SECRETS
 from .machine import Machine
 from .node import LOG_SINK, NODES, Node
 from .shell import together
@@ -22,18 +22,6 @@ BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/post
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
 CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
-SINK_CONF = """\
-module(load="imtcp")
-template(name="per-node" type="string" string="/var/log/%HOSTNAME%/syslog")
-ruleset(name="nodes") { action(type="omfile" dynaFile="per-node" dirCreateMode="0755") }
-input(type="imtcp" port="514" ruleset="nodes")
-"""
-NODE_CONF = """\
-$ActionFileDefaultTemplate RSYSLOG_FileFormat
-*.* action(type="omfwd" target="log-sink" port="514" protocol="tcp"
-           template="RSYSLOG_ForwardFormat" action.resumeRetryCount="-1"
-           action.resumeInterval="1" queue.type="linkedList" queue.size="20000")
-"""
 
 
 def make_secrets() -> None:
@@ -83,7 +71,8 @@ def script(node: Node, name: str, *arguments: str, cib: bool = False, timeout: f
 
 def logging(node: Node) -> None:
     """Lets the node's rsyslog send to log-sink, and log-sink receive."""
-    name, text = ("sink", SINK_CONF) if node is LOG_SINK else ("node", NODE_CONF)
+    name = "sink" if node is LOG_SINK else "node"
+    text = (REPO / "provision" / f"rsyslog-{name}.conf").read_text()
     file = node.root / f"etc/rsyslog.d/10-paf-{name}.conf"
     if not file.exists() or file.read_text() != text:
         file.write_text(text)

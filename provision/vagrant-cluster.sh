@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# On srv1, once every node has its instance (40-postgresql.sh, see the Vagrantfile): what `lab up`
-# does with its nodes.
+# On the first node, once every node has its instance (the Vagrantfile calls it): what `lab up` does
+# with its nodes. Where there is a cluster already it changes nothing.
 set -euo pipefail
 
 scripts=/vagrant/pcs-scripts
 # shellcheck source=/dev/null
 . /root/paf-haproxy.env
+if cibadmin --query --xpath "//primitive[@id='haproxy']" >/dev/null 2>&1; then exit 0; fi
 export CIB=/root/cluster.cib
 
 bash "$scripts/40-postgresql.sh" stop

@@ -1,27 +1,59 @@
 #!/usr/bin/env bash
-# One virtual machine of Vagrant's: packages, names, node.sh, the agent. Arguments: NAME=ADDRESS of
-# every node. POSTGRESQL: its version, that of the box's Debian.
+# One virtual machine of Vagrant's: packages, names, node.sh, the agent, the firewall, the instance.
+# Arguments: NAME=ADDRESS of every machine. The Vagrantfile says what is in the environment.
 set -euo pipefail
 
 source=/vagrant
-: "${HACLUSTER_PASSWORD:?set it in the environment of vagrant}"
+: "${HACLUSTER_PASSWORD:?the Vagrantfile sets it}"
+: "${POSTGRESQL:?its version}"
+: "${NODES:?the names of the nodes}"
+: "${CLIENTS:?the network of the clients}"
 packages=$(cat "$source/provision/packages.txt")
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
+# Without this the distribution's package makes an instance and starts it.
+apt-get install -y -q --no-install-recommends postgresql-common
+sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf
 # shellcheck disable=SC2086 # words
-apt-get install -y -q --no-install-recommends $packages "postgresql-${POSTGRESQL:-15}"
+apt-get install -y -q --no-install-recommends $packages nftables openssh-client "postgresql-$POSTGRESQL"
 
-sed -i '/ # paf-haproxy$/d; /^127\.0\.1\.1 /d' /etc/hosts
-for pair in "$@"; do
-    echo "${pair#*=} ${pair%%=*} # paf-haproxy" >>/etc/hosts
-done
-
+bash "$source/provision/vagrant-hosts.sh" "$@"
 bash "$source/provision/node.sh"
 bash "$source/provision/install-agent.sh" "$source"
 echo "hacluster:$HACLUSTER_PASSWORD" | chpasswd
 systemctl restart pcsd
+nodes=()
+for pair in "$@"; do
+    case " $NODES " in *" ${pair%%=*} "*) nodes+=("${pair#*=}") ;; esac
+done
+bash "$source/provision/firewall.sh" "$CLIENTS" "${nodes[@]}" >/etc/nftables.conf
+systemctl enable nftables
+systemctl restart nftables
+
+# A node whose systemd hangs is reset by the virtual machine's watchdog.
+install -d /etc/systemd/system.conf.d
+printf '[Manager]\nRuntimeWatchdogSec=15s\n' >/etc/systemd/system.conf.d/50-paf-haproxy.conf
+systemctl daemon-reexec
+
+install -d -m 700 /root/.ssh
+install -m 600 /dev/null /root/.ssh/fence
+printf '%s\n' "$FENCE_KEY" >/root/.ssh/fence
+
 install -m 600 /dev/null /root/paf-haproxy.env
-for key in HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD; do
+export PGBIN=/usr/lib/postgresql/$POSTGRESQL/bin
+export PGDATA=/var/lib/postgresql/$POSTGRESQL/main
+for key in NODES PGBIN PGDATA HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD FENCE_AGENT \
+    FENCE_OPTIONS; do
     printf 'export %s=%q\n' "$key" "${!key}" >>/root/paf-haproxy.env
 done
+
+# shellcheck source=/dev/null
+. /root/paf-haproxy.env
+first=${NODES%% *}
+if [ "$(uname -n)" = "$first" ]; then
+    bash "$source/pcs-scripts/40-postgresql.sh" primary
+else
+    bash "$source/pcs-scripts/40-postgresql.sh" standby "$first"
+fi
