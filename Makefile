@@ -29,6 +29,8 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
 	$(VENV)/bin/python docs/make.py drills >docs/drills/README.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
+	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz
+	dot -Tsvg docs/voices.dot >docs/voices.svg
 
 deb: ## Build the Debian package, into the directory above.
 	dpkg-buildpackage -us -uc -b

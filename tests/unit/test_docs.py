@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -77,3 +78,10 @@ def test_every_log_line_that_is_explained_could_be_logged() -> None:
         line = PARTS.findall(row)[0]
         for word in re.findall(r"[A-Za-z']{4,}", line):
             assert word in sources, f"{word!r} of {line!r}"
+
+
+def test_the_picture_of_the_voices_is_made_of_its_source() -> None:
+    labels = re.findall(r'label="([^"]+)"', (REPO / "docs" / "voices.dot").read_text())
+    drawn = re.findall(r"<text[^>]*>([^<]+)</text>", (REPO / "docs" / "voices.svg").read_text())
+    expected = [line.strip() for label in labels for line in label.split("\\n")]
+    assert sorted(html.unescape(line).replace("\xa0", " ") for line in drawn) == sorted(expected)
