@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from pathlib import Path
 
 from .layout import CACHE, REPO
@@ -14,6 +15,7 @@ FILES = ("LICENSE", "Makefile", "README.md")
 MEASURED = (REPO / "docs" / "drills", REPO / "docs" / "measured")
 """Figures: nothing of the package is made of them."""
 WORK = CACHE / "package"
+BUILDING = threading.Lock()
 KEPT = 3
 """Packages that are kept: whoever goes back to an earlier source need not build it again."""
 
@@ -44,24 +46,33 @@ def digest() -> str:
 
 
 def build() -> Path:
-    """Builds the package unless it is there. Returns its path, whose name tells its sources."""
-    target = CACHE / f"paf-haproxy-{digest()}.deb"
-    if not target.exists():
-        shutil.rmtree(WORK, ignore_errors=True)
-        tree = WORK / "paf-haproxy"
-        for path in sources():
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPO / path, tree / path)
-        # -d: the host has what is needed (lab/host.py); another Debian may call it otherwise.
-        words = ["env", "-C", str(tree), "dpkg-buildpackage", "-us", "-uc", "-b", "-d"]
-        run(words, timeout=300)
-        (made,) = WORK.glob("paf-haproxy_*.deb")
-        made.replace(target)
-        shutil.rmtree(WORK)
-        packages = sorted(CACHE.glob("paf-haproxy-*.deb"), key=lambda path: path.stat().st_mtime)
-        for old in packages[:-KEPT]:
-            old.unlink()
-    return target
+    """Builds the package unless it is there. Returns its path, whose name tells its sources.
+
+    The nodes are prepared side by side: where the sources change under their hands, one of them
+    builds, and the others wait for it.
+    """
+    with BUILDING:
+        target = CACHE / f"paf-haproxy-{digest()}.deb"
+        if not target.exists():
+            _build(target)
+        return target
+
+
+def _build(target: Path) -> None:
+    shutil.rmtree(WORK, ignore_errors=True)
+    tree = WORK / "paf-haproxy"
+    for path in sources():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPO / path, tree / path)
+    # -d: the host has what is needed (lab/host.py); another Debian may call it otherwise.
+    words = ["env", "-C", str(tree), "dpkg-buildpackage", "-us", "-uc", "-b", "-d"]
+    run(words, timeout=300)
+    (made,) = WORK.glob("paf-haproxy_*.deb")
+    made.replace(target)
+    shutil.rmtree(WORK)
+    packages = sorted(CACHE.glob("paf-haproxy-*.deb"), key=lambda path: path.stat().st_mtime)
+    for old in packages[:-KEPT]:
+        old.unlink()
 
 
 def variant(version: str) -> Path:
