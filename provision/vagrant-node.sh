@@ -12,10 +12,6 @@ packages=$(cat "$source/provision/packages.txt")
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-# Without this the distribution's package makes an instance and starts it.
-apt-get install -y -q --no-install-recommends postgresql-common
-sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' \
-    /etc/postgresql-common/createcluster.conf
 # shellcheck disable=SC2086 # words
 apt-get install -y -q --no-install-recommends $packages nftables openssh-client "postgresql-$POSTGRESQL"
 

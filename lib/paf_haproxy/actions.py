@@ -58,7 +58,7 @@ def demote(context: Context) -> int:
     and the stop that ends it comes next.
     """
     params = lenient(context)
-    if not process.find(params):
+    if not process.find(params) and not process.comes_back(params):
         return NOT_RUNNING
     role = remembered(params)
     rolefile.save(params.statedir, role.after("demote", promoted=False))

@@ -118,7 +118,11 @@ def lenient(context: Context) -> Params:
 
 def running(params: Params) -> Role:
     """Returns the role file's content. Raises NotServing if HAProxy is not there."""
-    process.pid(runtime.Runtime(runtime.admin_socket(params.statedir)))
+    try:
+        process.pid(runtime.Runtime(runtime.admin_socket(params.statedir)))
+    except runtime.NotServing:
+        if not process.comes_back(params):
+            raise
     return remembered(params)
 
 

@@ -25,9 +25,12 @@ def monitor(params: Params, promoted: bool = False) -> int:
     try:
         have, up = haproxy.servers()
     except runtime.NotServing as error:
-        if process.find(params):
+        if process.comes_back(params):
+            have, up = haproxy.servers()
+        elif process.find(params):
             raise runtime.Hung(f"{error.reason}, but its process is there") from error
-        return NOT_RUNNING
+        else:
+            return NOT_RUNNING
     role = remembered(params, promoted)
     asked = respected(params, role)
     if asked is not role:

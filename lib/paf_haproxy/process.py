@@ -8,7 +8,7 @@ import time
 from . import log, runtime, supervisor
 from .ocf import AgentError
 from .render import config_path
-from .run import run
+from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def launch(params: Params, timeout: float) -> None:
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     old = find(params)
     try:
-        # What the servers are must not be what they were at some earlier time.
-        with open(state_path(params), "w", encoding="utf-8") as file:
-            file.write(haproxy.ask("show servers state") if old else NOTHING_KNOWN)
+        _say_states(params, haproxy.ask("show servers state") if old else NOTHING_KNOWN)
     except OSError as error:
         if old:
             text = f"cannot write {state_path(params)}: {error.strerror}: HAProxy is not reloaded"
@@ -103,10 +101,15 @@ def launch(params: Params, timeout: float) -> None:
         os.unlink(due_path(params))
     try:
         # The next process may be one that systemd starts, at a time when nobody writes this.
-        with open(state_path(params), "w", encoding="utf-8") as file:
-            file.write(NOTHING_KNOWN)
-    except OSError:
-        os.unlink(state_path(params))
+        _say_states(params, NOTHING_KNOWN)
+    except OSError as error:
+        log.warning(f"cannot write {state_path(params)}: {error.strerror}")
+
+
+def _say_states(params: Params, text: str) -> None:
+    """Writes what a new process takes the servers for: not what they were at some earlier time."""
+    with open(state_path(params), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _begin(params: Params, old: list[int], timeout: float) -> None:
@@ -114,14 +117,17 @@ def _begin(params: Params, old: list[int], timeout: float) -> None:
     command = [params.haproxy, "-D", "-f", config_path(params)]
     take_over = ["-x", runtime.admin_socket(params.statedir), "-sf"]
     try:
-        if supervisor.watches(params):
-            return supervisor.reload(params)
-        if supervisor.present() and not old:
-            return supervisor.start(params, command, take_over)
-    except AgentError as error:
+        if old and supervisor.watches(params):
+            supervisor.reload(params, timeout)
+            return
+        if not old and supervisor.present():
+            supervisor.start(params, command, take_over, timeout)
+            return
+    except CommandError as error:
+        if error.timed_out:
+            raise  # it may still come; two of them would be one too many
         log.warning(f"systemd does not start HAProxy, and would not when it crashes: {error}")
     run([*command, *take_over, *map(str, old)] if old else command, timeout)
-    return None
 
 
 def _is_new(haproxy: runtime.Runtime, old: list[int]) -> bool:
@@ -132,7 +138,7 @@ def _is_new(haproxy: runtime.Runtime, old: list[int]) -> bool:
 
 
 def comes_back(params: Params) -> bool:
-    """Returns whether systemd has started a HAProxy anew that was just found dead."""
+    """Returns whether a HAProxy that does not listen is one that systemd has just started anew."""
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     end = time.monotonic() + BACK_WITHIN
     while supervisor.at_work(params) and time.monotonic() < end:
@@ -177,8 +183,8 @@ def stop(params: Params, timeout: float) -> None:
     if supervisor.present():
         try:
             supervisor.let_go(params)
-        except AgentError:
-            pass  # it runs without systemd, or has ended
+        except CommandError as error:
+            log.warning(f"systemd may start HAProxy anew after its end: {error}")
     for number, wait in steps:
         pids = find(params)
         for each in pids:

@@ -10,12 +10,15 @@ if TYPE_CHECKING:
 
 
 class CommandError(AgentError):
-    """A program failed. command, status and output tell how."""
+    """A program failed. command, status, timed_out and output tell how."""
 
-    def __init__(self, command: Sequence[str], status: int, output: str) -> None:
+    def __init__(
+        self, command: Sequence[str], status: int, output: str, timed_out: bool = False
+    ) -> None:
         self.command = tuple(command)
         self.status = status
         self.output = output
+        self.timed_out = timed_out
         super().__init__(f"{' '.join(command)} ended with {status}: {output.strip()[-300:]}")
 
 
@@ -40,7 +43,7 @@ def run(command: Sequence[str], timeout: float = 10.0) -> str:
     except FileNotFoundError as error:
         raise AgentError(f"{command[0]} is not installed", ERR_INSTALLED) from error
     except subprocess.TimeoutExpired as error:
-        raise CommandError(command, -1, f"no end within {timeout:g} s") from error
+        raise CommandError(command, -1, f"no end within {timeout:g} s", True) from error
     if done.returncode:
         raise CommandError(command, done.returncode, done.stdout + done.stderr)
     return done.stdout

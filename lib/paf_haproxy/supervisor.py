@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RUNNING = "/run/systemd/system"
 """It is there where systemd is the init system (sd_booted(3))."""
 WITHIN = 5.0  # s for systemctl to answer
+NO_SUCH_UNIT = 5
+"""systemctl(1), "Exit status"."""
 MORE_THAN_GRACE = 10.0  # s after stop_grace, then systemd kills what the agent should have ended
 
 
@@ -47,12 +49,12 @@ def watches(params: Params) -> bool:
     return present() and os.path.exists(pidfile(params))
 
 
-def start(params: Params, command: Sequence[str], take_over: Sequence[str]) -> None:
+def start(params: Params, command: Sequence[str], take_over: Sequence[str], timeout: float) -> None:
     """Starts HAProxy by this command; a reload adds take_over to it, and the old process's pid.
 
-    Raises CommandError if it does not start, or is there already.
+    Raises CommandError if it does not start within timeout s, or is there already.
     """
-    _bury(params)
+    _stop(params)  # waits until a unit that has ended is gone, or one that begins again
     command = [*command, "-p", pidfile(params)]
     agent = os.path.abspath(sys.argv[0])
     properties = {
@@ -83,27 +85,22 @@ def start(params: Params, command: Sequence[str], take_over: Sequence[str]) -> N
             *(f"--property={name}={value}" for name, value in properties.items()),
             *command,
         ],
-        WITHIN,
+        timeout,
     )
 
 
-def _bury(params: Params) -> None:
-    """Waits until nothing is left of a unit that has ended, or stood before a new start."""
-    try:
-        run(["systemctl", "stop", unit(params)], WITHIN)
-    except CommandError:
-        pass  # no such unit: as it should be
-
-
 def at_work(params: Params) -> bool:
-    """Returns whether systemd runs HAProxy, or is about to start it anew."""
+    """Returns whether systemd runs HAProxy, or is about to start it anew; if unsaid, no."""
     command = ["systemctl", "show", "--property=ActiveState", "--value", unit(params)]
-    return present() and run(command, WITHIN).strip() in ("active", "activating", "reloading")
+    try:
+        return present() and run(command, WITHIN).strip() in ("active", "activating", "reloading")
+    except CommandError:
+        return False
 
 
-def reload(params: Params) -> None:
+def reload(params: Params, timeout: float) -> None:
     """Puts a new process in the place of the running one. Raises CommandError."""
-    run(["systemctl", "reload", unit(params)], WITHIN)
+    run(["systemctl", "reload", unit(params)], timeout)
 
 
 def let_go(params: Params) -> None:
@@ -111,4 +108,12 @@ def let_go(params: Params) -> None:
 
     Raises CommandError if systemd cannot be told.
     """
-    run(["systemctl", "stop", "--no-block", unit(params)], WITHIN)
+    _stop(params, "--no-block")
+
+
+def _stop(params: Params, *options: str) -> None:
+    try:
+        run(["systemctl", "stop", *options, unit(params)], WITHIN)
+    except CommandError as error:
+        if error.status != NO_SUCH_UNIT:  # it runs without systemd, or has ended
+            raise

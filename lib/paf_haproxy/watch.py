@@ -34,9 +34,7 @@ def watch(context: Context) -> int:
         log.warning(f"monitor: {error.reason}")
         return revive(context, params)
     if code == NOT_RUNNING and context.interval and os.path.exists(rolefile.path(params.statedir)):
-        if not process.comes_back(params):
-            return revive(context, params)
-        code = monitor(params, context.promoted)
+        return revive(context, params)
     if code != NOT_RUNNING:
         try:
             params = parse(context.parameters)

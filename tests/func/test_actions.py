@@ -6,16 +6,13 @@ import os
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from tests.tools import environments
-from tests.tools.instance import connect, query
-from tests.tools.node import PROD, STATS, Cluster, elapsed
-from tests.tools.waiting import eventually
+from tests.tools.instance import connect_plain
+from tests.tools.node import PROD, STATS, Cluster
 
 CONFIGURED, INSTALLED, NOT_RUNNING, PROMOTED = 6, 5, 7, 8
 
@@ -61,10 +58,6 @@ def test_start_returns_when_it_serves(cluster: Cluster) -> None:
     assert node.state("prod/srv2") == "maint"
     assert (node.state("stdby/srv1"), node.state("stdby/srv2")) == ("maint", "ready")
     assert node.role()["primary"] == "srv1"
-
-
-def connect_plain(address: str, port: int) -> socket.socket:
-    return socket.create_connection((address, port), timeout=5)
 
 
 def test_start_leaves_the_process_group(cluster: Cluster) -> None:
@@ -211,23 +204,6 @@ def test_what_start_leaves(cluster: Cluster) -> None:
     assert all(name.endswith(".sock") and mode == 0o600 for name, mode in modes.items()), modes
 
 
-def test_stop_what_does_not_run(cluster: Cluster) -> None:
-    cluster.srv1.do("stop")
-    cluster.pacemaker(None)
-    cluster.srv1.do("stop")
-
-
-@pytest.mark.parametrize("name", ["hold_timeout", "nodes", "prod_port", "log"])
-def test_stop_with_a_parameter_that_has_become_wrong(cluster: Cluster, name: str) -> None:
-    """A failed stop fences, and one that says 0 while HAProxy runs on is a lie."""
-    node = cluster.srv1
-    node.do("start")
-    node.params[name] = "a;b\n'"
-    result = node.do("stop")
-    assert f"parameter {name}" in result.err
-    assert node.pids() == []
-
-
 def test_monitor_and_demote_with_a_parameter_that_has_become_wrong(cluster: Cluster) -> None:
     """HAProxy is no less there for it."""
     node = cluster.srv1
@@ -237,64 +213,6 @@ def test_monitor_and_demote_with_a_parameter_that_has_become_wrong(cluster: Clus
     node.do("monitor", code=PROMOTED)
     node.do("demote")
     node.do("monitor")
-
-
-def test_stop_without_haproxy_and_configuration(cluster: Cluster) -> None:
-    node = cluster.srv1
-    node.params |= {"haproxy": "/nonexistent/haproxy", "user": "nobody-here"}
-    node.do("monitor", code=NOT_RUNNING)
-    node.do("stop")
-    assert not node.statedir.exists(), "a probe leaves nothing"
-
-
-def test_stop_ends_a_hung_haproxy(cluster: Cluster) -> None:
-    """Stopped, it hears neither USR1 nor TERM."""
-    node = cluster.srv1
-    node.do("start")
-    os.kill(node.pid(), signal.SIGSTOP)
-    node.do("stop", timeout=5)
-    assert node.pids() == []
-    node.do("monitor", code=NOT_RUNNING)
-
-
-def test_stop_with_open_sessions(running: Cluster) -> None:
-    """They may go on for stop_grace, and then it ends."""
-    node = running.srv1
-    node.params["stop_grace"] = "1s"
-    session = connect(node.address, PROD)
-    assert query(session, "SELECT 1") == 1
-    started = time.monotonic()
-    node.do("stop")
-    assert elapsed(started) >= 1
-    assert node.pids() == []
-    with pytest.raises(psycopg2.Error):
-        query(session, "SELECT 1")
-
-
-def test_stop_lets_the_last_session_finish(running: Cluster) -> None:
-    node = running.srv1
-    node.params["stop_grace"] = "10s"
-    session = connect(node.address, PROD)
-    pid = node.pid()
-    os.kill(pid, signal.SIGUSR1)
-    eventually(lambda: listens_no_more(node.address), "it takes no new connections")
-    assert query(session, "SELECT 1") == 1
-    session.close()
-    eventually(lambda: node.pids() == [], "it ends with its last session")
-
-
-def listens_no_more(address: str) -> bool:
-    try:
-        connect_plain(address, PROD).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
-def test_stop_ends_only_its_own(running: Cluster) -> None:
-    running.srv1.do("stop")
-    assert len(running.srv2.pids()) == 1
-    running.srv2.do("monitor")
 
 
 def test_promote_says_why_not(running: Cluster) -> None:

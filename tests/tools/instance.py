@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,7 @@ def query(connection: Any, text: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(text)
         return cursor.fetchone()[0] if cursor.description else None
+
+
+def connect_plain(address: str, port: int) -> socket.socket:
+    return socket.create_connection((address, port), timeout=5)

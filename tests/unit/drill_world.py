@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from lab.drill import records
-from lab.drill.audits import Evidence
+from lab.drill.audits import Evidence, Finding
 from lab.drill.records import Attempt, LogLine, Records, RoleSeen, ServersSeen, Usage
 
+Audit = Callable[[Evidence], Finding]
 ADDRESSES = {"srv1": "10.0.0.1", "srv2": "10.0.0.2", "srv3": "10.0.0.3"}
 OLD_LINE, NEW_LINE = "00000001", "00000002"
 STARTED = 1000.0
@@ -124,3 +126,9 @@ def still() -> Evidence:
     servers.append(ServersSeen("srv1", STARTED + 3.49, STARTED + 3.48, states("srv1")))
     seen = replace(world.seen, attempts=every, roles=world.seen.roles[:3], servers=tuple(servers))
     return replace(world, seen=seen, expected="srv1")
+
+
+def fails(audit: Audit, evidence: Evidence) -> Finding:
+    finding = audit(evidence)
+    assert not finding.passed, finding
+    return finding

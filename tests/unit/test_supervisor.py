@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from paf_haproxy import lookout, process, rolefile, supervisor
+from paf_haproxy import log, lookout, pacemaker, postgres, process, rolefile, supervisor
+from paf_haproxy.actions import perform
 from paf_haproxy.cluster import ClusterView
+from paf_haproxy.context import Context, Notice
 from paf_haproxy.follow import follow
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.params import Params, parse
@@ -18,20 +21,24 @@ from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
 
 NODES = ("srv1", "srv2", "srv3")
+PROMOTED = 8
 
 
 class Systemd:
-    """It notes what is asked of it. refuses: programs that fail. state: the unit's."""
+    """It notes what is asked of it. refuses: programs that fail, and their exit code, or None for
+    one that does not end. state: the unit's.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.refuses: set[str] = set()
+        self.refuses: dict[str, int | None] = {}
         self.state: Callable[[], str] = lambda: "inactive"
 
     def run(self, command: Sequence[str], timeout: float) -> str:
         self.asked.append(" ".join(command))
         if command[0] in self.refuses:
-            raise CommandError(command, 1, "no")
+            status = self.refuses[command[0]]
+            raise CommandError(command, status or -1, "no", status is None)
         return self.state() + "\n" if "show" in command else ""
 
     def last(self, program: str) -> str:
@@ -62,7 +69,7 @@ def test_the_unit_is_named_after_the_state_directory() -> None:
 
 
 def test_a_crash_is_mended_and_an_end_is_none(systemd: Systemd, params: Params) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"])
+    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"], 5)
     line = systemd.last("systemd-run")
     assert "--property=Restart=on-failure" in line
     assert f"--property=PIDFile={params.statedir}/haproxy.pid" in line
@@ -72,7 +79,7 @@ def test_a_crash_is_mended_and_an_end_is_none(systemd: Systemd, params: Params) 
 def test_a_reload_replaces_the_process_that_systemd_watches(
     systemd: Systemd, params: Params
 ) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"])
+    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"], 5)
     pidfile = f"-p {params.statedir}/haproxy.pid"
     wanted = f"--property=ExecReload=/usr/sbin/haproxy -D {pidfile} -x socket -sf $MAINPID"
     assert wanted in systemd.last("systemd-run")
@@ -81,7 +88,7 @@ def test_a_reload_replaces_the_process_that_systemd_watches(
 def test_a_machine_that_goes_down_leaves_haproxy_to_pacemaker(
     systemd: Systemd, params: Params
 ) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy"], [])
+    supervisor.start(params, ["/usr/sbin/haproxy"], [], 5)
     assert "--property=DefaultDependencies=no" in systemd.last("systemd-run")
 
 
@@ -92,17 +99,40 @@ def test_systemd_starts_it(systemd: Systemd, params: Params) -> None:
 
 
 def test_without_systemd_it_runs_by_itself(systemd: Systemd, params: Params) -> None:
-    systemd.refuses = {"systemd-run"}
+    systemd.refuses = {"systemd-run": 1}
     with serving().listen(Path(params.statedir) / "admin.sock"):
         process.launch(params, 5)
     assert systemd.asked[-1] == f"/usr/sbin/haproxy -D -f {params.statedir}/haproxy.cfg"
 
 
-def test_systemd_reloads_what_it_watches(systemd: Systemd, params: Params) -> None:
-    Path(supervisor.pidfile(params)).write_text("4711\n")
+@pytest.mark.parametrize("old", [[], [17]])
+def test_what_may_still_come_is_not_started_twice(
+    systemd: Systemd, params: Params, monkeypatch: pytest.MonkeyPatch, old: list[int]
+) -> None:
+    monkeypatch.setattr(process, "find", lambda _: old)
+    Path(supervisor.pidfile(params)).write_text("17\n")
+    systemd.refuses = {"systemd-run": None, "systemctl": None if old else supervisor.NO_SUCH_UNIT}
+    with serving().listen(Path(params.statedir) / "admin.sock"), pytest.raises(CommandError):
+        process.launch(params, 5)
+    assert not any(line.startswith("/usr/sbin/haproxy") for line in systemd.asked)
+
+
+def test_systemd_reloads_what_it_watches(
+    systemd: Systemd, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "find", lambda _: [17])
+    Path(supervisor.pidfile(params)).write_text("17\n")
     with serving().listen(Path(params.statedir) / "admin.sock"):
         process.launch(params, 5)
     assert systemd.asked == ["systemctl reload " + supervisor.unit(params)]
+
+
+def test_what_has_ended_is_not_reloaded(systemd: Systemd, params: Params) -> None:
+    """systemd removes the file only after it has seen the end."""
+    Path(supervisor.pidfile(params)).write_text("17\n")
+    with serving().listen(Path(params.statedir) / "admin.sock"):
+        process.launch(params, 5)
+    assert [line.split()[0] for line in systemd.asked] == ["systemctl", "systemd-run"]
 
 
 def test_a_stop_lets_go_first(systemd: Systemd, params: Params) -> None:
@@ -110,10 +140,56 @@ def test_a_stop_lets_go_first(systemd: Systemd, params: Params) -> None:
     assert systemd.asked == ["systemctl stop --no-block " + supervisor.unit(params)]
 
 
-def test_a_stop_needs_no_unit(systemd: Systemd, params: Params) -> None:
-    systemd.refuses = {"systemctl"}
+@pytest.mark.parametrize(("status", "lines"), [(supervisor.NO_SUCH_UNIT, 0), (1, 1)])
+def test_a_stop_needs_no_unit(
+    systemd: Systemd,
+    params: Params,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    lines: int,
+) -> None:
+    """But says that systemd did not let go."""
+    said: list[str] = []
+    monkeypatch.setattr(log, "warning", said.append)
+    systemd.refuses = {"systemctl": status}
     process.stop(params, 5)
-    assert len(systemd.asked) == 1
+    assert len(said) == lines
+
+
+def test_a_systemd_that_does_not_say_is_not_waited_for(systemd: Systemd, params: Params) -> None:
+    systemd.refuses = {"systemctl": 1}
+    assert not process.comes_back(params)
+
+
+def context(action: str, params: Params) -> Context:
+    return Context(action, "srv1", {"statedir": params.statedir}, Notice("-"))
+
+
+@pytest.mark.parametrize("action", ["monitor", "demote", "promote"])
+def test_an_action_between_two_processes_waits(
+    systemd: Systemd, params: Params, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """HAProxy has crashed, and systemd starts it: nothing has failed."""
+    rolefile.save(params.statedir, Role(ClusterView("srv1"), True, "post-promote"))
+    monkeypatch.setattr(postgres, "await_primary", lambda *_: None)
+    monkeypatch.setattr(pacemaker, "drained", frozenset)
+    monkeypatch.setattr(pacemaker, "idle", lambda: False)
+    with ExitStack() as stack:
+
+        def begin() -> str:
+            if not Path(params.statedir, "admin.sock").exists():
+                stack.enter_context(serving().listen(Path(params.statedir, "admin.sock")))
+            return "activating"
+
+        systemd.state = begin
+        assert perform(context(action, params)) == (PROMOTED if action == "monitor" else 0)
+
+
+@pytest.mark.parametrize(("action", "code"), [("monitor", 7), ("demote", 7)])
+def test_without_one_to_come_it_does_not_run(
+    systemd: Systemd, params: Params, action: str, code: int
+) -> None:
+    assert perform(context(action, params)) == code
 
 
 def test_who_is_being_started_is_waited_for(systemd: Systemd, params: Params) -> None:

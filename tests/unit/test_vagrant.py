@@ -48,11 +48,13 @@ def test_a_setting_that_libvirt_does_not_know_is_found(tree: Path) -> None:
     """Else `validate` would say nothing of the machines."""
     file = tree / "Vagrantfile"
     file.write_text(file.read_text().replace("domain.watchdog", "domain.watchcat"))
-    assert vagrant(tree, "validate").returncode != 0
+    done = vagrant(tree, "validate")
+    assert done.returncode != 0
+    assert "watchcat" in done.stdout + done.stderr
 
 
 def test_validating_makes_no_secrets(tree: Path) -> None:
-    vagrant(tree, "validate")
+    assert vagrant(tree, "validate").returncode == 0
     assert not (tree / ".vagrant" / "paf-haproxy").exists()
 
 
