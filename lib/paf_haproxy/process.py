@@ -126,7 +126,8 @@ def _begin(params: Params, old: list[int], timeout: float) -> None:
     except CommandError as error:
         if error.timed_out:
             raise  # it may still come; two of them would be one too many
-        log.warning(f"systemd does not start HAProxy, and would not when it crashes: {error}")
+        reason = error.output.strip()[-300:]  # its command would fill the line
+        log.warning(f"systemd does not start HAProxy, and would not when it crashes: {reason}")
     run([*command, *take_over, *map(str, old)] if old else command, timeout)
 
 
