@@ -173,6 +173,7 @@ end
 -- while there is no primary finds it full and waits in prod's queue, from which HAProxy itself hands
 -- him to the next server that comes up.
 local PASSWORD = "hold\n"
+local FAREWELL = "end\n" -- HAProxy 3.0.11 tells the other end of no close by a process that finishes
 
 local function taken()
     return core.proxies["prod"].servers["hold"]:get_stats()["scur"] > 0
@@ -202,7 +203,7 @@ core.register_service("lobby", "tcp", function(applet)
     if applet:receive(#PASSWORD) == PASSWORD then
         repeat
             local line = applet:getline()
-        until not line or line == ""
+        until not line or line == "" or line == FAREWELL
     end
 end)
 
@@ -242,6 +243,9 @@ core.register_task(function()
         if armed or not role then
             core.msleep(role and ARMED_INTERVAL or RETRY_INTERVAL)
         end
+    end
+    if place then
+        place:send(FAREWELL)
     end
     for _, open_one in pairs({ session, place }) do
         open_one:close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -25,6 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what comes out as what is expected; read the diff before you commit it",
     )
+    parser.addoption(
+        "--haproxy",
+        default="/usr/sbin/haproxy",
+        metavar="FILE",
+        help="run the functional tests with this HAProxy; where everyone may run it",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    program = config.getoption("--haproxy")
+    version = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
+    return version.stdout.partition(" - ")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

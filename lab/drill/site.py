@@ -105,12 +105,12 @@ class RemoteSite:
     def fencings(self, since: float, witness: Machine) -> int:
         words = ("stonith_admin", "--history", "*", "--output-as=xml")
         root = ET.fromstring(witness.run(*words).stdout)  # noqa: S314
-        return sum(
-            each.get("status") == "success"
-            and each.get("action") in ("off", "reboot")
-            and datetime.fromisoformat(each.get("completed", "")).timestamp() >= int(since)
+        ended = [
+            each.get("completed", "").replace("Z", "+00:00")  # Python 3.9 knows no Z
             for each in root.iter("fence_event")
-        )
+            if each.get("status") == "success" and each.get("action") in ("off", "reboot")
+        ]
+        return sum(datetime.fromisoformat(when).timestamp() >= int(since) for when in ended)
 
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
         copied = ""

@@ -8,7 +8,7 @@ import time
 from . import log, runtime, supervisor
 from .ocf import AgentError
 from .render import config_path
-from .run import CommandError, run
+from .run import CommandError, alert, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,12 @@ def _begin(params: Params, old: list[int], timeout: float) -> None:
             raise  # it may still come; two of them would be one too many
         reason = error.output.strip()[-300:]  # its command would fill the line
         log.warning(f"systemd does not start HAProxy, and would not when it crashes: {reason}")
-    run([*command, *take_over, *map(str, old)] if old else command, timeout)
+    try:
+        run([*command, *take_over, *map(str, old)] if old else command, timeout)
+    except CommandError as error:
+        if error.timed_out:
+            raise
+        raise AgentError(f"HAProxy does not start: {alert(error.output)}") from error
 
 
 def _is_new(haproxy: runtime.Runtime, old: list[int]) -> bool:

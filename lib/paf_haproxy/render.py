@@ -7,7 +7,7 @@ import struct
 
 from . import __version__, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
-from .run import CommandError, run
+from .run import CommandError, alert, run
 from .values import Refused, node_name, word
 
 TYPE_CHECKING = False
@@ -143,9 +143,8 @@ def check(params: Params, text: str) -> str:
         run([params.haproxy, "-c", "-f", new], timeout=20)  # -q would hide its words too
     except CommandError as error:
         os.unlink(new)
-        alerts = [line for line in error.output.splitlines() if "[ALERT]" in line]
-        words = (alerts or error.output.splitlines() or ["no reason given"])[0]
-        raise AgentError(f"HAProxy refuses the configuration: {words}", ERR_CONFIGURED) from error
+        text = f"HAProxy refuses the configuration: {alert(error.output)}"
+        raise AgentError(text, ERR_CONFIGURED) from error
     return new
 
 

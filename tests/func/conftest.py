@@ -39,8 +39,9 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def installed() -> None:
-    """Puts the agent of this tree where Pacemaker finds it."""
+def installed(request: pytest.FixtureRequest) -> None:
+    """Puts the agent of this tree where Pacemaker finds it, to run the HAProxy of --haproxy."""
+    Node.program = str(Path(request.config.getoption("--haproxy")).resolve())
     subprocess.run([str(ROOT / "provision" / "install-agent.sh"), str(ROOT)], check=True)
 
 

@@ -44,6 +44,8 @@ class Result:
 class Node:
     """params: the agent's, by name; a test may change them."""
 
+    program = "/usr/sbin/haproxy"  # pytest's option --haproxy
+
     def __init__(self, postgres: Instance, nodes: str, directory: Path, mock: Path) -> None:
         self.name = postgres.name
         self.address = postgres.address
@@ -58,6 +60,7 @@ class Node:
             "stop_grace": "100ms",
             # Where nobody listens, if there is no syslog on this machine.
             "log": "127.0.0.1:5514",
+            "haproxy": self.program,
         }
 
     @property
