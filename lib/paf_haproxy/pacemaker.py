@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from .ocf import AgentError
 from .run import CommandError, run
 
+ASK_WITHIN = 1.0
+"""Most seconds for what a monitor asks. Pacemaker's executor gives a resource one action at a time:
+a notification waits as long as the monitor before it does, and some answers come from a DC that may
+have died.
+"""
 PROMOTION_SCORE = "1"
 DRAINED = "paf-haproxy-drained"
 """The node attribute that keeps a node out of stdby while it is "true"."""
@@ -27,16 +34,17 @@ def drained() -> frozenset[str]:
     """
     return frozenset(
         _value(node, "uname")
-        for node in _nodes()
+        for node in _nodes(ASK_WITHIN)
         for attribute in node.split("<nvpair ")[1:]
         if (_value(attribute, "name"), _value(attribute, "value")) == (DRAINED, "true")
     )
 
 
-def _nodes() -> list[str]:
+def _nodes(within: float = 10.0) -> list[str]:
     """Returns the XML of each node, from after the tag's name on."""
     # Not crm_node --list, which may go on listing a node that was removed.
-    return run(["cibadmin", "--query", "--xpath", "//nodes/node"]).split("<node ")[1:]
+    query = ["cibadmin", "--query", "--xpath", "//nodes/node"]
+    return run(query, within).split("<node ")[1:]
 
 
 def _value(element: str, attribute: str) -> str:
@@ -60,11 +68,15 @@ def promoted(clone: str) -> tuple[str, ...]:
 
 
 def idle() -> bool:
-    """Returns whether no transition is under way: the DC's controller is in S_IDLE."""
+    """Returns whether no transition is under way: the DC's controller is in S_IDLE. One that does
+    not say so in time is not.
+    """
+    end = time.monotonic() + ASK_WITHIN
     try:
-        answer = run(["crmadmin", "--dc_lookup"], timeout=5)
+        answer = run(["crmadmin", "--dc_lookup"], ASK_WITHIN)
         dc = answer.rpartition(": ")[2].strip()
-        return bool(dc) and "S_IDLE" in run(["crmadmin", "--status", dc], timeout=5)
+        left = max(0.0, end - time.monotonic())
+        return bool(dc) and "S_IDLE" in run(["crmadmin", "--status", dc], left)
     except AgentError:
         return False
 

@@ -221,6 +221,14 @@ def test_a_transition_is_not_interfered_with(misled: Cluster, state: str) -> Non
     assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
 
 
+def test_a_dc_that_died_holds_no_notification_up(misled: Cluster) -> None:
+    """Pacemaker's executor keeps it waiting as long as a monitor takes, and crmadmin would wait."""
+    misled.pacemaker("srv1", "silent")
+    node = misled.srv2
+    assert node.act("monitor", timeout=2).code == 0, "in 4 s at most, of which it needs 1"
+    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
+
+
 def test_no_cluster_to_ask(misled: Cluster) -> None:
     misled.pacemaker(None)
     node = misled.srv2
