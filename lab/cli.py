@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import agent, host, lifecycle, ssh, topology
+from . import agent, host, image, lifecycle, ssh, topology
 from .bench.cli import bench
 from .compare.cli import compare
 from .compare.growth import grow
@@ -22,6 +22,7 @@ from .errors import LabError
 from .forward import forward_ports
 from .migrate import migrate
 from .node import LOG_SINK, NODES, named
+from .shell import run
 from .status import show
 
 console = Console(highlight=False)
@@ -146,6 +147,24 @@ def inventory(file: Path) -> None:
     """Writes FILE, with which drills reach the lab over ssh like any other cluster."""
     ssh.describe(file)
     console.print(f"lab drill switchover --inventory {file}", markup=False, soft_wrap=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def box(file: Path) -> None:
+    """Writes FILE, a box for Vagrant's libvirt provider made of Debian packages.
+
+    The nodes' packages are in it, so that nothing is left to install.
+    """
+    if missing := host.missing(host.BOX_PACKAGES):
+        with step(f"packages: {' '.join(missing)}"):
+            host.install(missing)
+    with step("root file system"):
+        root = image.build(image.BOX)
+    with step("disk"):
+        disk = str(image.PROVISION / "vagrant-disk.sh")
+        run(["unshare", "--mount", "bash", disk, str(root), str(file)], timeout=900)
+    console.print(f"vagrant box add --name {file.stem} {file}", markup=False, soft_wrap=True)
 
 
 main.add_command(drill)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import cgroup
@@ -24,6 +25,17 @@ PACKAGES = {
     "/usr/lib/python3/dist-packages/jinja2": "python3-jinja2",
 }
 """By the program, or the file, that tells that the package is there."""
+BOX_PACKAGES = {
+    "mmdebstrap": "mmdebstrap",
+    "dpkg-scanpackages": "dpkg-dev",
+    "mkfs.ext4": "e2fsprogs",
+    "sfdisk": "fdisk",
+    "extlinux": "extlinux",
+    "/usr/lib/syslinux/mbr/mbr.bin": "syslinux-common",
+    "qemu-img": "qemu-utils",
+    "vagrant": "vagrant",
+}
+"""The same for a box of Vagrant's."""
 LEAST_FREE = 4 << 30  # bytes: the image takes 0.9 GB, the nodes less than 1 GB together
 
 
@@ -54,9 +66,9 @@ def check() -> None:
         raise LabError(f"/var has {free >> 20} MiB free, the lab needs {LEAST_FREE >> 20} MiB")
 
 
-def missing() -> list[str]:
+def missing(wanted: Mapping[str, str] = PACKAGES) -> list[str]:
     """Returns the packages that provide the programs which are not there."""
-    return sorted({package for program, package in PACKAGES.items() if not _there(program)})
+    return sorted({package for program, package in wanted.items() if not _there(program)})
 
 
 def _there(program: str) -> bool:

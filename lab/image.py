@@ -24,8 +24,16 @@ NEW = CACHE / "new"
 BUILDER = "builder"
 """The control group in which the image is built: an interrupted build is found there, and ended."""
 
-LAB, RIVALS, BLANK = "lab", "rivals", "blank"
-"""Everything that a node needs; with what other topologies need besides; Debian and no more."""
+VIRTUAL = (
+    "linux-image-amd64", "nftables", "rsync", "ifupdown", "isc-dhcp-client", "openssh-client",
+)  # fmt: skip
+"""What makes it a virtual machine, that Vagrant reaches."""
+VAGRANT_KEYS = "/usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant.pub"
+
+LAB, RIVALS, BLANK, BOX = "lab", "rivals", "blank", "box"
+"""Everything that a node needs; with what other topologies need besides; Debian and no more; the
+same for Vagrant.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,14 @@ def _blank() -> Recipe:
     return Recipe(MACHINE, (script,), (f'bash "{script}" "$1" {wanted}',))
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {LAB: _lab, RIVALS: _rivals, BLANK: _blank}
+def _box() -> Recipe:
+    root = PROVISION / "vagrant-root.sh"
+    key = f'cat {VAGRANT_KEYS} >"$1/root/vagrant.pub"'
+    packages = (*dict.fromkeys((*PACKAGES, *MACHINE, *VIRTUAL)),)
+    return Recipe(packages, (root,), (key, f'chroot "$1" bash -s < "{root}"'))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {LAB: _lab, RIVALS: _rivals, BLANK: _blank, BOX: _box}
 
 
 def _depends() -> list[str]:

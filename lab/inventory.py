@@ -1,8 +1,9 @@
 """Which machines are drilled instead of the lab's: an INI file.
 
-# Where the cluster differs from the lab's: fields of lab/drill/settings.py.
+# Where the cluster differs from the lab's: fields of lab/drill/settings.py, bars too.
 [cluster]
 pgport = 5434
+ratio = 1.6
 
 # A section for each node with PostgreSQL. address: what that answers with. ssh: the words that
 # reach the node as root, without a password. The others: commands of this machine, for the
@@ -25,7 +26,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .drill.settings import Settings
+from .drill.settings import Bars, Settings
 from .errors import LabError
 from .remote import Remote
 
@@ -69,7 +70,8 @@ def _machine(file: Path, name: str, section: Mapping[str, str]) -> Remote:
 def _settings(file: Path, section: Mapping[str, str]) -> Settings:
     kinds = {
         field.name: type(field.default)
-        for field in fields(Settings)
+        for kind in (Settings, Bars)
+        for field in fields(kind)
         if isinstance(field.default, (int, float, str))
     }
     values: dict[str, Any] = {}
@@ -81,4 +83,5 @@ def _settings(file: Path, section: Mapping[str, str]) -> Settings:
             values[key] = kinds[key](text)
         except ValueError as error:
             raise LabError(f"inventory {file}: [{CLUSTER}]: {key} = {text}: {error}") from error
-    return Settings(**values)
+    bars = {field.name: values.pop(field.name) for field in fields(Bars) if field.name in values}
+    return Settings(**values, bars=Bars(**bars))

@@ -10,6 +10,7 @@
 : "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
 : "${FENCE_AGENT:=fence_paf_lab}"
 : "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
+: "${PATIENCE:=60}"                          # s for pcs and for the nodes to come online
 : "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
 : "${CONNINFO:=host=127.0.0.1 port=$PROD_PORT}"  # where a standby finds the primary
 : "${PG_HBA:=}"                              # more lines for pg_hba.conf, before all others

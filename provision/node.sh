@@ -21,5 +21,8 @@ CONF
 
 systemctl enable pcsd.service rsyslog.service
 systemctl disable corosync.service pacemaker.service 2>/dev/null || true
-# The default configuration would start a cluster of one.
-rm -f /etc/corosync/corosync.conf
+# Debian's packages start a cluster of one, which pcs takes for one that must not be destroyed.
+if grep -qs 'cluster_name: debian' /etc/corosync/corosync.conf; then
+    systemctl stop pacemaker.service corosync.service 2>/dev/null || true
+    rm -rf /etc/corosync/corosync.conf /var/lib/corosync/* /var/lib/pacemaker/cib/*
+fi

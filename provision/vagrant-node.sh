@@ -40,8 +40,8 @@ printf '%s\n' "$FENCE_KEY" >/root/.ssh/fence
 install -m 600 /dev/null /root/paf-haproxy.env
 export PGBIN=/usr/lib/postgresql/$POSTGRESQL/bin
 export PGDATA=/var/lib/postgresql/$POSTGRESQL/main
-for key in NODES PGBIN PGDATA HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD FENCE_AGENT \
-    FENCE_OPTIONS; do
+for key in NODES PGBIN PGDATA PATIENCE HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD \
+    FENCE_AGENT FENCE_OPTIONS; do
     printf 'export %s=%q\n' "$key" "${!key}" >>/root/paf-haproxy.env
 done
 

@@ -11,6 +11,7 @@ from lab import inventory, remote
 from lab.cluster import can_follow
 from lab.drill.faults import DRILLS
 from lab.drill.faults.haproxy import KillHaproxy
+from lab.drill.settings import Bars
 from lab.drill.site import LabSite, RemoteSite
 from lab.drill.stage import Stage
 from lab.errors import LabError
@@ -21,6 +22,7 @@ GOOD = """
 [cluster]
 pgport = 5439
 watch_every = 0.02
+ratio = 1.9
 rebuild = echo a ; echo $PRIMARY 100%
 [srv1]
 address = 10.0.0.1
@@ -45,6 +47,7 @@ def test_an_inventory(tmp_path: Path) -> None:
         ("srv2", "10.0.0.2"),
     ]
     assert (settings.pgport, settings.watch_every) == (5439, 0.02)
+    assert (settings.bars.ratio, settings.bars.route_delay) == (1.9, Bars().route_delay)
     assert settings.rebuild == "echo a ; echo $PRIMARY 100%"
 
 

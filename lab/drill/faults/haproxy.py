@@ -25,8 +25,8 @@ class KillHaproxy(Drill):
     role = "Promoted"
     failed = None  # the node's own clients are refused
 
-    def __init__(self, bars: Bars | None = None) -> None:
-        self.bars = bars or Bars()
+    def __init__(self) -> None:
+        self.bars = Bars()
         self._interval = 0.0
         self._victim = ""
 
@@ -38,6 +38,7 @@ class KillHaproxy(Drill):
         interval = commands.monitor_interval(node, resource, self.role)
         if not interval:
             raise LabError(f"resource {resource} has no monitor for its role {self.role}")
+        self.bars = stage.settings.bars
         self._interval = interval
         self._victim = self.victim(stage)
         return stage.primary

@@ -21,9 +21,9 @@ class Switchover(Drill):
     """Whether the write outage is held to PostgreSQL's own absence."""
     summary = "planned switchover: no connection refused, no write misrouted, no row lost"
 
-    def __init__(self, to: str | None = None, bars: Bars | None = None) -> None:
+    def __init__(self, to: str | None = None) -> None:
         self.to = to
-        self.bars = bars or Bars()
+        self.bars = Bars()
         self._target = ""
 
     def expected(self, stage: Stage) -> str:
@@ -34,6 +34,7 @@ class Switchover(Drill):
             raise LabError(f"{self.to} is the primary already: name another node")
         after = names[(names.index(stage.primary) + 1) % len(names)]
         self._target = self.to or after
+        self.bars = stage.settings.bars
         return self._target
 
     def breaks(self, stage: Stage) -> Collection[str]:

@@ -1,0 +1,161 @@
+"""README.md's commands: each is run here as it stands, or by whoever is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from lab import handbook
+from lab.layout import REPO
+from lab.node import named
+from tests.tools.waiting import eventually
+
+from .conftest import LAB, lab
+
+pytestmark = pytest.mark.lab
+
+README = (REPO / "README.md").read_text()
+PROGRAMS = ("make", "systemctl", "pcs", "paf-haproxy", "lab", ".")
+ELSEWHERE = {
+    "make demo": "`lab up` and `lab drill switchover`, see test_lab.py; timed in docs/measured",
+    "make test": "runs this",
+    "make deb": "its dpkg-buildpackage makes what each `lab up` installs",
+    "systemctl disable --now haproxy": "docs/operations.md, typed by test_typed.py",
+    ". .venv/bin/activate": "is for people: the tests call .venv/bin/lab",
+    "lab drill switchover --repeat 10": "test_lab.py, once; ten times in docs/measured",
+    "lab drill poweroff --json /tmp/poweroff.json": "test_lab.py",
+    "lab drill --short": "test_lab.py, one by one",
+    "lab bench notify": "docs/measured",
+    "lab up --topology vip": "docs/measured",
+    "lab up --topology documented": "test_typed.py",
+    "lab migrate vip": "docs/measured",
+    "lab down": "test_lab.py",
+    "lab up": "every test of this directory",
+    "lab drill switchover --inventory machines.ini": "test_lab.py, with another file's name",
+    "lab drill poweroff --inventory machines.ini --yes-break srv1": "test_lab.py",
+}
+"""Commands that no test of this file runs, and who does."""
+RUN: set[str] = set()
+
+
+def commands() -> list[str]:
+    """Returns the page's commands, without their comments."""
+    found = []
+    for block in handbook.blocks(README):
+        for line in block.text.replace("\\\n", " ").splitlines():
+            command = " ".join(re.split(r"\s+#", line)[0].split())
+            if command.split(" ")[0] in PROGRAMS:
+                found.append(command)
+    return found
+
+
+def run(*starts: str) -> list[str]:
+    """Returns the commands that begin so, which whoever asks is about to run."""
+    found = [command for command in commands() if command.startswith(starts)]
+    assert len(found) >= len(starts), f"README.md does not say {' or '.join(starts)}"
+    RUN.update(found)
+    return found
+
+
+def on(node: str, text: str) -> str:
+    return named(node).run("bash", "-ec", text, timeout=120).stdout
+
+
+def own(command: str) -> list[str]:
+    """Returns the words of a command of the lab's, with the lab of this tree."""
+    assert command.startswith("lab ")
+    return [LAB, *command.split()[1:]]
+
+
+def test_the_resource_is_what_the_lab_runs() -> None:
+    """The pcs commands, typed into a copy of the cluster that has no HAProxy."""
+    typed = run("pcs resource create", "pcs resource meta", "pcs constraint", "pcs property")
+    copy = "/root/readme.cib"
+    on("srv1", f"pcs cluster cib {copy} && pcs -f {copy} resource delete haproxy 2>&1")
+    assert "haproxy" not in on("srv1", f"cibadmin --query --xpath //resources <{copy} || true")
+    for command in typed:
+        on("srv1", command.replace("pcs ", f"pcs -f {copy} ", 1))
+    on("srv1", f"crm_verify --xml-file {copy}")
+    said, there = (ET.fromstring(on("srv1", text)) for text in (f"cat {copy}", "cibadmin --query"))
+    for path in (
+        ".//primitive[@id='haproxy']//op[@name='monitor']",
+        ".//primitive[@id='haproxy']//op[@name='notify']",
+        ".//clone[@id='haproxy-clone']/meta_attributes/nvpair",
+        ".//primitive[@id='haproxy']/meta_attributes/nvpair",
+        ".//rsc_colocation",
+        ".//rsc_order",
+        ".//crm_config//nvpair[@name='load-threshold']",
+    ):
+        one, other = (sorted(map(meaning, tree.findall(path))) for tree in (said, there))
+        assert one and one == other, path
+
+
+def meaning(element: ET.Element) -> tuple[tuple[str, str], ...]:
+    """Returns the attributes of an element but for its name."""
+    return tuple(sorted(item for item in element.attrib.items() if item[0] != "id"))
+
+
+def test_the_parameters_are_described() -> None:
+    (command,) = set(re.findall(r"`(pcs resource describe [^`]+)`", README))
+    assert "hold_timeout (default: 30s)" in on("srv1", command)
+
+
+def test_looking_at_it() -> None:
+    status, explain, drain, replay = run("paf-haproxy ")
+    assert "Pacemaker, PostgreSQL and every HAProxy agree." in on("srv1", status)
+    assert on("srv1", explain).startswith("srv2")
+    on("srv1", drain)
+    try:
+        assert "drained" in on("srv1", explain)
+    finally:
+        on("srv1", drain.replace("drain", "undrain"))
+    captured = REPO / "tests" / "golden" / "captured-switchover"
+    first = min(captured.glob("*.env"))
+    file = "/root/captured.env"
+    named("srv1").run("sh", "-c", f"cat >{file}", input=first.read_text())
+    assert on("srv1", replay.replace("FILE", file))
+
+
+def test_the_lab() -> None:
+    (status,) = run("lab status")
+    assert "healthy" in subprocess.run(own(status), capture_output=True, text=True).stdout
+    (shell,) = run("lab shell")
+    said = subprocess.run(own(shell), input="hostname\n", capture_output=True, text=True)
+    assert said.stdout == "srv2\n"
+    (execute,) = re.findall(r"# or: (lab exec .+)", README)
+    assert "haproxy-clone" in lab(*execute.split()[1:])
+    (drills,) = run("lab drill --list")
+    listed = subprocess.run(own(drills), capture_output=True, text=True).stdout.splitlines()
+    (number,) = re.findall(re.escape(drills) + r".*: (\d+) drills", README)
+    assert int(number) == len(listed)
+
+
+def test_what_goes_on_until_it_is_interrupted() -> None:
+    (forward,) = run("lab forward")
+    with subprocess.Popen(own(forward), stdout=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: role("127.0.0.13") in ("standby", "production"), "srv3 tells", 30)
+        finally:
+            process.send_signal(signal.SIGINT)
+    (logs,) = run("lab logs")
+    with subprocess.Popen(own(logs), stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout
+        assert b" srv" in process.stdout.readline()
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def role(address: str) -> str:
+    with socket.create_connection((address, 5431), timeout=2) as client:
+        return client.makefile().read().strip()
+
+
+def test_every_command_is_run_by_somebody() -> None:
+    """Runs last: the tests above have noted what they ran."""
+    assert set(commands()) == RUN | set(ELSEWHERE)
+    assert not RUN & set(ELSEWHERE)
