@@ -26,7 +26,7 @@ def command(node: Node, port: int) -> list[str]:
     space = network.SPACES / network.namespace(node.name)
     connect = f"nsenter --net={space} socat STDIO TCP:127.0.0.1:{port}"
     listen = f"TCP-LISTEN:{port},bind={loopback(node)},fork,reuseaddr"
-    return ["socat", listen, f"EXEC:{connect}"]
+    return ["socat", listen, "EXEC:" + connect.replace(":", "\\:")]
 
 
 def forward_ports(nodes: list[Node], console: Console) -> None:
