@@ -148,7 +148,8 @@ def test_what_goes_on_until_it_is_interrupted() -> None:
         try:
             eventually(lambda: role("127.0.0.13") in ("standby", "production"), "srv3 tells", 30)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # and not by SIGINT, which a job in the background ignores
+            process.wait(timeout=60)
     (logs,) = run("lab logs")
     with subprocess.Popen(own(logs), stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout
