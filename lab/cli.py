@@ -159,7 +159,7 @@ def box(file: Path) -> None:
     if missing := host.missing(host.BOX_PACKAGES):
         with step(f"packages: {' '.join(missing)}"):
             host.install(missing)
-    with step("root file system"):
+    with step("root file system"), lifecycle.locked():
         root = image.build(image.BOX)
     with step("disk"):
         disk = str(image.PROVISION / "vagrant-disk.sh")

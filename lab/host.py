@@ -27,7 +27,6 @@ PACKAGES = {
 """By the program, or the file, that tells that the package is there."""
 BOX_PACKAGES = {
     "mmdebstrap": "mmdebstrap",
-    "dpkg-scanpackages": "dpkg-dev",
     "mkfs.ext4": "e2fsprogs",
     "sfdisk": "fdisk",
     "extlinux": "extlinux",

@@ -31,8 +31,8 @@ VIRTUAL = (
 VAGRANT_KEYS = "/usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant.pub"
 
 LAB, RIVALS, BLANK, BOX = "lab", "rivals", "blank", "box"
-"""Everything that a node needs; with what other topologies need besides; Debian and no more; the
-same for Vagrant.
+"""Everything that a node needs; with what other topologies need besides; Debian and no more; what a
+node needs as one of Vagrant's machines.
 """
 
 
@@ -66,7 +66,7 @@ def _blank() -> Recipe:
 def _box() -> Recipe:
     root = PROVISION / "vagrant-root.sh"
     key = f'cat {VAGRANT_KEYS} >"$1/root/vagrant.pub"'
-    packages = (*dict.fromkeys((*PACKAGES, *MACHINE, *VIRTUAL)),)
+    packages = tuple(dict.fromkeys((*PACKAGES, *MACHINE, *VIRTUAL)))
     return Recipe(packages, (root,), (key, f'chroot "$1" bash -s < "{root}"'))
 
 

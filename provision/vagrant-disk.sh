@@ -19,7 +19,7 @@ mkfs.ext4 -q -O '^64bit,^metadata_csum' "$loop"
 mkdir "$work/root"
 mount "$loop" "$work/root"
 cp -a "$root/." "$work/root"
-extlinux --install "$work/root/boot/extlinux" >/dev/null 2>&1
+extlinux --install "$work/root/boot/extlinux"
 umount "$work/root"
 losetup --detach "$loop"
 loop=

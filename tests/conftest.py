@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -36,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     program = config.getoption("--haproxy")
+    if not shutil.which(program):
+        return f"no HAProxy at {program}"
     version = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
     return version.stdout.partition(" - ")[0]
 

@@ -38,7 +38,9 @@ def monitor(params: Params, promoted: bool = False) -> int:
         log.info(f"monitor: {describe(project(params.statedir, role))}")
         have, up = haproxy.servers()
     serving = (PROD, role.view.primary or "") in up
-    if not role.view.settled or not serving:
+    # Asked once: where the DC has died, that takes all the time that it may.
+    idle = (not role.view.settled or not serving) and pacemaker.idle()
+    if idle:
         role = reconsider(params, role)
     view = role.view
     lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
@@ -47,7 +49,7 @@ def monitor(params: Params, promoted: bool = False) -> int:
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
-    elif view.settled and not serving:
+    elif idle and view.settled and not serving:
         vouch(haproxy, params, view)
     return RUNNING_PROMOTED if role.promoted else SUCCESS
 
@@ -75,11 +77,9 @@ def remember(params: Params, role: Role) -> None:
 
 
 def reconsider(params: Params, role: Role) -> Role:
-    """Returns the role to follow where the remembered one serves nobody: Pacemaker's, unless a
-    transition is under way whose notifications are still to come.
+    """Returns the role to follow where the remembered one serves nobody: Pacemaker's, which must be
+    idle, or notifications are still to come.
     """
-    if not pacemaker.idle():
-        return role
     view = learn(params)
     if view is None or view == role.view:
         return role
@@ -91,16 +91,11 @@ def reconsider(params: Params, role: Role) -> Role:
 
 def vouch(haproxy: runtime.Runtime, params: Params, view: ClusterView) -> None:
     """Lets clients reach a primary whose own HAProxy is gone, so that nobody there says what
-    PostgreSQL is: PAF has promoted it, Pacemaker is idle and says so, and the ordinary check still
-    sees whether it answers.
+    PostgreSQL is: PAF has promoted it, Pacemaker, which must be idle, says so, and the ordinary
+    check still sees whether it answers.
     """
     server = PROD, view.primary or ""
-    if (
-        view.primary
-        and stats.silent(haproxy, server)
-        and pacemaker.idle()
-        and learn(params) == view
-    ):
+    if view.primary and stats.silent(haproxy, server) and learn(params) == view:
         log.warning(
             f"monitor: HAProxy on {view.primary} is gone; Pacemaker vouches for its primary"
         )

@@ -8,9 +8,9 @@ from .ocf import AgentError
 from .run import CommandError, run
 
 ASK_WITHIN = 1.0
-"""Most seconds for what a monitor asks. Pacemaker's executor gives a resource one action at a time:
-a notification waits as long as the monitor before it does, and some answers come from a DC that may
-have died.
+"""Most seconds for whether Pacemaker is idle, which the DC tells, and for who is drained. The
+executor gives a resource one action at a time: a notification waits as long as the monitor before
+it does, and the DC may have died.
 """
 PROMOTION_SCORE = "1"
 DRAINED = "paf-haproxy-drained"

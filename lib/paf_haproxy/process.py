@@ -7,8 +7,8 @@ import time
 
 from . import log, runtime, supervisor
 from .ocf import AgentError
-from .render import config_path
-from .run import CommandError, alert, run
+from .render import alert, config_path
+from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

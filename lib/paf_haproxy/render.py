@@ -7,7 +7,7 @@ import struct
 
 from . import __version__, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
-from .run import CommandError, alert, run
+from .run import CommandError, run
 from .values import Refused, node_name, word
 
 TYPE_CHECKING = False
@@ -146,6 +146,13 @@ def check(params: Params, text: str) -> str:
         text = f"HAProxy refuses the configuration: {alert(error.output)}"
         raise AgentError(text, ERR_CONFIGURED) from error
     return new
+
+
+def alert(output: str) -> str:
+    """Returns the line of HAProxy's output that says why it does not run, or else the first one."""
+    lines = output.splitlines()
+    alerts = [line for line in lines if "[ALERT]" in line]
+    return (alerts or lines or ["no reason given"])[0]
 
 
 def source(params: Params) -> str:

@@ -47,10 +47,3 @@ def run(command: Sequence[str], timeout: float = 10.0) -> str:
     if done.returncode:
         raise CommandError(command, done.returncode, done.stdout + done.stderr)
     return done.stdout
-
-
-def alert(output: str) -> str:
-    """Returns the line of HAProxy's output that says why it does not run, or else the first one."""
-    lines = output.splitlines()
-    alerts = [line for line in lines if "[ALERT]" in line]
-    return (alerts or lines or ["no reason given"])[0]

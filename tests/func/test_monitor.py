@@ -10,7 +10,7 @@ import pytest
 
 from tests.tools.instance import ask
 from tests.tools.node import PROD, Cluster, elapsed
-from tests.tools.waiting import always, eventually
+from tests.tools.waiting import eventually
 
 NOT_RUNNING, PROMOTED = 7, 8
 
@@ -190,84 +190,6 @@ def test_an_aborted_switchover(running: Cluster) -> None:
     assert "Pacemaker says primary srv1" in node.do("monitor").err
     assert node.servers()["prod/srv1"] == ("ready", True)
     assert node.role()["primary"] == "srv1"
-
-
-@pytest.fixture
-def misled(cluster: Cluster) -> Cluster:
-    """srv1's promotion was never heard of: HAProxy leads to srv2, which is a standby."""
-    cluster.pacemaker("srv2")
-    for node in cluster.nodes:
-        node.do("start")
-    cluster.pacemaker("srv1")
-    return cluster
-
-
-def test_a_missed_notification(misled: Cluster) -> None:
-    node = misled.srv2
-    assert node.state("prod/srv2") == "ready" and not node.up("prod/srv2")
-    result = node.do("monitor")
-    assert "the notifications left primary srv2, Pacemaker says primary srv1" in result.err
-    assert node.state("prod/srv1") == "ready" and node.state("prod/srv2") == "maint"
-    eventually(lambda: node.up("prod/srv1"), "it leads to srv1")
-    assert node.role()["primary"] == "srv1"
-    assert node.do("monitor").err == ""
-
-
-@pytest.mark.parametrize("state", ["S_TRANSITION_ENGINE", "S_POLICY_ENGINE", "S_INTEGRATION"])
-def test_a_transition_is_not_interfered_with(misled: Cluster, state: str) -> None:
-    misled.pacemaker("srv1", state)
-    node = misled.srv2
-    assert node.do("monitor").err == ""
-    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
-
-
-def test_a_dc_that_died_holds_no_notification_up(misled: Cluster) -> None:
-    """Pacemaker's executor keeps it waiting as long as a monitor takes, and crmadmin would wait."""
-    misled.pacemaker("srv1", "silent")
-    node = misled.srv2
-    assert node.act("monitor", timeout=2).code == 0, "in 4 s at most, of which it needs 1"
-    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
-
-
-def test_no_cluster_to_ask(misled: Cluster) -> None:
-    misled.pacemaker(None)
-    node = misled.srv2
-    node.do("monitor")
-    assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
-
-
-def test_a_missed_notification_never_leads_to_a_standby(misled: Cluster) -> None:
-    """While the two disagree nobody is served, before and after."""
-    node = misled.srv2
-    always(lambda: not node.up("prod/srv2"), "srv2 is down in prod", during=1.0)
-
-
-def test_a_primary_whose_own_haproxy_is_gone(running: Cluster) -> None:
-    """Nobody on srv1 says that its PostgreSQL is the primary. Pacemaker does, and it answers."""
-    node = running.srv2
-    running.srv1.kill()
-    node.haproxy("set server prod/srv1 agent down")
-    assert not node.up("prod/srv1"), "as it is left by a failover to srv1"
-    running.pacemaker("srv1", state="S_TRANSITION_ENGINE")
-    node.do("monitor")
-    assert not node.up("prod/srv1"), "Pacemaker is at work: it may be about to demote"
-    running.pacemaker("srv1")
-    eventually(lambda: "vouches" in node.do("monitor").err, "the agent-check has been tried")
-    node.await_up("prod/srv1")
-    assert ask(node.address, PROD, "SELECT 1") == 1
-
-
-def test_nobody_vouches_for_a_primary_that_says_no(running: Cluster) -> None:
-    """HAProxy on srv1 is there, and tells that its PostgreSQL is not."""
-    node = running.srv2
-    running.srv1.postgres.stop()
-    try:
-        node.await_up("prod/srv1", up=False)
-        for _ in range(3):
-            assert "vouches" not in node.do("monitor").err
-        assert not node.up("prod/srv1")
-    finally:
-        running.srv1.postgres.start()
 
 
 def test_a_monitor_that_cannot_remember(running: Cluster) -> None:

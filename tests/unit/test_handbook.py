@@ -10,7 +10,7 @@ import pytest
 
 from lab import handbook
 from lab.compare.figures import Trial
-from lab.image import BLANK, LAB, RIVALS, path
+from lab.image import RECIPES, path
 from lab.layout import REPO
 from lab.migrate import SECTIONS, Restart, judge
 
@@ -67,7 +67,7 @@ def test_the_page_itself() -> None:
 
 
 def test_each_image_is_another() -> None:
-    assert len({path(kind) for kind in (LAB, RIVALS, BLANK)}) == 3
+    assert len({path(kind) for kind in RECIPES}) == len(RECIPES) == 4
 
 
 def trials() -> list[Trial]:
