@@ -4,7 +4,7 @@ A scenario is a directory: NN-<event>.env is what one node is notified of, in th
 NN-<event>.expected what it does about it. `before` is the role file that it starts from, if any;
 HAProxy holds what follows from it. The environments are those of Pacemaker 2.1.5's own scheduler
 (crm_simulate --save-graph) for a cluster of three nodes with the constraints of pcs-scripts/; those
-of captured-* were written down by a node of the lab while it happened.
+of captured-* were written down by a node of the lab while it happened, with Pacemaker 2.1.5 or 3.0.0.
 
 `pytest tests/golden --update-golden` writes the .expected files; read the diff before it goes in.
 """
@@ -76,6 +76,7 @@ def test_the_primary_that_each_scenario_ends_with() -> None:
         "captured-haproxy-bounces": "primary=srv2 candidate= leaving=",
         "captured-primary-fenced-and-back": "primary=srv2 candidate= leaving=",
         "captured-switchover": "primary=srv1 candidate= leaving=",
+        "captured-switchover-pacemaker-3": "primary=srv3 candidate= leaving=",
         "first-start": "primary=srv1 candidate= leaving=",
         "haproxy-bounces-on-primary": "primary=srv1 candidate= leaving=",
         "haproxy-leaves-primary": "primary=srv1 candidate= leaving=",
