@@ -4,7 +4,8 @@ A scenario is a directory: NN-<event>.env is what one node is notified of, in th
 NN-<event>.expected what it does about it. `before` is the role file that it starts from, if any;
 HAProxy holds what follows from it. The environments are those of Pacemaker 2.1.5's own scheduler
 (crm_simulate --save-graph) for a cluster of three nodes with the constraints of pcs-scripts/; those
-of captured-* were written down by a node of the lab while it happened, with Pacemaker 2.1.5 or 3.0.0.
+of captured-* were written down by a node of the lab while it happened, with Pacemaker 2.1.5, and
+with 3.0.0 where the name ends in pacemaker-3.
 
 `pytest tests/golden --update-golden` writes the .expected files; read the diff before it goes in.
 """
