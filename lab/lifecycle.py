@@ -49,6 +49,9 @@ def up(step: Step, name: str | None = None) -> str:
         if packages := host.missing():
             with step(f"install {' '.join(packages)}"):
                 host.install(packages)
+        if what.half_built():
+            with step("nodes anew"):
+                together(_raze, ALL)
         note = ""
         if missing := [node for node in ALL if node.image is None]:
             with step("image"):
@@ -81,14 +84,17 @@ def _boot(node: Node, base: Path, provisioned: bool) -> None:
     node.await_ready()
 
 
+def _raze(node: Node) -> None:
+    node.power_off()
+    node.remove()
+
+
 def down(purge: bool) -> None:
     """Removes the lab: processes, mounts, namespaces, control groups and files."""
     with locked():
         image.stop_build()
         power.stop()
-        together(Node.power_off, (*ALL, SPARE))
-        for node in (*ALL, SPARE):
-            node.remove()
+        together(_raze, (*ALL, SPARE))
         cgroup.kill_all()
         network.down()
         shutil.rmtree(STATE / "secrets", ignore_errors=True)

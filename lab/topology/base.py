@@ -51,6 +51,10 @@ class Topology:
         """Returns what pcs-scripts/settings.sh is to read on a node, beyond the lab's own."""
         return {}
 
+    def half_built(self) -> bool:
+        """Returns whether `build` was cut off where it cannot go on, so that nodes start anew."""
+        return False
+
     def build(self, step: Step) -> None:
         """Builds it on nodes that have booted, or what is missing of it."""
         raise NotImplementedError

@@ -17,7 +17,8 @@ from .base import Step
 from .ours import PafHaproxy
 
 SECTION = "Install"
-BEGUN = "root/typing-begun"
+BEGUN = "typing-begun"
+"""A file beside a node's disk for as long as the page is being typed: no command goes twice."""
 VERSION = re.compile(r"\((.+?)\)")
 TYPED_WITHIN = 600.0  # s
 
@@ -30,12 +31,13 @@ class Documented(PafHaproxy):
     image = BLANK
     provisioned = False
 
+    def half_built(self) -> bool:
+        return any((node.directory / BEGUN).exists() for node in NODES)
+
     def build(self, step: Step) -> None:
-        if cluster.joined() and cluster.formed(self.made_by):
+        if cluster.joined():
             with step("cluster start"):
                 cluster.start()
-        elif any((node.root / BEGUN).exists() for node in NODES):
-            raise LabError("the nodes are blank no more: lab down, then lab up again")
         else:
             with step("fence agent and package"):
                 together(_bring, NODES)
@@ -43,6 +45,8 @@ class Documented(PafHaproxy):
                 if block.section == SECTION:
                     with step(block.intro.rpartition(". ")[2]):
                         type_block(block)
+            for node in NODES:
+                (node.directory / BEGUN).unlink()
         with step("primary, standbys, clients' way to them"):
             self.await_whole()
 
@@ -58,7 +62,7 @@ def type_block(block: Block) -> None:
 
 def _bring(node: Node) -> None:
     """What a site has before it begins."""
-    (node.root / BEGUN).touch()
+    (node.directory / BEGUN).touch()
     fence = node.root / agent.FENCE
     shutil.copy(REPO / "provision" / "fence_paf_lab", fence)
     fence.chmod(0o755)

@@ -21,6 +21,7 @@ def lab(*words: str, timeout: float = 600, check: bool = True) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def cluster() -> Iterator[None]:
+    lab("down")  # whatever somebody left there, of whatever topology
     lab("up", timeout=900)
     yield
     lab("down")

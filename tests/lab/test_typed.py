@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,9 +17,10 @@ from lab.handbook import Block
 from lab.layout import DATABASE_NODES
 from lab.machine import Machine
 from lab.node import named
+from lab.topology import documented
 from tests.tools.waiting import eventually
 
-from .conftest import lab
+from .conftest import LAB, lab
 
 pytestmark = pytest.mark.lab
 
@@ -36,9 +38,19 @@ HOLD = "timeout queue 60000ms"
 @pytest.fixture(scope="module", autouse=True)
 def blank_nodes() -> Iterator[None]:
     lab("down")
-    lab("up", "--topology", "documented", timeout=1500)
+    cut_off()
+    lab("up", timeout=1500)
     yield
     lab("down")
+
+
+def cut_off() -> None:
+    """A lab up that dies while it types: the next one starts anew, for no command goes twice."""
+    with subprocess.Popen([LAB, "up", "--topology", "documented"], stdout=subprocess.DEVNULL) as up:
+        try:
+            soon(documented.Documented().half_built, "the page is being typed", 120)
+        finally:
+            up.kill()
 
 
 def section(name: str) -> list[Block]:
