@@ -4,14 +4,15 @@ set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 
-pcs --request-timeout="$PATIENCE" cluster start --all
+patience=$((60 * SLOWNESS))
+pcs --request-timeout="$patience" cluster start --all
 
 # Until Pacemaker sees every node online.
 online=0
-for _ in $(seq $((5 * PATIENCE))); do
+for _ in $(seq $((5 * patience))); do
     online=$(crm_mon -1 --output-as=xml 2>/dev/null | grep -c '<node .*online="true"' || true)
     if [ "$online" -ge "${#NODE_LIST[@]}" ]; then exit 0; fi
     sleep 0.2
 done
-echo "25-cluster-start: only $online of ${#NODE_LIST[@]} nodes are online after $PATIENCE s" >&2
+echo "25-cluster-start: only $online of ${#NODE_LIST[@]} nodes are online after $patience s" >&2
 exit 1

@@ -8,6 +8,6 @@ set -euo pipefail
 read -ra options <<<"$FENCE_OPTIONS"
 if ! have "//primitive[@id='fence']"; then
     cib stonith create fence "$FENCE_AGENT" "pcmk_host_list=$NODES" "${options[@]}" \
-        op monitor interval=60s timeout=30s
+        op monitor "interval=$(seconds 60)" "timeout=$(seconds 30)"
 fi
 cib property set stonith-enabled=true no-quorum-policy=stop

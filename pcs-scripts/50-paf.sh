@@ -7,11 +7,11 @@ set -euo pipefail
 if ! have "//primitive[@id='pgsqld']"; then
     cib resource create pgsqld ocf:heartbeat:pgsqlms \
         "bindir=$PGBIN" "pgdata=$PGDATA" "pgport=$PGPORT" pghost=/run/postgresql \
-        op start timeout=60s op stop timeout=60s \
-        op promote timeout=30s op demote timeout=120s \
-        op monitor interval=15s timeout=10s role=Promoted \
-        op monitor interval=16s timeout=10s role=Unpromoted \
-        op notify timeout=60s \
+        op start "timeout=$(seconds 60)" op stop "timeout=$(seconds 60)" \
+        op promote "timeout=$(seconds 30)" op demote "timeout=$(seconds 120)" \
+        op monitor "interval=$(seconds 15)" "timeout=$(seconds 10)" role=Promoted \
+        op monitor "interval=$(seconds 16)" "timeout=$(seconds 10)" role=Unpromoted \
+        op notify "timeout=$(seconds 60)" \
         meta migration-threshold=5 \
         promotable
 fi

@@ -8,11 +8,11 @@ read -ra options <<<"${HAPROXY_OPTIONS:-}"
 # A HAProxy that failed is tried again without end; it must never be given up for good.
 if ! have "//primitive[@id='haproxy']"; then
     cib resource create haproxy ocf:paf:haproxy "${options[@]}" \
-        op start timeout=30s op stop timeout=30s \
-        op promote timeout=30s op demote timeout=30s \
-        op monitor interval=4s timeout=20s role=Promoted \
-        op monitor interval=5s timeout=20s role=Unpromoted \
-        op notify timeout=10s \
+        op start "timeout=$(seconds 30)" op stop "timeout=$(seconds 30)" \
+        op promote "timeout=$(seconds 30)" op demote "timeout=$(seconds 30)" \
+        op monitor "interval=$(seconds 4)" "timeout=$(seconds 20)" role=Promoted \
+        op monitor "interval=$(seconds 5)" "timeout=$(seconds 20)" role=Unpromoted \
+        op notify "timeout=$(seconds 10)" \
         meta migration-threshold=INFINITY \
         promotable
 fi

@@ -10,12 +10,17 @@
 : "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
 : "${FENCE_AGENT:=fence_paf_lab}"
 : "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
-: "${PATIENCE:=60}"                          # s for pcs and for the nodes to come online
+: "${SLOWNESS:=1}"                           # how many times slower the machines are than usual
 : "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
 : "${CONNINFO:=host=127.0.0.1 port=$PROD_PORT}"  # where a standby finds the primary
 : "${PG_HBA:=}"                              # more lines for pg_hba.conf, before all others
 # shellcheck disable=SC2034
 read -ra NODE_LIST <<<"$NODES"
+
+# An interval or timeout of so many seconds on the usual machine, on these.
+seconds() {
+    printf '%ss' "$(($1 * SLOWNESS))"
+}
 
 # pcs, on the file $CIB if there is one.
 cib() {

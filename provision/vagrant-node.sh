@@ -8,6 +8,7 @@ source=/vagrant
 : "${POSTGRESQL:?its version}"
 : "${NODES:?the names of the nodes}"
 : "${CLIENTS:?the network of the clients}"
+: "${SLOWNESS:?as in pcs-scripts/settings.sh}"
 packages=$(cat "$source/provision/packages.txt")
 
 export DEBIAN_FRONTEND=noninteractive
@@ -30,7 +31,7 @@ systemctl restart nftables
 
 # A node whose systemd hangs is reset by the virtual machine's watchdog.
 install -d /etc/systemd/system.conf.d
-printf '[Manager]\nRuntimeWatchdogSec=15s\n' >/etc/systemd/system.conf.d/50-paf-haproxy.conf
+printf '[Manager]\nRuntimeWatchdogSec=%ss\n' "$((15 * SLOWNESS))" >/etc/systemd/system.conf.d/50-paf-haproxy.conf
 systemctl daemon-reexec
 
 install -d -m 700 /root/.ssh
@@ -40,7 +41,7 @@ printf '%s\n' "$FENCE_KEY" >/root/.ssh/fence
 install -m 600 /dev/null /root/paf-haproxy.env
 export PGBIN=/usr/lib/postgresql/$POSTGRESQL/bin
 export PGDATA=/var/lib/postgresql/$POSTGRESQL/main
-for key in NODES PGBIN PGDATA PATIENCE HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD \
+for key in NODES PGBIN PGDATA SLOWNESS HACLUSTER_PASSWORD REPLICATOR_PASSWORD APP_PASSWORD \
     FENCE_AGENT FENCE_OPTIONS; do
     printf 'export %s=%q\n' "$key" "${!key}" >>/root/paf-haproxy.env
 done
