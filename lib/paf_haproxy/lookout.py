@@ -32,6 +32,8 @@ def look(context: Context) -> int | None:
         role = rolefile.load(context.statedir)
         if role is None or not role.view.settled or not _seen(context):
             return None
+        if role.promoted and not context.promoted:
+            return None
         have, up = runtime.Runtime(socket, PATIENCE).servers()
     except AgentError:
         return None

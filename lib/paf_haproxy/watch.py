@@ -24,6 +24,27 @@ def watch(context: Context) -> int:
     Pacemaker tells of a parameter that was changed by a reload, but not after a cleanup of the
     resource; and of a node that was added or removed it tells nobody.
     """
+    code = look_after(context)
+    if code == RUNNING_PROMOTED and context.interval and not context.promoted:
+        return step_down(context)
+    return code
+
+
+def step_down(context: Context) -> int:
+    """Forgets the promoted role, as a demote does: Pacemaker takes the instance for unpromoted.
+
+    It records a reload as a start, and where a transition has cancelled the promoted monitor and
+    is cut off before the demote, nothing tells it of the promotion any more. RUNNING_PROMOTED would
+    be a failure then, and HAProxy restarted for a name. Returns SUCCESS.
+    """
+    params = lenient(context)
+    log.info("monitor: promoted no more, for Pacemaker takes this instance for unpromoted")
+    remember(params, remembered(params).after("monitor", promoted=False))
+    return SUCCESS
+
+
+def look_after(context: Context) -> int:
+    """Returns what is found, as an exit code, once it has been mended where it can be."""
     seen = lookout.state(context)
     params = lenient(context)
     try:

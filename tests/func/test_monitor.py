@@ -89,6 +89,18 @@ def test_a_promoted_instance_without_a_role_file(steady: Cluster, word: str) -> 
         node.do("demote")
 
 
+def test_pacemaker_has_forgotten_a_promotion(steady: Cluster) -> None:
+    """It has the unpromoted monitor run; a failure of that would restart HAProxy for a name."""
+    node = steady.srv1
+    node.do("promote")
+    pids = node.pids()
+    assert node.act("monitor").code == PROMOTED, "a probe, or a person's, hears the truth"
+    for _ in range(2):
+        assert node.act("monitor", environ=RECURRING).code == 0
+    assert node.role()["instance"] == "unpromoted" and node.pids() == pids
+    assert node.do("monitor").code == 0
+
+
 def test_killed(cluster: Cluster) -> None:
     cluster.srv1.do("start")
     cluster.srv1.kill()
@@ -113,6 +125,7 @@ def test_hung(cluster: Cluster) -> None:
 
 
 RECURRING = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+AS_PROMOTED = {**RECURRING, "OCF_RESKEY_CRM_meta_role": "Promoted"}
 
 
 @pytest.mark.parametrize("what", ["killed", "hung"])
@@ -124,7 +137,7 @@ def test_a_recurring_monitor_starts_it_anew(running: Cluster, what: str) -> None
     os.kill(pid, signal.SIGKILL if what == "killed" else signal.SIGSTOP)
     if what == "killed":
         eventually(lambda: not node.pids(), "it is gone")
-    result = node.act("monitor", environ=RECURRING)
+    result = node.act("monitor", environ=AS_PROMOTED)
     assert result.code == PROMOTED and result.reasons == [], "Pacemaker need do nothing"
     assert "started anew: primary srv1" in result.err
     assert node.role()["repaired"] == "1"
@@ -132,7 +145,7 @@ def test_a_recurring_monitor_starts_it_anew(running: Cluster, what: str) -> None
     assert node.states()["prod/srv1"] == "ready" and node.states()["stdby/srv2"] == "ready"
     node.await_up("prod/srv1")
     assert ask(node.address, PROD, "SELECT 1") == 1
-    assert node.act("monitor", environ=RECURRING).code == PROMOTED
+    assert node.act("monitor", environ=AS_PROMOTED).code == PROMOTED
     node.do("demote")
     node.kill()
     assert node.act("monitor", environ=RECURRING).code == 0

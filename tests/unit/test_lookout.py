@@ -32,12 +32,12 @@ class World:
         rolefile.save(str(directory), Role(VIEW, True, "post-promote"))
         lookout.remember(self.context(), lookout.state(self.context()))
 
-    def context(self, interval: int = 4000, **parameters: str) -> Context:
+    def context(self, interval: int = 4000, promoted: bool = True, **parameters: str) -> Context:
         values: Mapping[str, str] = {"statedir": str(self.directory), **parameters}
-        return Context("monitor", "srv1", values, Notice("-"), interval=interval)
+        return Context("monitor", "srv1", values, Notice("-"), interval=interval, promoted=promoted)
 
-    def look(self, interval: int = 4000, **parameters: str) -> int | None:
-        return lookout.look(self.context(interval, **parameters))
+    def look(self, interval: int = 4000, promoted: bool = True, **parameters: str) -> int | None:
+        return lookout.look(self.context(interval, promoted, **parameters))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def test_nothing_has_changed(world: World) -> None:
     assert world.look() == RUNNING_PROMOTED
     rolefile.save(str(world.directory), Role(VIEW, False, "demote"))
-    assert world.look() == SUCCESS
+    assert world.look(promoted=False) == SUCCESS
     assert world.haproxy.take() == [], "it only looks"
 
 
@@ -123,6 +123,7 @@ def test_something_has_changed(world: World, change: Callable[[World], None]) ->
 def test_whose_monitor_it_is(world: World) -> None:
     assert world.look(interval=0) is None, "a probe, or a person"
     assert world.look(prod_port="6432") is None, "a parameter was changed"
+    assert world.look(promoted=False) is None, "Pacemaker does not know that it is promoted"
 
 
 def test_haproxy_is_gone(world: World) -> None:

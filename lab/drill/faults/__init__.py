@@ -22,7 +22,7 @@ from .haproxy import (
 )
 from .members import FourthNode, ProxyNode
 from .network import Isolate, OneWay, PortCut, QuorumLost
-from .notify import HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
+from .notify import ForgottenPromotion, HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
 from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
 from .switchover import Switchover
@@ -60,6 +60,7 @@ DRILLS: tuple[type[Drill], ...] = (
     *PACEMAKER,
     LostNotify,
     HangingNotify,
+    ForgottenPromotion,
     RoleFiles,
     RunFull,
     StrayPrimary,

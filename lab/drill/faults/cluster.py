@@ -89,33 +89,35 @@ class Maintenance(Drill):
         ]
 
 
+def set_limit(stage: Stage, value: str) -> None:
+    """Changes the resource's parameter maxconn; returns when every HAProxy has been reloaded."""
+
+    def other() -> str:
+        for name, node in stage.nodes.items():
+            if commands.limit(node, stage.settings) != value:
+                return f"HAProxy on {name} has not the new maxconn"
+        return ""
+
+    words = ("--set-parameter", "maxconn", "--parameter-value", value)
+    stage.say(f"maxconn={value}")
+    stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
+    stage.wait(other, within=30, every=1)
+
+
 class Reload(Drill):
     """A parameter of the resource is changed: HAProxy is reloaded on every node, not restarted."""
 
     name = "reload"
     summary = "a parameter changed live: sessions go on, no connection fails"
 
-    def _set(self, stage: Stage, value: str) -> None:
-        words = ("--set-parameter", "maxconn", "--parameter-value", value)
-        stage.say(f"maxconn={value}")
-        stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
-
     def breaks(self, stage: Stage) -> Collection[str]:
         return ()
 
     def inject(self, stage: Stage) -> None:
-        self._set(stage, "1999")
-        stage.wait(lambda: self._other(stage, "1999"), within=30, every=1)
-
-    def _other(self, stage: Stage, value: str) -> str:
-        for name, node in stage.nodes.items():
-            if commands.limit(node, stage.settings) != value:
-                return f"HAProxy on {name} has not the new maxconn"
-        return ""
+        set_limit(stage, "1999")
 
     def undo(self, stage: Stage) -> None:
-        self._set(stage, "2000")
-        stage.wait(lambda: self._other(stage, "2000"), within=30, every=1)
+        set_limit(stage, "2000")
         let_go(stage)
 
     def judge(self, evidence: Evidence) -> list[Finding]:

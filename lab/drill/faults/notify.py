@@ -10,6 +10,7 @@ from .. import audits, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
+from .cluster import let_go, set_limit
 from .switchover import Switchover
 
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
@@ -93,6 +94,25 @@ class HangingNotify(_Tampered):
     notify = "exec sleep 300"
     with_ratio = False
     deadline = 180.0
+
+
+class ForgottenPromotion(HangingNotify):
+    """Pacemaker records a reload as a start. Once the promoted monitor is cancelled for the demote,
+    and the transition is cut off before that, nothing tells it of the promotion any more.
+    """
+
+    name = "forgotten-promotion"
+    summary = "notifications hang after a parameter was changed live: Pacemaker forgets a promotion"
+
+    def prepare(self, stage: Stage) -> None:
+        super().prepare(stage)
+        set_limit(stage, "1999")
+        let_go(stage)
+
+    def undo(self, stage: Stage) -> None:
+        super().undo(stage)
+        set_limit(stage, "2000")
+        let_go(stage)
 
 
 class RoleFiles(Switchover):
