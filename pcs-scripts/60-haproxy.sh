@@ -13,6 +13,7 @@ if ! have "//primitive[@id='haproxy']"; then
         op monitor "interval=$(seconds 4)" "timeout=$(seconds 20)" role=Promoted \
         op monitor "interval=$(seconds 5)" "timeout=$(seconds 20)" role=Unpromoted \
         op notify "timeout=$(seconds 10)" \
+        op reload "timeout=$(seconds 30)" op reload-agent "timeout=$(seconds 30)" \
         meta migration-threshold=INFINITY \
         promotable
 fi

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -83,6 +84,34 @@ def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:
         'then-action="demote"', 'type="pgsqlms"', 'provider="paf"', 'name="notify" value="true"',
     ):  # fmt: skip
         assert element in said
+
+
+def test_slowness_scales_every_interval_and_timeout() -> None:
+    """In a file: the scripts change no cluster."""
+    script = (
+        "set -e; export CIB=/root/slow.cib FENCE_AGENT=fence_paf_lab; rm -f $CIB;"
+        " cibadmin --empty >$CIB; cd /usr/share/paf-haproxy/pcs-scripts;"
+        " for each in 30-fencing 50-paf 60-haproxy; do bash $each.sh >/dev/null; done;"
+        " CIB_file=$CIB cibadmin --query --scope resources; rm $CIB"
+    )
+    usual, slow = (
+        times(lab("exec", "srv1", "--", "env", f"SLOWNESS={slowness}", "bash", "-c", script))
+        for slowness in (1, 5)
+    )
+    assert len(usual) == 17
+    assert slow == {op: tuple(5 * each for each in values) for op, values in usual.items()}
+
+
+def times(xml: str) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Returns interval and timeout, in s, of each operation but those that PAF does not have."""
+    return {
+        (str(rsc.get("id")), str(op.get("name")), op.get("role", "")): tuple(
+            int(op.get(name, "").rstrip("s")) for name in ("interval", "timeout")
+        )
+        for rsc in ElementTree.fromstring(xml).iter("primitive")
+        for op in rsc.iter("op")
+        if (rsc.get("id"), op.get("name")) not in (("pgsqld", "methods"), ("pgsqld", "reload"))
+    }
 
 
 def test_up_is_idempotent() -> None:

@@ -104,10 +104,29 @@ class ForgottenPromotion(HangingNotify):
     name = "forgotten-promotion"
     summary = "notifications hang after a parameter was changed live: Pacemaker forgets a promotion"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = ""
+
     def prepare(self, stage: Stage) -> None:
         super().prepare(stage)
         set_limit(stage, "1999")
         let_go(stage)
+
+    def inject(self, stage: Stage) -> None:
+        self._began = stage.nodes[stage.primary].run("date", "+%s").stdout.strip()
+        super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        super().follow(stage)
+        stage.wait(lambda: self._known(stage), within=30, every=1)
+
+    def _known(self, stage: Stage) -> str:
+        """Returns '' once the old primary's monitor has met a Pacemaker that has forgotten."""
+        words = ("-t", "paf-haproxy", f"--since=@{self._began}", "--grep=promoted no more")
+        if stage.nodes[stage.primary].run("journalctl", *words, check=False).returncode:
+            return f"Pacemaker has not forgotten that HAProxy was promoted on {stage.primary}"
+        return ""
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
