@@ -23,6 +23,7 @@ from ..node import NODES
 from . import picture, report, steady, trial
 from .faults import FAULTS
 from .report import Result
+from .words import seconds
 
 PACKAGES = ("patroni", "etcd-server", "keepalived")
 
@@ -107,7 +108,7 @@ def _measure(
             except LabError as error:
                 raise LabError(f"{title} cannot begin: {error}") from error
             result.trials.append(found)
-            words = f"outage {report.seconds(found.outage)}, failed {found.failed}"
+            words = f"outage {seconds(found.outage)}, failed {found.failed}"
             words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
             console.print(f"{title}: {words.strip()}", markup=False)
 

@@ -82,7 +82,8 @@ def grow(nodes: str, repeat: int, json_file: Path | None, picture: Path | None) 
         with tempfile.TemporaryDirectory(prefix="paf-grow-") as directory:
             found.append(_measure(int(number), repeat, Path(directory)))
         if json_file is not None:
-            facts = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+            date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            facts = {"date": date, "cpus": os.cpu_count()}
             sizes = [asdict(each) for each in found]
             text = json.dumps({**facts, "repeat": repeat, "sizes": sizes}, indent=1)
             json_file.write_text(text + "\n")

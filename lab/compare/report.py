@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from ..topology import Topology
+from . import ahead
 from .figures import Summary, Trial, summary
 from .steady import Steady
+from .words import milliseconds, ratio, seconds
 
+AHEAD = "where another one is ahead"
 TEMPLATE = Path(__file__).with_name("page.md.j2")
-NOTHING = "-"
 
 
 @dataclass
@@ -65,20 +67,6 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def seconds(value: float | None) -> str:
-    """Returns a time for people: NaN is nothing, infinity never came."""
-    if value is None or math.isnan(value):
-        return NOTHING
-    return "never" if math.isinf(value) else f"{value:.2f} s"
-
-
-def ratio(value: float | None) -> str:
-    """Returns a ratio for people."""
-    if value is None or math.isnan(value):
-        return NOTHING
-    return "never" if math.isinf(value) else f"{value:.2f}"
-
-
 COLUMNS = (
     "topology", "write outage", "worst", "PostgreSQL away", "ratio", "worst ratio", "failed",
     "misrouted", "held", "rows lost", "agreement",
@@ -111,7 +99,7 @@ STEADY_COLUMNS = (
 def steady_row(name: str, found: Steady) -> tuple[str, ...]:
     """Returns the cells of a topology in the table of what it costs at rest."""
     connect, query = (
-        f"{(through - direct) * 1000:+.2f} ms" for through, direct in (found.connect, found.query)
+        milliseconds(through - direct) for through, direct in (found.connect, found.query)
     )
     rates = (f"{through / direct:.2f}" for through, direct in found.tps.values())
     return name, f"{found.cpu:.0f} s/h", connect, query, *rates
@@ -119,15 +107,18 @@ def steady_row(name: str, found: Steady) -> tuple[str, ...]:
 
 def tables(results: Sequence[Result]) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
     """Returns each table: its title, its columns, its rows."""
-    found: dict[str, list[tuple[str, ...]]] = {}
+    found: dict[str, dict[str, Summary]] = {}
     for each in results:
         for name, one in each.summaries().items():
-            found.setdefault(name, []).append(row(one))
+            found.setdefault(name, {})[each.topology.name] = one
+    steady = {each.topology.name: each.steady for each in results if each.steady}
     shown: list[tuple[str, Sequence[str], list[tuple[str, ...]]]] = [
-        (name, COLUMNS, rows) for name, rows in found.items()
+        (drill, COLUMNS, [row(one) for one in mine.values()]) for drill, mine in found.items()
     ]
-    steady = [steady_row(each.topology.name, each.steady) for each in results if each.steady]
-    return [*shown, ("at rest", STEADY_COLUMNS, steady)] if steady else shown
+    rest = [steady_row(name, one) for name, one in steady.items()]
+    better = ahead.ahead(found, steady)
+    more = (("at rest", STEADY_COLUMNS, rest), (AHEAD, ahead.COLUMNS, better))
+    return [*shown, *(table for table in more if table[2])]
 
 
 def show(console: Console, results: Sequence[Result]) -> None:

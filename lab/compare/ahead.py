@@ -1,0 +1,56 @@
+"""Where another topology does better than this project's: what a page of ours must say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..topology import DEFAULT
+from .figures import Summary
+from .steady import KINDS, Steady
+from .words import milliseconds, ratio, seconds
+
+COLUMNS = ("drill", "figure", DEFAULT, "ahead")
+# Less is better. NaN, where there is nothing to measure, is less than nothing.
+FAULTS: dict[str, tuple[Callable[[Summary], float], Callable[[float], str]]] = {
+    "write outage": (lambda found: found.outage, seconds),
+    "ratio": (lambda found: found.ratio, ratio),
+    "failed": (lambda found: found.failed, str),
+    "misrouted": (lambda found: found.misrouted, str),
+    "rows lost": (lambda found: found.lost, str),
+    "agreement": (lambda found: found.agreement, seconds),
+}
+REST: dict[str, tuple[Callable[[Steady], float], Callable[[float], str]]] = {
+    "CPU of a node": (lambda found: found.cpu, "{:.0f} s/h".format),
+    "connect, added": (lambda found: found.connect[0] - found.connect[1], milliseconds),
+    "query, added": (lambda found: found.query[0] - found.query[1], milliseconds),
+}
+
+
+def ahead(
+    drills: Mapping[str, Mapping[str, Summary]], steady: Mapping[str, Steady]
+) -> list[tuple[str, ...]]:
+    """Returns a row for each figure in which another topology was better, the best of them first.
+
+    drills: by drill and topology; steady: by topology. Ours must be among them to be compared.
+    """
+    rows = []
+    for drill, found in drills.items():
+        for title, (value, shown) in FAULTS.items():
+            values = {name: value(one) for name, one in found.items()}
+            rows += _row(drill, title, values, shown)
+    for title, (cost, shown) in REST.items():
+        rows += _row("at rest", title, {name: cost(one) for name, one in steady.items()}, shown)
+    for kind in KINDS:
+        less = {name: 1 - one.tps[kind][0] / one.tps[kind][1] for name, one in steady.items()}
+        rows += _row("at rest", f"pgbench, {kind}", less, lambda share: f"{1 - share:.2f}")
+    return rows
+
+
+def _row(
+    drill: str, title: str, values: Mapping[str, float], shown: Callable[[float], str]
+) -> list[tuple[str, ...]]:
+    if DEFAULT not in values:
+        return []
+    better = sorted((value, name) for name, value in values.items() if value < values[DEFAULT])
+    who = ", ".join(f"{name} {shown(value)}" for value, name in better)
+    return [(drill, title, shown(values[DEFAULT]), who)] if better else []

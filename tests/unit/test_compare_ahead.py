@@ -1,0 +1,77 @@
+"""A page of ours says where others are better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.compare import report
+from lab.compare.ahead import ahead
+from lab.compare.figures import Summary
+from lab.compare.report import Result
+from lab.compare.steady import KINDS, Steady
+from lab.topology import ALL, DEFAULT
+from tests.unit.drill_world import good
+from tests.unit.test_compare import judged
+
+OURS = Summary(
+    DEFAULT, "switchover", trials=5, troubles=(), outage=2.0, worst_outage=2.5, absence=1.6,
+    ratio=1.25, worst_ratio=1.4, connections=900, failed=1, writes=1800, misrouted=1, held=30,
+    acknowledged=1700, lost=1, two_primaries=0, agreement=0.05,
+)  # fmt: skip
+STEADY = Steady(120.0, (0.004, 0.003), (0.0005, 0.0004), dict.fromkeys(KINDS, (95.0, 100.0)))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("outage", 1.5, ("write outage", "2.00 s", "vip 1.50 s")),
+        ("ratio", 1.1, ("ratio", "1.25", "vip 1.10")),
+        ("failed", 0, ("failed", "1", "vip 0")),
+        ("misrouted", 0, ("misrouted", "1", "vip 0")),
+        ("lost", 0, ("rows lost", "1", "vip 0")),
+        ("agreement", 0.01, ("agreement", "0.05 s", "vip 0.01 s")),
+    ],
+)
+def test_who_is_better_is_named(field: str, value: float, told: tuple[str, ...]) -> None:
+    other: Summary = replace(OURS, **{field: value})  # type: ignore[arg-type]
+    assert ahead({"switchover": {DEFAULT: OURS, "vip": other}}, {}) == [("switchover", *told)]
+
+
+def test_who_is_not_better_is_not() -> None:
+    worse = replace(OURS, outage=math.inf, failed=9, ratio=math.nan, agreement=math.nan)
+    assert ahead({"switchover": {DEFAULT: OURS, "vip": worse, "same": OURS}}, {}) == []
+
+
+def test_the_best_comes_first() -> None:
+    found = {DEFAULT: OURS, "b": replace(OURS, outage=1.9), "a": replace(OURS, outage=1.2)}
+    assert ahead({"poweroff": found}, {})[0][3] == "a 1.20 s, b 1.90 s"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"cpu": 80.0}, ("CPU of a node", "120 s/h", "vip 80 s/h")),
+        ({"connect": (0.003, 0.003)}, ("connect, added", "+1.00 ms", "vip +0.00 ms")),
+        ({"query": (0.0004, 0.0004)}, ("query, added", "+0.10 ms", "vip +0.00 ms")),
+        ({"tps": {**STEADY.tps, "write": (99.0, 100.0)}}, ("pgbench, write", "0.95", "vip 0.99")),
+    ],
+)
+def test_at_rest(change: dict[str, Any], told: tuple[str, ...]) -> None:
+    steady = {DEFAULT: STEADY, "vip": replace(STEADY, **change)}
+    assert ahead({}, steady) == [("at rest", *told)]
+
+
+def test_without_ours_there_is_nothing_to_say() -> None:
+    assert ahead({"switchover": {"vip": OURS}}, {"vip": STEADY}) == []
+
+
+def test_it_stands_on_the_page() -> None:
+    quick = replace(judged(good()), topology="vip", outage=0.1)
+    results = [Result(ALL[DEFAULT], trials=[judged(good())]), Result(ALL["vip"], trials=[quick])]
+    titles = [title for title, _, _ in report.tables(results)]
+    assert titles == ["switchover", report.AHEAD]
+    assert report.tables(results[:1])[-1][0] == "switchover", "nobody is ahead of nobody"
