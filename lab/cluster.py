@@ -138,7 +138,7 @@ def join() -> None:
         if (node.root / COROSYNC).exists():
             node.run("pcs", "cluster", "destroy", timeout=120)
     script(first, "20-cluster-setup")
-    together(lambda node: script(node, "22-first-election"), NODES)
+    together(lambda node: script(node, "22-first-start"), NODES)
     script(first, "25-cluster-start")
 
 
@@ -167,7 +167,7 @@ def start() -> None:
         for node in NODES:
             if absent(node):
                 bring_back(node, leads)
-    together(lambda node: script(node, "22-first-election"), NODES)
+    together(lambda node: script(node, "22-first-start"), NODES)
     # This is faster than pcsd.
     together(lambda node: node.run("systemctl", "start", "corosync", "pacemaker"), NODES)
     end = time.monotonic() + 90

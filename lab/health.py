@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from . import cluster
+from . import cluster, replication
 from .errors import LabError
 from .layout import DATABASE_NODES
 from .node import NODES, named
@@ -18,9 +18,7 @@ def rebuild_stuck() -> None:
     leads = cluster.promoted()
     if leads is None:
         return
-    query = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
-    done = named(leads).run("psql", "-XAtp", "5434", "-c", query, user="postgres", check=False)
-    streaming = {leads, *done.stdout.split()}
+    streaming = {leads, *replication.ask(named(leads))}
     for node in NODES:
         if node.running and node.name not in streaming:
             node.run("systemctl", "stop", "pacemaker", "corosync", timeout=120)
@@ -51,10 +49,8 @@ def _lacking() -> str:
             done = node.run("env", "PGCONNECT_TIMEOUT=5", *words, check=False, timeout=20)
             if done.returncode:
                 return f"{pool} does not answer on {node.name}: {done.stderr.strip()[-200:]}"
-    query = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-    ask = ("psql", "-XAtp", "5434", "-c", query)
-    streaming = named(primary).run(*ask, user="postgres", check=False).stdout.strip()
-    if streaming != str(len(NODES) - 1):
+    streaming = len(replication.ask(named(primary)))
+    if streaming != len(NODES) - 1:
         return f"{streaming or 'none'} of {len(NODES) - 1} standbys stream from {primary}"
     return ""
 

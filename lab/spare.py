@@ -12,14 +12,14 @@ def join(primary: Node) -> None:
     _boot(primary)
     cluster.script(SPARE, "40-postgresql", "standby", primary.name)
     cluster.script(NODES[0], "80-add-node", SPARE.name)
-    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+    _start()
 
 
 def join_as_proxy(primary: Node) -> None:
     """Boots the spare node and makes it a member that runs HAProxy alone."""
     _boot(primary)
     cluster.script(NODES[0], "82-add-proxy", SPARE.name)
-    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
+    _start()
 
 
 def _boot(primary: Node) -> None:
@@ -32,6 +32,11 @@ def _boot(primary: Node) -> None:
     SPARE.boot()
     SPARE.await_ready()
     cluster.prepare(SPARE, {})
+
+
+def _start() -> None:
+    cluster.script(SPARE, "22-first-start")
+    SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
 
 
 def leave() -> None:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Adds a node to the running cluster. Run on a member:   80-add-node.sh NODE
 # Before it, on the new node: the packages, the agent, and its instance (40-postgresql.sh standby).
-# After it, on the new node: pcs cluster start. Every HAProxy has it among its servers a monitor later.
+# After it, on the new node: 22-first-start.sh, then pcs cluster start. Every HAProxy has it among
+# its servers a monitor later.
 # HACLUSTER_PASSWORD: of the OS user hacluster on the new node.
 set -euo pipefail
 # shellcheck source=settings.sh

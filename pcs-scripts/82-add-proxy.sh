@@ -2,7 +2,7 @@
 # Adds a node that runs HAProxy alone, in front of the others' PostgreSQL. Run on a member:
 #   82-add-proxy.sh NODE
 # Before it, on the new node: the packages, the agent; PostgreSQL is not needed. After it, on the new
-# node: pcs cluster start. 85-remove-node.sh takes it away again.
+# node: 22-first-start.sh, then pcs cluster start. 85-remove-node.sh takes it away again.
 # It votes, and must be fenced, like any other node; for dozens of them see Pacemaker Remote.
 set -euo pipefail
 # shellcheck source=settings.sh

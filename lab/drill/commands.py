@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 
+from .. import replication
 from ..errors import LabError
 from ..layout import POSTGRESQL, SUITE
 from ..machine import Machine
@@ -83,10 +84,8 @@ def psql(node: Machine, settings: Settings, script: str, database: str = "postgr
 
 
 def streaming(node: Machine, settings: Settings) -> dict[str, str]:
-    """Returns the standbys that stream from this node, with their sync_state."""
-    query = "SELECT application_name, sync_state FROM pg_stat_replication WHERE state='streaming'"
-    lines = psql(node, settings, query).splitlines()
-    return dict(line.split("\t", 1) for line in lines if "\t" in line)
+    """Returns the standbys that follow this node, with their sync_state."""
+    return replication.followers(psql(node, settings, replication.SCRIPT))
 
 
 def load(node: Machine) -> float:

@@ -6,7 +6,8 @@ from ..errors import LabError
 from . import commands
 from .stage import Stage
 
-QUERY = "SELECT sender_host || ':' || sender_port FROM pg_stat_wal_receiver"
+QUERY = """SELECT sender_host || ':' || sender_port FROM pg_stat_wal_receiver
+WHERE status = 'streaming'"""
 PROCESSES = "pgrep -c -f '^/usr/sbin/haproxy -D'; pgrep -af 'paf/haproxy (start|stop|notify)'"
 FILES = frozenset(
     {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from .. import replication
 from ..drill.records import CONNECTING, READER, SESSION
 from ..drill.settings import Settings
 from ..errors import LabError
@@ -21,8 +22,6 @@ PERIODS = {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
 PATIENCE = 10.0
 """s without whole health until what a person would do is done."""
 ROLE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"
-STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-
 
 Step = Callable[[str], AbstractContextManager[Any]]
 """Shows what is being done for as long as the block lasts."""
@@ -104,8 +103,8 @@ class Topology:
             if role == "down":
                 return f"PostgreSQL on {name} is down"
         first = next(node for node in NODES if node.name == leads[0])
-        streaming = first.run(*_psql("-p", "5434", "-c", STREAMING), user="postgres").stdout.strip()
-        if streaming != str(len(NODES) - 1):
+        streaming = len(replication.ask(first))
+        if streaming != len(NODES) - 1:
             return f"{streaming} of {len(NODES) - 1} standbys stream from {first.name}"
         for node in NODES:
             for kind in self.settings.every:
