@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import spare
+from ...errors import LabError
 from ...node import SPARE, named
 from .. import commands, service
 from ..audits import Evidence, Finding
@@ -88,6 +89,10 @@ class ProxyNode(Switchover):
     def follow(self, stage: Stage) -> None:
         super().follow(stage)
         stage.rest(stage.settings.cool_down)
+        # It is asked every 30 s; what it says holds up the whole cluster, even after it has left.
+        words = ("--quiet", "--identifier=pacemaker-controld", "--grep=load detected")
+        if busy := SPARE.run("journalctl", *words, check=False).stdout.strip():
+            raise LabError(f"{SPARE.name} brought a load-threshold of its own: {busy[-100:]}")
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
