@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills | picture: the page of parameters, the agent's man page, the
-page of the drills, the picture of a switchover.
+"""make.py parameters | man | drills | picture | growth | compared: the page of parameters, the
+agent's man page, the page of the drills, the picture of a switchover, the page on more nodes,
+README's table of the comparison.
 
 Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
-reports that `lab drill --all` wrote, so that they cannot be wrong.
+reports that `lab drill --all` wrote, the rest from those of `lab grow` and `lab compare`, so that
+they cannot be wrong.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ TEMPLATES = {
     "parameters": "parameters.md.j2",
     "man": "ocf_paf_haproxy.7.j2",
     "drills": "drills.md.j2",
+    "growth": "growth.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
 
+import compared  # noqa: E402
 import drills  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
@@ -48,6 +52,8 @@ def render(what: str) -> str:
     template = environment.get_template(TEMPLATES[what])
     if what == "drills":
         return template.render(**drilled())
+    if what == "growth":
+        return template.render(**json.loads((DOCS / "growth.json").read_text()))
     return template.render(
         version=__version__,
         long=metadata.LONG,
@@ -88,7 +94,17 @@ def drilled() -> dict[str, Any]:
     }
 
 
+def document(what: str) -> str:
+    """Returns what is asked for."""
+    if what == "picture":
+        return picture()
+    if what == "compared":
+        return compared.table(json.loads((DOCS / "compared.json").read_text()))
+    return render(what)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in (*TEMPLATES, "picture"):
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(TEMPLATES)}|picture")
-    sys.stdout.write(picture() if sys.argv[1] == "picture" else render(sys.argv[1]))
+    known = (*TEMPLATES, "picture", "compared")
+    if len(sys.argv) != 2 or sys.argv[1] not in known:
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)}")
+    sys.stdout.write(document(sys.argv[1]))

@@ -13,15 +13,15 @@ import pytest
 from lab.layout import REPO
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drills", REPO / "docs" / "drills.py")
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, REPO / "docs" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-drills = load()
+drills = load("drills")
 REPORT: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "switchover.json").read_text())
 
 
