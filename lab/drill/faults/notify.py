@@ -106,16 +106,25 @@ class ForgottenPromotion(HangingNotify):
 
     def __init__(self) -> None:
         super().__init__()
-        self._began = ""
+        self._changed = ""
 
     def prepare(self, stage: Stage) -> None:
-        super().prepare(stage)
-        set_limit(stage, "1999")
-        let_go(stage)
+        """Changes the parameter so that the reload is the last that Pacemaker has on record.
 
-    def inject(self, stage: Stage) -> None:
-        self._began = stage.nodes[stage.primary].run("date", "+%s").stdout.strip()
-        super().inject(stage)
+        A probe that found HAProxy running is on record as a failure. The reload takes that away,
+        and Pacemaker, cut off by it, promotes HAProxy once more. The next reload is left alone.
+        """
+        super().prepare(stage)
+        for value in ("1999", "1998", "1997"):
+            stage.rest(1)  # for the journal's --since
+            self._changed = stage.nodes[stage.primary].run("date", "+%s").stdout.strip()
+            set_limit(stage, value)
+            stage.await_healthy()
+            if not self._said(stage, "^promote:"):
+                break
+        else:
+            raise LabError("Pacemaker promotes HAProxy once more after each reload")
+        let_go(stage)
 
     def follow(self, stage: Stage) -> None:
         super().follow(stage)
@@ -123,10 +132,22 @@ class ForgottenPromotion(HangingNotify):
 
     def _known(self, stage: Stage) -> str:
         """Returns '' once the old primary's monitor has met a Pacemaker that has forgotten."""
-        words = ("-t", "paf-haproxy", f"--since=@{self._began}", "--grep=promoted no more")
-        if stage.nodes[stage.primary].run("journalctl", *words, check=False).returncode:
-            return f"Pacemaker has not forgotten that HAProxy was promoted on {stage.primary}"
-        return ""
+        if self._said(stage, "promoted no more"):
+            return ""
+        return f"Pacemaker has not forgotten that HAProxy was promoted on {stage.primary}"
+
+    def _said(self, stage: Stage, what: str) -> bool:
+        """Returns whether the primary's agent has said so since the last change of parameters."""
+        words = (
+            "-q",
+            "-t",
+            "paf-haproxy",
+            "-o",
+            "cat",
+            f"--since=@{self._changed}",
+            f"--grep={what}",
+        )
+        return not stage.nodes[stage.primary].run("journalctl", *words, check=False).returncode
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
