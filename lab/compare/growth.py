@@ -18,6 +18,7 @@ from rich.table import Table
 
 from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
+from ..drill.records import SESSION
 from ..errors import LabError
 from ..layout import REPO
 from .picture import check
@@ -53,13 +54,18 @@ def size(
     changes = [run["change"] for run in drill["runs"] if "change" in run]
     delays = [delay for each in changes for delay in each["route_delay"].values()]
     bad = ("refused", "failed", "unknown", "misrouted")
-    outcomes = [kind for run in drill["runs"] for kind in run["outcomes"].values()]
+    # The write that was under way in a session when the old primary stopped is nobody's failure.
+    outcomes = [
+        {**found, "unknown": 0} if kind == SESSION else found
+        for run in drill["runs"]
+        for kind, found in run["outcomes"].items()
+    ]
     found = rest["nodes"]
     return Size(
         nodes,
         percentile([float("inf") if each is None else each for each in delays], 0.95),
         median([each["ratio"] for each in changes if each["ratio"] is not None]),
-        sum(kind.get(name, 0) for kind in outcomes for name in bad),
+        sum(each.get(name, 0) for each in outcomes for name in bad),
         notify["notify_ms"]["median"] / 1000,
         sum(each["questions"] for each in found) / len(found),
         sum(each["cpu"] for each in found) / len(found),

@@ -174,15 +174,19 @@ def test_pgbench_that_says_nothing() -> None:
 def test_growth() -> None:
     change = {"route_delay": {"srv1": 0.05, "srv2": 0.07}, "ratio": 1.2}
     late = {"route_delay": {"srv1": 0.05, "srv2": None}, "ratio": None}
-    run = {"change": change, "outcomes": {"connecting": {"ack": 50, "held": 3}, "reader": {}}}
-    bad = {"change": late, "outcomes": {"connecting": {"ack": 50, "refused": 2, "misrouted": 1}}}
+    session = {"ack": 90, "unknown": 3}
+    outcomes = {"connecting": {"ack": 50, "held": 3}, "reader": {}, "session": session}
+    run = {"change": change, "outcomes": outcomes}
+    session = {"ack": 90, "unknown": 3, "refused": 1, "misrouted": 1}
+    connecting = {"ack": 50, "refused": 2, "misrouted": 1, "unknown": 1}
+    bad = {"change": late, "outcomes": {"connecting": connecting, "session": session}}
     notify = {"notify_ms": {"median": 18.0}}
     at_rest = {"nodes": [{"questions": 4.0, "cpu": 100.0}, {"questions": 6.0, "cpu": 300.0}]}
     found = size(5, {"runs": [run]}, notify, at_rest)
     assert (found.nodes, found.route_delay, found.ratio, found.failed) == (5, 0.07, 1.2, 0)
     assert (found.notify, found.questions, found.cpu) == (0.018, 5.0, 200.0)
     found = size(5, {"runs": [run, bad]}, notify, at_rest)
-    assert found.route_delay == math.inf and found.failed == 3 and found.ratio == 1.2
+    assert found.route_delay == math.inf and found.failed == 6 and found.ratio == 1.2
 
 
 def test_growth_is_drawn(tmp_path: Path) -> None:
