@@ -10,7 +10,7 @@ from .steady import KINDS, Steady
 from .words import milliseconds, ratio, seconds
 
 COLUMNS = ("drill", "figure", DEFAULT, "ahead")
-# Less is better. NaN, where there is nothing to measure, is less than nothing.
+# Less is better; NaN, where there is nothing to measure, is ahead of nobody.
 FAULTS: dict[str, tuple[Callable[[Summary], float], Callable[[float], str]]] = {
     "write outage": (lambda found: found.outage, seconds),
     "ratio": (lambda found: found.ratio, ratio),

@@ -12,17 +12,15 @@ from lab.compare import report
 from lab.compare.ahead import ahead
 from lab.compare.figures import Summary
 from lab.compare.report import Result
-from lab.compare.steady import KINDS, Steady
 from lab.topology import ALL, DEFAULT
 from tests.unit.drill_world import good
-from tests.unit.test_compare import judged
+from tests.unit.test_compare import STEADY, judged
 
 OURS = Summary(
     DEFAULT, "switchover", trials=5, troubles=(), outage=2.0, worst_outage=2.5, absence=1.6,
     ratio=1.25, worst_ratio=1.4, connections=900, failed=1, writes=1800, misrouted=1, held=30,
     acknowledged=1700, lost=1, two_primaries=0, agreement=0.05,
 )  # fmt: skip
-STEADY = Steady(120.0, (0.004, 0.003), (0.0005, 0.0004), dict.fromkeys(KINDS, (95.0, 100.0)))
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,7 @@ class ForgottenPromotion(HangingNotify):
         """
         super().prepare(stage)
         for value in ("1999", "1998", "1997"):
-            stage.rest(1)  # for the journal's --since
-            self._changed = stage.nodes[stage.primary].run("date", "+%s").stdout.strip()
+            self._changed = stage.nodes[stage.primary].run("date", "+%s.%6N").stdout.strip()
             set_limit(stage, value)
             stage.await_healthy()
             if not self._said(stage, "^promote:"):
@@ -138,15 +137,7 @@ class ForgottenPromotion(HangingNotify):
 
     def _said(self, stage: Stage, what: str) -> bool:
         """Returns whether the primary's agent has said so since the last change of parameters."""
-        words = (
-            "-q",
-            "-t",
-            "paf-haproxy",
-            "-o",
-            "cat",
-            f"--since=@{self._changed}",
-            f"--grep={what}",
-        )
+        words = ("-q", "-t", "paf-haproxy", f"--since=@{self._changed}", f"--grep={what}")
         return not stage.nodes[stage.primary].run("journalctl", *words, check=False).returncode
 
     def undo(self, stage: Stage) -> None:
