@@ -11,7 +11,9 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 cib=/var/lib/pacemaker/cib/cib.xml
-if [ ! -e "$cib" ]; then
+if [ -e "$cib" ]; then
+    echo "$cib is there already, and stays as it is"
+else
     cibadmin --empty >"$cib.new"
     CIB_file=$cib.new crm_attribute --type crm_config --name load-threshold \
         --update "${LOAD_THRESHOLD:-0%}"
