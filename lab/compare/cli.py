@@ -20,8 +20,10 @@ from ..drill.series import RECORDS
 from ..errors import LabError
 from ..image import RIVALS
 from ..node import NODES
+from ..topology import Topology
 from . import picture, report, steady, trial
-from .faults import FAULTS
+from .faults import FAULTS, Fault
+from .figures import Trial
 from .report import Result
 from .words import seconds
 
@@ -61,6 +63,8 @@ def compare(
             results.append(Result(what))
             try:
                 _measure(results[-1], some, repeat, rest, directory / what.name, versions)
+            except LabError as error:  # the others are hours of measuring
+                _note(results[-1], f"given up: {error}")
             finally:
                 lifecycle.down(purge=False)
             facts = _facts(some, repeat, versions, json_file)
@@ -73,7 +77,8 @@ def compare(
         file = page.with_suffix(".png")
         picture.draw(results, some, file)
         page.write_text(report.page(results, facts, file.name))
-    sys.exit(1 if any(one.trouble for each in results for one in each.trials) else 0)
+    troubled = (each.notes or any(one.trouble for one in each.trials) for each in results)
+    sys.exit(1 if any(troubled) else 0)
 
 
 def _measure(
@@ -101,16 +106,28 @@ def _measure(
             if not fault.applies(what):
                 continue
             title = f"{what.name} {name} {number}/{repeat}"
+            place = directory / f"{number:02}-{name}"
             try:
-                with LiveView(console, title) as view:
-                    place = directory / f"{number:02}-{name}"
-                    found = trial.perform(what, fault, number, place, view)
+                found = _perform(title, what, fault, number, place)
             except LabError as error:
-                raise LabError(f"{title} cannot begin: {error}") from error
+                _note(result, f"built anew before {name} {number}: {error}")
+                lifecycle.down(purge=False)
+                lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
+                found = _perform(title, what, fault, number, place.with_name(f"{place.name}-anew"))
             result.trials.append(found)
             words = f"outage {seconds(found.outage)}, failed {found.failed}"
             words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
             console.print(f"{title}: {words.strip()}", markup=False)
+
+
+def _perform(title: str, what: Topology, fault: Fault, number: int, place: Path) -> Trial:
+    with LiveView(console, title) as view:
+        return trial.perform(what, fault, number, place, view)
+
+
+def _note(result: Result, text: str) -> None:
+    result.notes.append(text)
+    console.print(f"{result.topology.name}: {text}", markup=False)
 
 
 def _facts(

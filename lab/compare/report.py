@@ -31,6 +31,8 @@ class Result:
     """Why it was not run; empty if it was."""
     trials: list[Trial] = field(default_factory=list)
     steady: Steady | None = None
+    notes: list[str] = field(default_factory=list)
+    """What kept trials from beginning."""
 
     def summaries(self) -> dict[str, Summary]:
         """Returns the summary of each fault, in the order in which they came."""
@@ -48,6 +50,7 @@ def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, An
             each.topology.name: {
                 "summary": each.topology.summary,
                 "not_run": each.missing,
+                "notes": each.notes,
                 "settings": each.topology.settings.as_json(),
                 "drills": {
                     name: _finite(asdict(found)) for name, found in each.summaries().items()
