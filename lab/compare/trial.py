@@ -55,6 +55,7 @@ def perform(topology: Topology, fault: Fault, number: int, directory: Path, view
     stage.say("wait until it is whole")
     stage.await_nodes()
     topology.await_whole(WHOLE_WITHIN)
+    topology.forget()
     with stage.watched():
         stage.primary = topology.primary() or ""
         password = secrets.token_hex(16)

@@ -73,6 +73,9 @@ class Topology:
     def mend(self, primary: str | None, waited: float) -> None:
         """Does what a person would: called now and then while it is not whole. waited: s so far."""
 
+    def forget(self) -> None:
+        """Forgets failures that are mended by now: called once it is whole."""
+
     def reach(self, kind: str) -> dict[str, Any]:
         """Returns libpq's parameters with which a kind of client gets to where it wants."""
         port = self.settings.stdby_port if kind == READER else self.settings.prod_port

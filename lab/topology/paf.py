@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from .. import cluster, health
@@ -14,6 +15,7 @@ Pcs = Callable[..., object]
 """Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
 CLONE = "pgsqld-clone"
 STUCK_AFTER = 40.0  # s
+AT_REST_WITHIN = 120.0  # s
 
 
 class OnPaf(Topology):
@@ -71,6 +73,20 @@ class OnPaf(Topology):
             self._anyone().run("crm_resource", "--cleanup", check=False)
             if waited > STUCK_AFTER and primary and "standbys stream" in self.lacking():
                 health.rebuild_stuck()
+
+    def forget(self) -> None:
+        # A failed monitor that Pacemaker still holds against an instance, though it was started
+        # anew since, makes the next demote a reason to stop and start it once more.
+        self._await_rest()
+        self._anyone().run("crm_resource", "--cleanup")
+        self._await_rest()
+
+    def _await_rest(self) -> None:
+        start = time.monotonic()
+        while not health.at_rest():
+            if time.monotonic() > start + AT_REST_WITHIN:
+                raise LabError(f"Pacemaker is still at work after {AT_REST_WITHIN:g} s")
+            time.sleep(1)
 
     def status(self) -> str:
         return self._anyone().run("crm_mon", "-1", "-R", check=False).stdout.strip()

@@ -127,7 +127,8 @@ def moved_to(node: str, command: str) -> None:
 
 
 def test_switchover() -> None:
-    move, watch, clear = lines("Switchover")
+    cleanup, move, watch, clear = lines("Switchover")
+    typed("srv1", cleanup)
     if primary() == "srv2":
         moved_to("srv1", move.replace("srv2", "srv1"))
         typed("srv1", clear)
