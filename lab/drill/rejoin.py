@@ -32,7 +32,7 @@ def begin(stage: Stage) -> Snapshot:
             commands.clear(stage.anyone, resource)
         await_whole(stage, None, stage.settings.deadline)
     # A failure that was mended counts again after the next demote (docs/architecture.md).
-    stage.wait(lambda: "" if _at_rest(stage) else "Pacemaker has work to do")
+    stage.wait(lambda: "" if _at_rest(stage, looks=1) else "Pacemaker has work to do")
     commands.cleanup(stage.anyone)
     return stage.await_healthy()
 
@@ -74,16 +74,17 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
                 _bring_back(stage, name, leads, rebuild=True)
 
 
-def _at_rest(stage: Stage) -> bool:
-    """Returns whether Pacemaker has nothing to do, and has had nothing for a while."""
-    for _ in range(3):
+def _at_rest(stage: Stage, looks: int = 3) -> bool:
+    """Returns whether Pacemaker has nothing to do, however often one looks, a second apart."""
+    for number in range(looks):
+        if number:
+            stage.rest(1)
         try:
             node = stage.anyone
             if not commands.idle(node, commands.status(node).dc):
                 return False
         except LabError:
             return False
-        stage.rest(1)
     return True
 
 
