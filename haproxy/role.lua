@@ -12,7 +12,7 @@ local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expec
 local BEGIN_WITHIN = 1000 -- ms for the hold to be there
 local ROUND = 10 -- ms between two looks of whoever waits for a primary
 local IDLE_ROUND = 100 -- ms, where none is expected
-local RETRY_INTERVAL = 50 -- ms between two attempts to reach PostgreSQL
+local RETRY_INTERVAL = 30 -- ms between two attempts to reach PostgreSQL, or two looks at one that is down
 local PATIENCE = 0.5 -- s for an answer, then another session is tried
 local ARMED_PATIENCE = 0.1 -- s, the same on a session that stands: a promotion must not wait for it
 local ANSWER_WITHIN = 5 -- s without any answer, then PostgreSQL counts as down
@@ -311,7 +311,7 @@ core.register_service("role", "tcp", function(applet)
         patience = TELL_WITHIN
     end
     while patience > 0 and fit(pool) == known do
-        local round = armed and ROUND or IDLE_ROUND
+        local round = armed and ROUND or postgres == "down" and RETRY_INTERVAL or IDLE_ROUND
         core.msleep(round)
         patience = patience - round
     end
