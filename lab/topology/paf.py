@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 from .. import cluster, health
 from ..errors import LabError
@@ -77,15 +78,17 @@ class OnPaf(Topology):
     def forget(self) -> None:
         # A failed monitor that Pacemaker still holds against an instance, though it was started
         # anew since, makes the next demote a reason to stop and start it once more.
-        self._await_rest()
+        self._await("Pacemaker is still at work", health.at_rest)
         self._anyone().run("crm_resource", "--cleanup")
-        self._await_rest()
+        self._await("Pacemaker is still at work", health.at_rest)
+        # It gives a standby a score once it streams, and looks each 15 s.
+        self._await("PAF would not promote each standby", lambda: _scored(self._anyone()))
 
-    def _await_rest(self) -> None:
+    def _await(self, what: str, over: Callable[[], bool]) -> None:
         start = time.monotonic()
-        while not health.at_rest():
+        while not over():
             if time.monotonic() > start + AT_REST_WITHIN:
-                raise LabError(f"Pacemaker is still at work after {AT_REST_WITHIN:g} s")
+                raise LabError(f"{what} after {AT_REST_WITHIN:g} s")
             time.sleep(1)
 
     def status(self) -> str:
@@ -96,3 +99,19 @@ class OnPaf(Topology):
             if node.running:
                 return node
         raise LabError("no node runs: lab up")
+
+
+def _scored(node: Node) -> bool:
+    """Returns whether PAF has given every instance a score with which it can be promoted."""
+    ask = ("crm_mon", "-1", "--include=none,attributes", "--output-as=xml")
+    try:
+        tree = ElementTree.fromstring(node.run(*ask).stdout)  # noqa: S314 - Pacemaker's own
+    except ElementTree.ParseError:
+        return False
+    scores = {
+        each.get("name"): int(attribute.get("value", "0"))
+        for each in tree.iter("node")
+        for attribute in each.iter("attribute")
+        if attribute.get("name") == "master-pgsqld"
+    }
+    return all(scores.get(each.name, 0) > 0 for each in NODES)
