@@ -16,7 +16,7 @@ from lab.cluster import promoted
 from lab.handbook import Block
 from lab.layout import DATABASE_NODES
 from lab.machine import Machine
-from lab.node import named
+from lab.node import NODES, named
 from lab.topology import documented
 from tests.tools.waiting import eventually
 
@@ -208,6 +208,28 @@ def test_maintenance() -> None:
     typed("srv1", "crm_resource --wait --timeout=60")  # every resource has been probed
     typed("srv1", off)
     whole()
+
+
+def reached(port: int, of: Machine, by: Machine) -> bool:
+    words = ("ncat", "--send-only", "--wait", "3", of.address, str(port))
+    return by.run(*words, check=False, input="").returncode == 0
+
+
+def test_firewall() -> None:
+    """A node with firewalld joins again; a machine that is no node reaches its pools alone."""
+    (block,) = section("Firewall")
+    node = next(named(name) for name in DATABASE_NODES if name != primary())
+    other, stranger = named(primary()), named("log-sink")
+    assert f"{{{','.join(each.address for each in NODES)}}}" in block.text
+    assert reached(5434, node, stranger), "nothing is shut yet"
+    typed(node.name, f"pcs cluster stop {node.name}")
+    typed(node.name, block.text, timeout=300)
+    typed(node.name, f"pcs cluster start {node.name}")
+    soon(lambda: online("srv1") == len(DATABASE_NODES), "it is a member again")
+    whole()
+    for port in (5431, 5432, 5433, 5434, 5435, 7000, 8008):
+        assert reached(port, node, other), f"{port} for a node"
+        assert reached(port, node, stranger) == (port in (5432, 5433)), f"{port} for a stranger"
 
 
 def test_after_a_failover() -> None:
