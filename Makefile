@@ -25,12 +25,13 @@ compare: setup ## Measure this and what one would have instead, side by side: ho
 	$(VENV)/bin/pip install -q -e '.[lab,compare]'
 	$(LAB) compare --json docs/compared.json --page docs/comparison.md
 	$(LAB) grow --json docs/growth.json --picture docs/growth.png
-	$(VENV)/bin/python docs/make.py growth >docs/growth.md
+	$(MAKE) docs
 
 docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
 	$(VENV)/bin/python docs/make.py drills >docs/drills/README.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
+	$(VENV)/bin/python docs/make.py growth >docs/growth.md
 	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz
 	dot -Tsvg docs/voices.dot >docs/voices.svg
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -13,7 +14,8 @@ from .shell import run
 SOURCES = ("agents", "bin", "debian", "docs", "haproxy", "lib", "pcs-scripts", "provision")
 FILES = ("LICENSE", "Makefile", "README.md")
 MEASURED = (REPO / "docs" / "drills", REPO / "docs" / "measured")
-"""Figures: nothing of the package is made of them."""
+FIGURES = re.compile(r"(compared|comparison|growth)\.(json|md|png)")
+"""Nothing of the package is made of these. `lab compare` writes some after each topology."""
 WORK = CACHE / "package"
 BUILDING = threading.Lock()
 KEPT = 3
@@ -30,9 +32,10 @@ def sources() -> list[Path]:
 
 def _made(path: Path) -> bool:
     """Returns whether a file is the outcome of something, or no source of the package."""
-    return (
+    return bool(
         "__pycache__" in path.parts
         or path.suffix == ".7"
+        or FIGURES.fullmatch(path.name)
         or any(folder in path.parents for folder in MEASURED)
     )
 
