@@ -60,6 +60,6 @@ def packages() -> list[str]:
         for block in blocks()
         for line in block.text.splitlines()
         if line.startswith("apt-get install")
-        for word in line.split()[2:]
+        for word in line.partition(" #")[0].split()[2:]
     ]
     return [word for word in words if not word.startswith(("-", ".", "/"))]
