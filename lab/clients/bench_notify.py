@@ -23,10 +23,14 @@ META = "OCF_RESKEY_CRM_meta_"
 
 
 def notice(event: str, old: str, new: str, nodes: list[str]) -> dict[str, str]:
-    """Returns a notification's variables as Pacemaker 2.1 sets them; an empty list is a space."""
+    """Returns a notification's variables as Pacemaker 2.1 sets them; an empty list is a space.
+
+    The demotion comes alone, as it does after a failure: one that names its successor arms it, and
+    leaves the pre-promote nothing to do.
+    """
     kind, operation = event.split("-")
     lists = {
-        "promote": [new],
+        "promote": [] if event == "pre-demote" else [new],
         "demote": [old],
         "start": [],
         "stop": [],
