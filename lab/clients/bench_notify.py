@@ -18,19 +18,16 @@ import time
 from typing import Any
 
 PYTHON = ["/usr/bin/python3", "-IS", "-c", "pass"]
-EVENTS = ("pre-demote", "pre-promote", "post-promote")
+TURNS = (("pre-demote", "post-promote"), ("pre-promote", "post-promote"))
+"""A switchover, whose pre-demote leaves the pre-promote nothing to do, and a failover."""
 META = "OCF_RESKEY_CRM_meta_"
 
 
 def notice(event: str, old: str, new: str, nodes: list[str]) -> dict[str, str]:
-    """Returns a notification's variables as Pacemaker 2.1 sets them; an empty list is a space.
-
-    The demotion comes alone, as it does after a failure: one that names its successor arms it, and
-    leaves the pre-promote nothing to do.
-    """
+    """Returns a notification's variables as Pacemaker 2.1 sets them; an empty list is a space."""
     kind, operation = event.split("-")
     lists = {
-        "promote": [] if event == "pre-demote" else [new],
+        "promote": [new],
         "demote": [old],
         "start": [],
         "stop": [],
@@ -92,16 +89,17 @@ def measure(settings: dict[str, Any], environment: dict[str, str]) -> dict[str, 
     samples: list[dict[str, Any]] = []
     before = servers(admin)
     while len(samples) < settings["runs"]:
-        for event in EVENTS:
-            variables = notify(event)
-            sample: dict[str, Any] = {"event": event}
-            sample["notify"] = timed([agent, "notify"], variables)
-            sample["python"] = timed(PYTHON, environment)
-            after = servers(admin)
-            sample["changed"] = after != before
-            before = after
-            samples.append(sample)
-        old, new = new, old
+        for turn in TURNS:
+            for event in turn:
+                variables = notify(event)
+                sample: dict[str, Any] = {"event": event}
+                sample["notify"] = timed([agent, "notify"], variables)
+                sample["python"] = timed(PYTHON, environment)
+                after = servers(admin)
+                sample["changed"] = after != before
+                before = after
+                samples.append(sample)
+            old, new = new, old
     return {"samples": samples}
 
 
