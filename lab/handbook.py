@@ -23,6 +23,11 @@ class Block:
     text: str
 
     @property
+    def commands(self) -> list[str]:
+        """Its lines, without their comments."""
+        return [line.partition(" #")[0].strip() for line in self.text.splitlines()]
+
+    @property
     def file(self) -> str:
         """The file into which they go, if they are no commands; else ''."""
         found = FILE.search(self.intro)
@@ -58,8 +63,8 @@ def packages() -> list[str]:
     words = [
         word
         for block in blocks()
-        for line in block.text.splitlines()
+        for line in block.commands
         if line.startswith("apt-get install")
-        for word in line.partition(" #")[0].split()[2:]
+        for word in line.split()[2:]
     ]
     return [word for word in words if not word.startswith(("-", ".", "/"))]

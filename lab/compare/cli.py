@@ -90,8 +90,7 @@ def _measure(
     versions: dict[str, str],
 ) -> None:
     what = result.topology
-    lifecycle.down(purge=False)
-    lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
+    _build(what)
     versions.update(commands.versions(NODES[0], PACKAGES if what.image == RIVALS else ()))
     result.missing = what.missing()
     if result.missing:
@@ -111,13 +110,17 @@ def _measure(
                 found = _perform(title, what, fault, number, place)
             except LabError as error:
                 _note(result, f"built anew before {name} {number}: {error}")
-                lifecycle.down(purge=False)
-                lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
+                _build(what)
                 found = _perform(title, what, fault, number, place.with_name(f"{place.name}-anew"))
             result.trials.append(found)
             words = f"outage {seconds(found.outage)}, failed {found.failed}"
             words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
             console.print(f"{title}: {words.strip()}", markup=False)
+
+
+def _build(what: Topology) -> None:
+    lifecycle.down(purge=False)
+    lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
 
 
 def _perform(title: str, what: Topology, fault: Fault, number: int, place: Path) -> Trial:

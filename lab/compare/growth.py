@@ -16,6 +16,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from ..drill import audits
 from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
 from ..drill.records import SESSION
@@ -43,6 +44,8 @@ class Size:
     """Questions for the role per s, mean of all nodes: of each by all others."""
     cpu: float
     """CPU s per hour of a node at rest, all its processes, mean of all nodes."""
+    troubles: tuple[str, ...] = ()
+    """Of each switchover after which the cluster was not whole: what it lacked."""
 
 
 def size(
@@ -69,6 +72,12 @@ def size(
         notify["notify_ms"]["median"] / 1000,
         sum(each["questions"] for each in found) / len(found),
         sum(each["cpu"] for each in found) / len(found),
+        tuple(
+            each["value"]
+            for run in drill["runs"]
+            for each in run.get("findings", ())
+            if each["name"] == audits.WHOLE and not each["passed"]
+        ),
     )
 
 

@@ -21,6 +21,8 @@ from .records import (
 Row = tuple[str, int]
 """A write: client and sequence, e.g. ('srv1/session', 17)."""
 
+WHOLE = "cluster whole again"
+"""The name of the audit that says so, or what it lacked."""
 THROUGH_HAPROXY = "127.0.0.1:5432"
 LEAST = 5
 """Acknowledged attempts that every client must have before the event, and again at the end."""
@@ -91,7 +93,7 @@ def whole_again(evidence: Evidence) -> Finding:
     """The event took its course, and the cluster was healthy again before the deadline."""
     taken = evidence.settled - evidence.started
     value = evidence.trouble or f"after {taken:.1f} s"
-    return Finding("cluster whole again", not evidence.trouble, value, "yes")
+    return Finding(WHOLE, not evidence.trouble, value, "yes")
 
 
 def clients_ran(evidence: Evidence) -> Finding:

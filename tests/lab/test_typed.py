@@ -62,9 +62,9 @@ def section(name: str) -> list[Block]:
 
 
 def lines(name: str) -> list[str]:
-    """Returns the lines of a section that has one block, without their comments."""
+    """Returns the commands of a section that has one block."""
     (block,) = section(name)
-    return [line.partition(" #")[0].strip() for line in block.text.splitlines()]
+    return block.commands
 
 
 def typed(node: str, text: str, timeout: float = 180) -> str:
@@ -141,9 +141,7 @@ def test_switchover() -> None:
 
 def test_patching_a_node() -> None:
     procedure, upgrade = section("Patching a node")
-    standby, patch, start, unstandby, look = (
-        line.partition(" #")[0].strip() for line in procedure.text.splitlines()
-    )
+    standby, patch, start, unstandby, look = procedure.commands
     node = named("srv3")
     typed("srv1", standby)
     typed("srv3", patch)

@@ -16,7 +16,7 @@ from lab.compare.figures import Trial, summary, trial
 from lab.compare.growth import Size, plot, size
 from lab.compare.report import Result
 from lab.compare.steady import KINDS, Steady, _tps
-from lab.drill.audits import Evidence
+from lab.drill.audits import WHOLE, Evidence
 from lab.drill.records import ACK, DOWN, MISROUTED, PRIMARY, REFUSED, RoleSeen, ServersSeen
 from lab.errors import LabError
 from lab.topology import ALL
@@ -181,13 +181,17 @@ def test_growth() -> None:
     session = {"ack": 90, "unknown": 3, "refused": 1, "misrouted": 1}
     connecting = {"ack": 50, "refused": 2, "misrouted": 1, "unknown": 1}
     bad = {"change": late, "outcomes": {"connecting": connecting, "session": session}}
+    run["findings"] = [{"name": WHOLE, "passed": True, "value": "after 9 s"}]
+    bad["findings"] = [{"name": WHOLE, "passed": False, "value": "not within 90 s"}]
     notify = {"notify_ms": {"median": 18.0}}
     at_rest = {"nodes": [{"questions": 4.0, "cpu": 100.0}, {"questions": 6.0, "cpu": 300.0}]}
     found = size(5, {"runs": [run]}, notify, at_rest)
     assert (found.nodes, found.route_delay, found.ratio, found.failed) == (5, 0.07, 1.2, 0)
     assert (found.notify, found.questions, found.cpu) == (0.018, 5.0, 200.0)
+    assert found.troubles == ()
     found = size(5, {"runs": [run, bad]}, notify, at_rest)
     assert found.route_delay == math.inf and found.failed == 6 and found.ratio == 1.2
+    assert found.troubles == ("not within 90 s",)
 
 
 def test_growth_is_drawn(tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ def test_the_page_on_more_nodes(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     shutil.copytree(REPO / "docs", docs, ignore=shutil.ignore_patterns("drills", "measured"))
     (tmp_path / "lib").symlink_to(REPO / "lib")
-    sizes = [Size(3, 0.05, 1.2, 0, 0.018, 4.2, 90.0), Size(5, 0.0615, 1.25, 2, 0.02, 8.4, 95.0)]
+    sizes = [
+        Size(3, 0.05, 1.2, 0, 0.018, 4.2, 90.0),
+        Size(5, 0.0615, 1.25, 2, 0.02, 8.4, 95.0, ("no",)),
+    ]
     found = {"date": "2026-11-25T00:00:00+00:00", "cpus": 2, "repeat": 5}
     file = docs / "growth.json"
     file.write_text(json.dumps({**found, "sizes": [asdict(each) for each in sizes]}))
@@ -25,4 +28,6 @@ def test_the_page_on_more_nodes(tmp_path: Path) -> None:
     text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "| 3 | 50 ms | 1.20 | 0 | 18.0 ms | 4.2 times a second | 90 s/h |" in text
     assert "| 5 | 62 ms | 1.25 | 2 | 20.0 ms | 8.4 times a second | 95 s/h |" in text
+    assert "\n2 failed with 5 nodes: " in text and "\n- no\n" in text
+    assert "failed with 3 nodes" not in text
     assert "`lab grow --nodes 3,5 --repeat 5 " in text and "shared 2 cores" in text

@@ -29,7 +29,7 @@ Put this into `/root/settings.env`, mode 0600:
 
 On every node:
 
-    apt-get install -y --no-install-recommends one two-2 ./mine.deb
+    apt-get install -y --no-install-recommends one two-2 ./mine.deb    # and a word
 
 srv1 is the primary. On srv2 and srv3, copies:
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import sources
+from lab import package, sources
 from lab.errors import LabError
 
 DEB822 = """\
@@ -86,3 +86,10 @@ def test_a_key_inside_the_stanza_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "sources.list.d/debian.sources", text)
     with pytest.raises(LabError, match="put the key in a file"):
         sources.find("bookworm", tmp_path)
+
+
+def test_figures_are_no_source_of_the_package() -> None:
+    """`lab compare` writes some between two labs that it builds of the package."""
+    names = {path.name for path in package.sources()}
+    assert {"growth.md.j2", "compared.py", "role.lua"} <= names
+    assert not {"growth.json", "growth.png", "growth.md", "compared.json"} & names
