@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.tools.instance import ask
+from tests.tools.instance import ask, stopped
 from tests.tools.node import PROD, Cluster, elapsed
 from tests.tools.waiting import eventually
 
@@ -112,15 +112,11 @@ def test_hung(cluster: Cluster) -> None:
     """Within its timeout it says that HAProxy hangs, and does not wait for Pacemaker to give up."""
     node = cluster.srv1
     node.do("start")
-    pid = node.pid()
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped([node.pid()]):
         started = time.monotonic()
         (reason,) = node.do("monitor", code=1).reasons
         assert elapsed(started) < 10
         assert "does not answer" in reason and "it hangs" in reason
-    finally:
-        os.kill(pid, signal.SIGCONT)
     node.do("monitor")
 
 

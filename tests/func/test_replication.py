@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 
 from lab.replication import PSQL, SCRIPT, followers
 from tests.func.conftest import Pair, own
-from tests.tools.instance import PORT, Instance, program
+from tests.tools.instance import PORT, Instance, program, stopped
 from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.func
@@ -52,15 +50,9 @@ def test_one_that_follows(fresh: Pair) -> None:
 def test_one_that_takes_nothing(fresh: Pair) -> None:
     past_haproxy(fresh.srv2, fresh.srv1)
     streams(fresh.srv1)
-    pids = [pid for pid in fresh.srv2.pids() if b"walreceiver" in cmdline(pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(pid for pid in fresh.srv2.pids() if b"walreceiver" in cmdline(pid)):
         fresh.srv1.sql(SOME.format(10))
         assert fresh.srv1.sql(STREAMING) == 1 and follow(fresh.srv1) == {}
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_one_that_has_what_the_primary_has_not(fresh: Pair) -> None:

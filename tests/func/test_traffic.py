@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
 import pytest
 
 from tests.func.conftest import Pair
-from tests.tools.instance import WHO, Instance, ask, connect, query
+from tests.tools.instance import WHO, ask, connect, query, stopped
 from tests.tools.load import Load
 from tests.tools.node import PROD, STDBY, Cluster, Node
 from tests.tools.waiting import Waiting, always, eventually
@@ -59,19 +56,6 @@ def test_a_full_postgresql_is_not_a_dead_one(steady: Cluster) -> None:
             session.close()
         before.close()
     eventually(lambda: ask(srv2.address, PROD, WHO) == "srv1", "new ones are served again")
-
-
-@contextlib.contextmanager
-def stopped(instance: Instance) -> Iterator[None]:
-    """Stops every process of an instance, so that nothing answers and nothing closes."""
-    pids = instance.pids()
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def switch_over(cluster: Cluster, old: Node, new: Node) -> None:
@@ -212,7 +196,7 @@ def test_a_slow_postgresql_is_not_a_dead_one(steady: Cluster) -> None:
     srv1, srv2 = steady.nodes
     eventually(lambda: srv1.up("stdby/srv2") and srv2.tells() == "standby", "srv2 serves readers")
     reader = connect(srv1.address, STDBY)
-    with stopped(srv2.postgres):
+    with stopped(srv2.postgres.pids()):
         always(lambda: srv2.tells() == "standby" and srv1.up("stdby/srv2"), "it is up", during=2.5)
     assert query(reader, WHO) == "srv2"
     always(lambda: srv2.tells() == "standby", "it is up", during=0.5)
@@ -220,7 +204,7 @@ def test_a_slow_postgresql_is_not_a_dead_one(steady: Cluster) -> None:
 
 def test_a_hung_postgresql_is_a_dead_one(running: Cluster, fresh: Pair) -> None:
     srv1, srv2 = running.nodes
-    with stopped(srv1.postgres):
+    with stopped(srv1.postgres.pids()):
         eventually(lambda: srv1.tells() == "down", "srv1 is down", within=15)
         srv2.await_up("prod/srv1", up=False, within=15)
     eventually(lambda: ask(srv2.address, PROD, WHO) == "srv1", "it is back")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,30 @@ def as_postgres(*command: str) -> str:
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}"
     return done.stdout
+
+
+@contextlib.contextmanager
+def stopped(pids: Iterable[int]) -> Iterator[None]:
+    """Stops processes, so that they neither answer nor close anything, and lets them go on.
+
+    One that was about to end may be gone by then: a backend is, once the postmaster reaps it.
+    """
+    held = [pid for pid in pids if _signal(pid, signal.SIGSTOP)]
+    assert held, "there was nothing to stop"
+    try:
+        yield
+    finally:
+        for pid in held:
+            _signal(pid, signal.SIGCONT)
+
+
+def _signal(pid: int, number: signal.Signals) -> bool:
+    """Returns False if there is no such process."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class Instance:
