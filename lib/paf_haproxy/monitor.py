@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import log, pacemaker, process, rolefile, runtime, stats
 from .beliefs import learn, remembered
+from .cluster import ClusterView
 from .notify import describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
@@ -11,7 +12,6 @@ from .routing import PROD, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .cluster import ClusterView
     from .params import Params
 
 
@@ -32,26 +32,32 @@ def monitor(params: Params, promoted: bool = False) -> int:
         else:
             return NOT_RUNNING
     role = remembered(params, promoted)
+    serving = (PROD, role.view.primary or "") in up
+    told = None
+    # Asked once: where the DC has died, that takes all the time that it may.
+    if (not role.view.settled or not serving) and pacemaker.idle():
+        told = learn(params)
+        role = reconsider(params, role, told)
+    view = role.view
+    state = RUNNING_PROMOTED if role.promoted else SUCCESS
+    if told is None and view == ClusterView():
+        # The memory is lost, and Pacemaker is at work or does not answer: what the notifications
+        # made of HAProxy still holds, and to know nobody is no reason to serve nobody.
+        return state
     asked = respected(params, role)
     if asked is not role:
         role = asked
         log.info(f"monitor: {describe(project(params.statedir, role))}")
         have, up = haproxy.servers()
-    serving = (PROD, role.view.primary or "") in up
-    # Asked once: where the DC has died, that takes all the time that it may.
-    idle = (not role.view.settled or not serving) and pacemaker.idle()
-    if idle:
-        role = reconsider(params, role)
-    view = role.view
     lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
     if lines:
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
-    elif idle and view.settled and not serving:
-        vouch(haproxy, params, view)
-    return RUNNING_PROMOTED if role.promoted else SUCCESS
+    elif told is not None and view.settled and not serving:
+        vouch(haproxy, view)
+    return state
 
 
 def respected(params: Params, role: Role) -> Role:
@@ -76,26 +82,25 @@ def remember(params: Params, role: Role) -> None:
         log.warning(error.reason)
 
 
-def reconsider(params: Params, role: Role) -> Role:
+def reconsider(params: Params, role: Role, told: ClusterView | None) -> Role:
     """Returns the role to follow where the remembered one serves nobody: Pacemaker's, which must be
-    idle, or notifications are still to come.
+    idle, or notifications are still to come. told: who is primary; None if it does not answer.
     """
-    view = learn(params)
-    if view is None or view == role.view:
+    if told is None or told == role.view:
         return role
-    log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {view}")
-    role = role.after("monitor", view=view)
+    log.warning(f"monitor: the notifications left {role.view}, Pacemaker says {told}")
+    role = role.after("monitor", view=told)
     remember(params, role)
     return role
 
 
-def vouch(haproxy: runtime.Runtime, params: Params, view: ClusterView) -> None:
+def vouch(haproxy: runtime.Runtime, view: ClusterView) -> None:
     """Lets clients reach a primary whose own HAProxy is gone, so that nobody there says what
     PostgreSQL is: PAF has promoted it, Pacemaker, which must be idle, says so, and the ordinary
     check still sees whether it answers.
     """
     server = PROD, view.primary or ""
-    if view.primary and stats.silent(haproxy, server) and learn(params) == view:
+    if view.primary and stats.silent(haproxy, server):
         log.warning(
             f"monitor: HAProxy on {view.primary} is gone; Pacemaker vouches for its primary"
         )

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.tools.instance import ask, stopped
+from tests.tools.instance import ask, connect, query, stopped
 from tests.tools.node import PROD, Cluster, elapsed
 from tests.tools.waiting import eventually
 
@@ -72,6 +72,46 @@ def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> 
     node.do("monitor")
     assert node.role()["primary"] == "srv1"
     assert node.state("prod/srv1") == "ready"
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_a_role_file_that_is_gone_while_pacemaker_is_at_work(
+    steady: Cluster, drained: bool
+) -> None:
+    """Nobody can say who is primary: clients go on where the notifications led them."""
+    node = steady.srv2
+    before = connect(node.address, PROD)
+    if drained:
+        (steady.mock / "drained").write_text("srv2\n")
+        (steady.mock / "nodes").write_text("srv1 srv2\n")
+    (node.statedir / "role").unlink()
+    steady.pacemaker("srv1", "S_POLICY_ENGINE")
+    try:
+        assert node.do("monitor").err == ""
+        assert node.servers()["prod/srv1"] == ("ready", True)
+        assert query(before, "SELECT 1") == 1
+        steady.pacemaker("srv1")
+        assert "Pacemaker says primary srv1" in node.do("monitor").err
+        assert node.role()["drained"] == ("srv2" if drained else "")
+        assert query(before, "SELECT 1") == 1, "and were never cut off"
+    finally:
+        steady.pacemaker("srv1")
+        (steady.mock / "drained").unlink(missing_ok=True)
+        node.do("monitor")
+        (steady.mock / "nodes").unlink(missing_ok=True)
+    before.close()
+
+
+def test_a_role_file_that_is_gone_and_a_pacemaker_that_does_not_answer(steady: Cluster) -> None:
+    node = steady.srv2
+    (node.statedir / "role").unlink()
+    steady.pacemaker(None)
+    try:
+        node.do("monitor")
+        assert node.servers()["prod/srv1"] == ("ready", True)
+    finally:
+        steady.pacemaker("srv1")
+    node.do("monitor")
 
 
 @pytest.mark.parametrize("word", ["Promoted", "Master"])
