@@ -44,7 +44,8 @@ class Remote:
 
     def _enter(self, *argv: str, user: str | None = None) -> list[str]:
         who = ["runuser", "-u", user, "--"] if user else []
-        return ["ssh", *OPTIONS, *self._ssh, "--", shlex.join([*who, *argv])]
+        # The first value counts: the inventory's before ours.
+        return ["ssh", *self._ssh, *OPTIONS, "--", shlex.join([*who, *argv])]
 
     def run(
         self,

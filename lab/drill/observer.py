@@ -134,8 +134,8 @@ class Observer:
             self._acks[record.client] += record.outcome == ACK
 
     def rest(self, seconds: float) -> None:
-        """Lets time pass."""
-        end = time.monotonic() + seconds
+        """Lets time pass: so many seconds on machines like the lab's."""
+        end = time.monotonic() + seconds * self.settings.slowness
         while time.monotonic() < end:
             self.look()
             time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
@@ -144,7 +144,7 @@ class Observer:
         self, lacking: Callable[[], str], within: float | None = None, every: float = LOOK_EVERY
     ) -> None:
         """Returns once `lacking` returns nothing. Raises LabError with what it said last."""
-        seconds = self.settings.deadline if within is None else within
+        seconds = (self.settings.deadline if within is None else within) * self.settings.slowness
         end = time.monotonic() + seconds
         while True:
             self.look()

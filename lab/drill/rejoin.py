@@ -38,14 +38,16 @@ def begin(stage: Stage) -> Snapshot:
 
 
 def await_whole(stage: Stage, primary: str | None, within: float) -> None:
-    """Returns once the cluster is whole. Raises LabError with what it lacks after `within` s.
+    """Returns once the cluster is whole. Raises LabError with what it lacks after `within` s on
+    machines like the lab's.
 
     A node on which the cluster does not run is brought back, a standby that does not stream for
     long is rebuilt, and failures that Pacemaker has on record are cleared: the drill has caused
     them, and they keep resources off their nodes. All that only while Pacemaker is at rest: a
     failed stop that is forgotten before its node is fenced leaves two primaries.
     """
-    end = time.monotonic() + within
+    slowness = stage.settings.slowness
+    end = time.monotonic() + within * slowness
     looked_at = time.monotonic()
     rebuilt: set[str] = set()
     lost: dict[str, float] = {}
@@ -62,7 +64,7 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
             lacking = error
         if time.monotonic() > end:
             raise lacking
-        if time.monotonic() > looked_at + PATIENCE and _at_rest(stage):
+        if time.monotonic() > looked_at + PATIENCE * slowness and _at_rest(stage):
             looked_at = time.monotonic()
             commands.cleanup(stage.anyone)
             leads = _leader(stage)
@@ -103,7 +105,7 @@ def _too_soon(stage: Stage, name: str, since: float) -> bool:
     """Returns whether the others, with a quorum, have promoted nobody yet: until then nobody can
     tell whether the instance of a node that is back may be started, or has to be made anew.
     """
-    if time.monotonic() > since + PROMOTED_WITHIN:
+    if time.monotonic() > since + PROMOTED_WITHIN * stage.settings.slowness:
         return False
     try:
         status = commands.status(stage.anyone)

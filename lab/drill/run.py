@@ -69,7 +69,8 @@ def perform(
         left,
         load,
     )
-    events = timeline.merged(stage.events, stage.started, settled + settings.cool_down)
+    until = settled + settings.cool_down * settings.slowness
+    events = timeline.merged(stage.events, stage.started, until)
     return Run(drill.name, number, evidence, tuple(drill.judge(evidence)), tuple(events))
 
 

@@ -61,6 +61,9 @@ class Settings:
     """s until the cluster must be healthy: before the event, and again after it."""
     patience_with_leftovers: float = 10
     """s until what keeps a cluster from being healthy before the event is taken to be left over."""
+    slowness: float = 1.0
+    """How many times slower the machines are than the lab's: clients and watchers ask that much
+    more rarely, pauses are that much longer, and so is every deadline of a drill's."""
     bars: Bars = field(default_factory=Bars)
 
     @property
@@ -78,11 +81,11 @@ class Settings:
         """Returns what lab/clients/load.py takes."""
         return {
             "node": node,
-            "every": self.every,
+            "every": {kind: every * self.slowness for kind, every in self.every.items()},
             "targets": self.targets,
             "most": self.most,
             "seconds": self.seconds,
-            "patience": 5,
+            "patience": 5 * self.slowness,
             "prod_port": self.prod_port,
             "stdby_port": self.stdby_port,
             "connect": {
@@ -100,7 +103,7 @@ class Settings:
         """Returns what lab/clients/watch_postgres.py takes."""
         return {
             "node": node,
-            "every": self.watch_every,
+            "every": self.watch_every * self.slowness,
             "seconds": self.seconds,
             "connect": {
                 "host": self.pghost,
@@ -115,7 +118,7 @@ class Settings:
         """Returns what lab/clients/watch_haproxy.py takes."""
         return {
             "node": node,
-            "every": self.watch_every,
+            "every": self.watch_every * self.slowness,
             "seconds": self.seconds,
             "socket": self.admin_socket,
         }

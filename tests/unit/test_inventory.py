@@ -9,9 +9,11 @@ import pytest
 
 from lab import inventory, remote
 from lab.cluster import can_follow
+from lab.drill import observer
 from lab.drill.faults import DRILLS
 from lab.drill.faults.haproxy import KillHaproxy
-from lab.drill.settings import Bars
+from lab.drill.observer import Observer
+from lab.drill.settings import Bars, Settings
 from lab.drill.site import LabSite, RemoteSite
 from lab.drill.stage import Stage
 from lab.errors import LabError
@@ -49,6 +51,47 @@ def test_an_inventory(tmp_path: Path) -> None:
     assert (settings.pgport, settings.watch_every) == (5439, 0.02)
     assert (settings.bars.ratio, settings.bars.route_delay) == (1.9, Bars().route_delay)
     assert settings.rebuild == "echo a ; echo $PRIMARY 100%"
+
+
+def test_machines_that_are_slow(tmp_path: Path) -> None:
+    slow = GOOD.replace("[cluster]", "[cluster]\nslowness = 2.5")
+    usual, settings = Settings(), inventory.load(write(tmp_path, slow))[1]
+    every = settings.clients("srv1", "")["every"]
+    assert every == {kind: pause * 2.5 for kind, pause in usual.every.items()} and every
+    assert settings.watch_postgres("srv1")["every"] == 0.02 * 2.5
+    assert settings.watch_haproxy("srv1")["every"] == 0.02 * 2.5
+
+
+class Clock:
+    """Stands for the time module: time passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds or 0.001
+
+
+class Silent:
+    def update(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("slowness", [1.0, 2.5])
+def test_pauses_and_deadlines_are_those_of_the_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowness: float
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(observer, "time", clock)
+    seen = Observer(RemoteSite([], Settings(slowness=slowness), ()), tmp_path, Silent())
+    seen.rest(20)
+    assert clock.now == pytest.approx(20 * slowness, abs=0.1)
+    with pytest.raises(LabError, match=f"not within {20 * slowness:g} s: no"):
+        seen.wait(lambda: "no", within=20)
+    assert clock.now == pytest.approx(40 * slowness, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +183,7 @@ def test_words_reach_the_program_as_they_are(fake_ssh: Path) -> None:
     node = Remote("srv1", "10.0.0.1", ["-i", "my key", "srv1"], {})
     assert node.run("printf", "%s|", "a b", "$HOME", "it's").stdout == "a b|$HOME|it's|"
     words = fake_ssh.read_text().splitlines()
-    assert words[: len(remote.OPTIONS)] == list(remote.OPTIONS)
-    assert words[len(remote.OPTIONS) : -1] == ["-i", "my key", "srv1", "--"]
+    assert words[:-1] == ["-i", "my key", "srv1", *remote.OPTIONS, "--"]
     assert node.run("cat", input="text").stdout == "text"
     assert node.run("sh", "-c", "exit 3", check=False).returncode == 3
     assert node.running
