@@ -43,6 +43,10 @@ def test_the_page_on_more_nodes_is_what_was_measured() -> None:
     assert (REPO / "docs" / "growth.md").read_text() == made("growth"), "make docs"
 
 
+def test_the_comparison_in_the_readme_is_what_was_measured() -> None:
+    assert made("compared") in (REPO / "README.md").read_text(), "docs/make.py compared"
+
+
 def test_the_man_page_names_all() -> None:
     text = made("man").replace("\\-", "-")
     for parameter in PARAMETERS:
