@@ -9,7 +9,7 @@ set -euo pipefail
 scripts=/vagrant/pcs-scripts
 # shellcheck source=/dev/null
 . /root/paf-haproxy.env
-case $1 in
+case ${1:-} in
     setup)
         if [ -e /etc/corosync/corosync.conf ]; then exit 0; fi
         bash "$scripts/40-postgresql.sh" stop
@@ -30,7 +30,7 @@ case $1 in
         done
         ;;
     *)
-        echo "vagrant-cluster.sh: setup, node or start, not '$1'" >&2
+        echo "vagrant-cluster.sh: setup, node or start, not '${1:-}'" >&2
         exit 2
         ;;
 esac
