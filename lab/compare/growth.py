@@ -75,7 +75,7 @@ def size(
         tuple(
             each["value"]
             for run in drill["runs"]
-            for each in run.get("findings", ())
+            for each in run["findings"]
             if each["name"] == audits.WHOLE and not each["passed"]
         ),
     )
