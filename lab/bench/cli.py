@@ -15,8 +15,9 @@ from rich.table import Table
 from ..drill import commands, report
 from ..drill.audits import Finding
 from ..drill.cli import FILE, alone, console
+from ..drill.settings import Settings
 from ..node import NODES, named
-from . import idle, notify, publish, rest
+from . import idle, notify, publish, rest, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -89,6 +90,25 @@ def bench_rest(seconds: float, json_file: Path | None) -> None:
         table.add_row(each.node, f"{each.cpu:.0f}", f"{each.questions:.1f}")
     console.print(table)
     end("rest", rest.judge(found), rest.as_json(found), versions, json_file)
+
+
+@bench.command("throughput")
+@click.option("--turns", default=9, type=click.IntRange(min=3), show_default=True, help="Of each.")
+@JSON
+def bench_throughput(turns: int, json_file: Path | None) -> None:
+    """Measures sessions through HAProxy on a standby's node: ours, a plain one, and past both."""
+    with alone():
+        primary = named(commands.status(NODES[0]).promoted(Settings().pgsql_clone) or "")
+        node = next(each for each in reversed(NODES) if each is not primary)
+        found = throughput.measure(node, primary, turns)
+        versions = commands.versions(node)
+    end(
+        "throughput",
+        throughput.judge(found),
+        throughput.as_json(found, node.name, turns),
+        versions,
+        json_file,
+    )
 
 
 def end(

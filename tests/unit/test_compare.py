@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from lab.bench import rest
+from lab.bench.sessions import tps
 from lab.compare import picture, report
 from lab.compare.figures import Trial, summary, trial
 from lab.compare.growth import Size, plot, size
 from lab.compare.report import Result
-from lab.compare.steady import KINDS, Steady, _tps
+from lab.compare.steady import KINDS, Steady
 from lab.drill.audits import WHOLE, Evidence
 from lab.drill.records import ACK, DOWN, MISROUTED, PRIMARY, REFUSED, RoleSeen, ServersSeen
 from lab.errors import LabError
@@ -167,9 +168,9 @@ def test_the_picture(tmp_path: Path) -> None:
 
 
 def test_pgbench_that_says_nothing() -> None:
-    assert _tps("tps = 123.4 (without initial connection time)\n") == 123.4
+    assert tps("tps = 123.4 (without initial connection time)\n") == 123.4
     with pytest.raises(LabError, match="no tps"):
-        _tps("pgbench: error: connection lost")
+        tps("pgbench: error: connection lost")
 
 
 def test_growth() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lab.bench import idle, publish
+import pytest
+
+from lab.bench import idle, publish, throughput
 from lab.bench.notify import Sample, as_json, judge
 from lab.bench.publish import Rate
 
@@ -87,3 +89,24 @@ def test_the_cost_at_rest() -> None:
     assert (finding.passed, finding.value) == (True, "0.11")
     (finding,) = idle.judge(idle.costs(without, beside, 0.4))
     assert not finding.passed
+
+
+def sessions(share: float, slower: float) -> throughput.Found:
+    ways = {throughput.OURS: share, throughput.PLAIN: 1.0, throughput.DIRECT: 1.3}
+    took = {throughput.OURS: slower, throughput.PLAIN: 1.0, throughput.DIRECT: 0.7}
+    return throughput.Found(took, took, {"select": ways, "connect": ways})
+
+
+@pytest.mark.parametrize(
+    ("share", "slower", "passed"),
+    [
+        (1.0, 1.0, [True, True, True, True]),
+        (0.94, 1.0, [False, False, True, True]),
+        (1.2, 1.06, [True, True, False, False]),
+        (0.0, 0.0, [False, False, False, False]),
+    ],
+)
+def test_throughput(share: float, slower: float, passed: list[bool]) -> None:
+    found = sessions(share, slower)
+    assert [each.passed for each in throughput.judge(found)] == passed
+    assert throughput.as_json(found, "srv3", 9)["tps"]["select"][throughput.OURS] == share

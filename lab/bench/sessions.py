@@ -1,0 +1,89 @@
+"""What a session costs by several ways to the primary, one after the other: the time to connect and
+to ask, and the throughput of pgbench.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..drill import commands, table
+from ..drill.figures import median
+from ..drill.programs import CLIENTS
+from ..drill.settings import Settings
+from ..errors import LabError
+from ..layout import PGBIN
+from ..node import Node
+
+Way = Mapping[str, Any]
+"""libpq's parameters."""
+
+ROUNDS = 300  # connections by each way
+BENCH = 5.0  # s of each run of pgbench
+KINDS = {
+    "select": ("-S", "-c", "8", "-j", "2"),
+    "write": ("-N", "-c", "8", "-j", "2"),
+    "connect": ("-C", "-S", "-c", "8", "-j", "2"),
+}
+"""Options of pgbench: the built-in scripts select-only and simple-update, and a new connection for
+each transaction."""
+TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+
+
+@contextlib.contextmanager
+def user(primary: Node, settings: Settings) -> Iterator[dict[str, str]]:
+    """Yields libpq's parameters of a role that may make pgbench's tables; those go away with it."""
+    password = secrets.token_hex(16)
+    table.make(primary, settings, password)
+    try:
+        grant = f"GRANT CREATE ON SCHEMA drill TO {settings.user}"
+        commands.psql(primary, settings, grant, settings.database)
+        yield {"user": settings.user, "password": password, "dbname": settings.database}
+    finally:
+        table.drop(primary, settings)
+
+
+def latency(node: Node, ways: Mapping[str, Way]) -> dict[str, tuple[float, float]]:
+    """Returns for each way the median s until a session stands, and of a SELECT 1 on it."""
+    text = (CLIENTS / "latency.py").read_text()
+    line = json.dumps({"rounds": ROUNDS, "targets": ways}) + "\n"
+    told = json.loads(node.run("python3", "-c", text, input=line, timeout=180).stdout)
+    return {
+        way: (median([pair[0] for pair in told[way]]), median([pair[1] for pair in told[way]]))
+        for way in ways
+    }
+
+
+def throughput(node: Node, ways: Mapping[str, Way], turns: int) -> dict[str, dict[str, float]]:
+    """Returns for each kind and way the median transactions per s of so many runs, in turn."""
+    first, *_ = ways.values()
+    _pgbench(node, first, "-i", "-q", "-s", "10")
+    found: dict[str, dict[str, float]] = {}
+    for kind, options in KINDS.items():
+        rates: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(turns):
+            for way, target in ways.items():
+                told = _pgbench(node, target, "-n", "-T", f"{BENCH:g}", *options)
+                rates[way].append(tps(told))
+        found[kind] = {way: median(values) for way, values in rates.items()}
+    return found
+
+
+def tps(text: str) -> float:
+    """Returns what pgbench tells. Raises LabError if it tells nothing."""
+    match = TPS.search(text)
+    if match is None:
+        raise LabError(f"pgbench tells no tps: {text[-200:]}")
+    return float(match[1])
+
+
+def _pgbench(node: Node, way: Way, *options: str) -> str:
+    # By the environment: arguments are for everybody to see.
+    script = 'read -r PGPASSWORD; export PGPASSWORD; exec "$@"'
+    target = " ".join(f"{key}={value}" for key, value in way.items() if key != "password")
+    words = ("bash", "-c", script, "bash", f"{PGBIN}/pgbench", *options, target)
+    return node.run(*words, input=f"{way['password']}\n", timeout=180).stdout
