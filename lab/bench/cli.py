@@ -93,7 +93,7 @@ def bench_rest(seconds: float, json_file: Path | None) -> None:
 
 
 @bench.command("throughput")
-@click.option("--turns", default=9, type=click.IntRange(min=3), show_default=True, help="Of each.")
+@click.option("--turns", default=40, type=click.IntRange(min=3), show_default=True, help="Of each.")
 @JSON
 def bench_throughput(turns: int, json_file: Path | None) -> None:
     """Measures sessions through HAProxy on a standby's node: ours, a plain one, and past both."""

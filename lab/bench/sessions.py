@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import secrets
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,8 +23,6 @@ from ..node import Node
 Way = Mapping[str, Any]
 """libpq's parameters."""
 
-ROUNDS = 300  # connections by each way
-BENCH = 5.0  # s of each run of pgbench
 KINDS = {
     "select": ("-S", "-c", "8", "-j", "2"),
     "write": ("-N", "-c", "8", "-j", "2"),
@@ -47,10 +46,10 @@ def user(primary: Node, settings: Settings) -> Iterator[dict[str, str]]:
         table.drop(primary, settings)
 
 
-def latency(node: Node, ways: Mapping[str, Way]) -> dict[str, tuple[float, float]]:
+def latency(node: Node, ways: Mapping[str, Way], rounds: int) -> dict[str, tuple[float, float]]:
     """Returns for each way the median s until a session stands, and of a SELECT 1 on it."""
     text = (CLIENTS / "latency.py").read_text()
-    line = json.dumps({"rounds": ROUNDS, "targets": ways}) + "\n"
+    line = json.dumps({"rounds": rounds, "targets": ways}) + "\n"
     told = json.loads(node.run("python3", "-c", text, input=line, timeout=180).stdout)
     return {
         way: (median([pair[0] for pair in told[way]]), median([pair[1] for pair in told[way]]))
@@ -58,18 +57,24 @@ def latency(node: Node, ways: Mapping[str, Way]) -> dict[str, tuple[float, float
     }
 
 
-def throughput(node: Node, ways: Mapping[str, Way], turns: int) -> dict[str, dict[str, float]]:
-    """Returns for each kind and way the median transactions per s of so many runs, in turn."""
+def throughput(
+    node: Node, ways: Mapping[str, Way], turns: int, seconds: float
+) -> dict[str, dict[str, list[float]]]:
+    """Returns for each kind and way the transactions per s of so many runs of that length.
+
+    Each turn begins with another way: what comes after a busy one is not always the same.
+    """
     first, *_ = ways.values()
     _pgbench(node, first, "-i", "-q", "-s", "10")
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     for kind, options in KINDS.items():
-        rates: dict[str, list[float]] = {way: [] for way in ways}
+        found[kind] = {way: [] for way in ways}
+        order = deque(ways)
         for _ in range(turns):
-            for way, target in ways.items():
-                told = _pgbench(node, target, "-n", "-T", f"{BENCH:g}", *options)
-                rates[way].append(tps(told))
-        found[kind] = {way: median(values) for way, values in rates.items()}
+            for way in order:
+                told = _pgbench(node, ways[way], "-n", "-T", f"{seconds:g}", *options)
+                found[kind][way].append(tps(told))
+            order.rotate()
     return found
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from ..bench import rest, sessions
 from ..bench.sessions import KINDS
+from ..drill.figures import median
 from ..drill.records import CONNECTING
 from ..node import NODES, named
 from ..topology import Topology
 
 __all__ = ["KINDS", "Steady", "measure"]
 REST = 30.0  # s
+ROUNDS = 300  # connections by each way
 TURNS = 3  # of each kind and way, in turn
+BENCH = 5  # s of each run of pgbench; it takes whole ones
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,10 @@ def measure(topology: Topology) -> Steady:
         through = {**topology.reach(CONNECTING), **who}
         direct = {"host": primary.address, "port": 5434, **who}
         ways = {"through": through, "direct": direct}
-        took = sessions.latency(here, ways)
-        rates = sessions.throughput(here, ways, TURNS)
+        took = sessions.latency(here, ways, ROUNDS)
+        rates = sessions.throughput(here, ways, TURNS, BENCH)
     connect, query = zip(*(took[way] for way in ways))
-    tps = {kind: (found["through"], found["direct"]) for kind, found in rates.items()}
+    tps = {
+        kind: (median(found["through"]), median(found["direct"])) for kind, found in rates.items()
+    }
     return Steady(cpu, connect, query, tps)

@@ -92,7 +92,12 @@ def test_the_cost_at_rest() -> None:
 
 
 def sessions(share: float, slower: float) -> throughput.Found:
-    ways = {throughput.OURS: share, throughput.PLAIN: 1.0, throughput.DIRECT: 1.3}
+    # The machine slows down from turn to turn; one turn has our HAProxy at a bad moment.
+    ways = {
+        throughput.OURS: [share * 9, share * 6, share * 1, share * 3],
+        throughput.PLAIN: [9.0, 6.0, 4.0, 3.0],
+        throughput.DIRECT: [12.0, 8.0, 5.0, 4.0],
+    }
     took = {throughput.OURS: slower, throughput.PLAIN: 1.0, throughput.DIRECT: 0.7}
     return throughput.Found(took, took, {"select": ways, "connect": ways})
 
@@ -109,4 +114,20 @@ def sessions(share: float, slower: float) -> throughput.Found:
 def test_throughput(share: float, slower: float, passed: list[bool]) -> None:
     found = sessions(share, slower)
     assert [each.passed for each in throughput.judge(found)] == passed
-    assert throughput.as_json(found, "srv3", 9)["tps"]["select"][throughput.OURS] == share
+    assert throughput.as_json(found, "srv3", 4)["tps"]["select"][throughput.OURS][1] == share * 6
+
+
+def test_a_plain_haproxy_that_carries_nothing_is_no_measure() -> None:
+    ways = {way: [0.0] for way in (throughput.OURS, throughput.PLAIN, throughput.DIRECT)}
+    took = dict.fromkeys(ways, 1.0)
+    first, *_ = throughput.judge(throughput.Found(took, took, {"select": ways}))
+    assert (first.passed, first.value) == (False, "0.000")
+
+
+@pytest.mark.parametrize(
+    ("size", "ranks"),
+    # By tables of the binomial distribution: 95.7 % of 30 values' medians are in the 10th to 21st.
+    [(1, (0, 0)), (3, (0, 2)), (30, (9, 20)), (40, (13, 26))],
+)
+def test_interval(size: int, ranks: tuple[int, int]) -> None:
+    assert throughput.interval(size) == ranks
