@@ -36,9 +36,13 @@ def _plug(name: str, space: str) -> None:
     _namespace(space)
     _link(space, "eth0", "type", "veth", "peer", "name", name, "netns", SWITCH)
     run(["ip", "-n", SWITCH, "link", "set", name, "master", "br0", "up"])
+    run(["ip", "-n", space, "link", "set", "lo", "up"])
+    _card(name, space)
+
+
+def _card(name: str, space: str) -> None:
     run(["ip", "-n", space, "address", "replace", f"{ADDRESSES[name]}/{MASK}", "dev", "eth0"])
     run(["ip", "-n", space, "link", "set", "eth0", "up"])
-    run(["ip", "-n", space, "link", "set", "lo", "up"])
 
 
 def _namespace(space: str) -> None:
@@ -64,6 +68,20 @@ def _link(space: str, name: str, *kind: str) -> None:
 def link(name: str, up: bool) -> None:
     """Pulls a node's cable, or plugs it in."""
     run(["ip", "-n", SWITCH, "link", "set", name, "up" if up else "down"])
+
+
+def power(name: str, on: bool) -> None:
+    """Lets a node's network card have power, or takes it away.
+
+    Without it the kernel, which outlives the node, says goodbye to the peers of its processes, and
+    goes on answering for its addresses. A card that gets power has no other address than its own.
+    """
+    space = namespace(name)
+    if on:
+        run(["ip", "-n", space, "address", "flush", "dev", "eth0"])
+        _card(name, space)
+    elif (SPACES / space).exists():
+        run(["ip", "-n", space, "link", "set", "eth0", "down"], check=False)
 
 
 def down() -> None:

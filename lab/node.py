@@ -110,11 +110,12 @@ class Node:
         """
         with self._alone():
             if not self.running:
-                cgroup.kill(self.name)  # whatever a container that died has left
+                self._cut_power()  # whatever a container that died has left
                 self._start(within)
 
     def _start(self, within: float) -> None:
         POWER.mkdir(parents=True, exist_ok=True)
+        network.power(self.name, on=True)
         command = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe",
             f"--directory={self.mount}", f"--hostname={self.name}", "--resolv-conf=off",
@@ -198,9 +199,13 @@ class Node:
         return subprocess.Popen(self.enter(*argv, user=user), text=True, **options)
 
     def power_off(self) -> None:
-        """Cuts the node's power: every process is killed, nothing is written back."""
+        """Cuts the node's power: every process is killed, nothing is written back or said."""
         with self._alone():
-            cgroup.kill(self.name)
+            self._cut_power()
+
+    def _cut_power(self) -> None:
+        network.power(self.name, on=False)
+        cgroup.kill(self.name)
 
     def cut_off(self) -> None:
         """Pulls the node's network cable."""
@@ -217,7 +222,7 @@ class Node:
     def reset(self, off: threading.Event, seconds: float) -> None:
         """Cuts the power, sets `off`, and boots the node `seconds` later, not sooner."""
         with self._alone():
-            cgroup.kill(self.name)
+            self._cut_power()
             off.set()
             time.sleep(seconds)
             self._start(within=20)

@@ -14,6 +14,7 @@ import pytest
 from lab import cgroup, network, power
 from lab.drill.faults import SHORT
 from lab.layout import STATE
+from lab.node import named
 
 from .conftest import LAB, lab
 
@@ -131,9 +132,21 @@ def test_exec_gives_the_commands_own_exit_code() -> None:
 
 
 def test_fencing_really_kills() -> None:
+    """A node without power says nothing, and a session to it does not even end."""
+    srv1, srv3 = named("srv1"), named("srv3")
     before = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
-    lab("exec", "srv1", "--", "pcs", "stonith", "fence", "srv3", timeout=180)
-    lab("up")  # once it is healthy again
+    srv3.ip("address", "add", "10.20.30.99/24", "dev", "eth0")
+    session = ("timeout", "10", "ncat", "srv3", "7777")
+    with srv3.popen("ncat", "-l", "7777"), srv1.popen(*session, stdin=subprocess.PIPE) as peer:
+        time.sleep(1)
+        assert peer.poll() is None
+        srv3.power_off()
+        for port in ("7777", "5434"):
+            told = srv1.run("timeout", "2", "ncat", "-z", "srv3", port, check=False)
+            assert told.returncode == 124, "neither an answer nor a refusal"
+        assert peer.wait() == 124, "nothing has ended it"
+    lab("up")  # the fencing has switched it on; once it is healthy again
+    assert "10.20.30.99" not in lab("exec", "srv3", "ip", "address")
     after = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
     assert before != after, "the first process of the node is another one"
 
