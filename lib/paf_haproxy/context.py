@@ -20,7 +20,7 @@ class Notice:
     old primary (Pacemaker Explained, "Clone Notifications").
     """
 
-    __slots__ = ("demote", "event", "promote", "promoted")
+    __slots__ = ("demote", "event", "promote", "promoted", "stop")
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Notice:
         promote: tuple[str, ...] = (),
         demote: tuple[str, ...] = (),
         promoted: tuple[str, ...] = (),
+        stop: tuple[str, ...] = (),
     ) -> None:
         self.event = event
         """OCF_RESKEY_CRM_meta_notify_type and _operation, e.g. 'pre-promote'."""
@@ -37,6 +38,8 @@ class Notice:
         """OCF_RESKEY_CRM_meta_notify_demote_uname, e.g. ('srv1',)."""
         self.promoted = promoted
         """OCF_RESKEY_CRM_meta_notify_promoted_uname; before Pacemaker 2.1.0 _master_uname."""
+        self.stop = stop
+        """OCF_RESKEY_CRM_meta_notify_stop_uname: those that leave for good, or are lost."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Notice:
@@ -50,6 +53,7 @@ class Notice:
             names("promote_uname"),
             names("demote_uname"),
             names("promoted_uname") or names("master_uname"),
+            names("stop_uname"),
         )
 
 

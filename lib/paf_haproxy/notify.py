@@ -6,11 +6,13 @@ from . import log, paf, rolefile, runtime
 from .cluster import ClusterView, announce
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
-from .routing import commands, wanted
+from .routing import PROD, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .context import Context
+    from collections.abc import Iterable
+
+    from .context import Context, Notice
 
 
 def notify(context: Context) -> int:
@@ -29,22 +31,46 @@ def notify(context: Context) -> int:
         return SUCCESS
     if notice.event == "pre-demote":
         paf.await_notify()
+    gone = lost(view, notice)
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
     rolefile.save(context.statedir, role)
-    changed = project(context.statedir, role)
-    log.info(f"{notice.event}: {view}; {describe(changed)}")
+    changed = describe(project(context.statedir, role, gone))
+    if gone:
+        changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
+    log.info(f"{notice.event}: {view}; {changed}")
     return SUCCESS
 
 
-def project(statedir: str, role: Role) -> list[str]:
-    """Makes HAProxy's servers what the role wants. Returns the commands that it took.
+def lost(view: ClusterView, notice: Notice) -> frozenset[str]:
+    """Returns the nodes that were, or may have been, the primary, and are no more in the cluster.
+
+    A machine without power closes no connection. Its clients would wait until the new primary has
+    been told, a second after they could be served. One that only hands over stops nothing, and owes
+    its standbys the last of its WAL: nobody is asked about it.
+    """
+    gone = view.leaving & frozenset(notice.stop)
+    if not gone:
+        return gone
+    from . import pacemaker
+
+    try:
+        return gone - pacemaker.members()
+    except AgentError as error:
+        log.warning(f"{error.reason}; sessions to {' '.join(sorted(gone))} stay for now")
+        return frozenset()
+
+
+def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
+    """Makes HAProxy's servers what the role wants, and closes sessions to the nodes that are gone.
+    Returns the commands that it took.
 
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
     have, _ = haproxy.servers()
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
+    lines += [f"shutdown sessions server {PROD}/{n}" for n in sorted(gone) if (PROD, n) in have]
     objections = haproxy.run(lines)
     if objections:
         raise AgentError(f"HAProxy objects: {'; '.join(objections)}")

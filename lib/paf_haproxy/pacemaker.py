@@ -1,4 +1,4 @@
-"""What the agent asks Pacemaker, and what it tells it. Not for the hot path."""
+"""What the agent asks Pacemaker, and what it tells it. Not for the hot path, but for `members`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def nodes() -> tuple[str, ...]:
     return tuple(
         sorted(_value(each, "uname") for each in _nodes() if _value(each, "type") in MEMBER)
     )
+
+
+def members() -> frozenset[str]:
+    """Returns the names of the nodes that are up, as this one sees them. Raises AgentError where
+    Pacemaker does not tell.
+    """
+    return frozenset(run(["crm_node", "--partition"], ASK_WITHIN).split())
 
 
 def drained() -> frozenset[str]:

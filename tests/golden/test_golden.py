@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paf_haproxy import rolefile
+from paf_haproxy import pacemaker, rolefile
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context
 from paf_haproxy.notify import notify
@@ -32,7 +32,14 @@ NODES = ("srv1", "srv2", "srv3")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario(scenario: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_scenario(
+    scenario: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    members = NODES[1:] if scenario.startswith("lost-node") else NODES
+    monkeypatch.setattr(pacemaker, "members", lambda: frozenset(members))
     steps = sorted((HERE / scenario).glob("*.env"))
     before = HERE / scenario / "before"
     view = ClusterView()

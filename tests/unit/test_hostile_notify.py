@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paf_haproxy import log, main, rolefile
+from paf_haproxy import log, main, pacemaker, rolefile
 from paf_haproxy.ocf import ERR_GENERIC, SUCCESS, AgentError
 
 from tests.tools.environments import META, NOTIFY
@@ -36,7 +36,10 @@ values = st.one_of(
 )
 keys = st.sampled_from(
     [
-        *(f"{NOTIFY}{what}_uname" for what in ("promote", "demote", "promoted", "master", "start")),
+        *(
+            f"{NOTIFY}{what}_uname"
+            for what in ("promote", "demote", "promoted", "master", "start", "stop")
+        ),
         f"{META}on_node",
         f"{META}timeout",
         f"{META}interval",
@@ -65,6 +68,7 @@ def test_whatever_it_is_told(
         haproxy.listen(directory / "admin.sock"),
         mock.patch.object(log, "_say", said.append),
         mock.patch("syslog.syslog", lambda *_: None),
+        mock.patch.object(pacemaker, "members", frozenset),
     ):
         for kind, operation, more in notices:
             environ = {
