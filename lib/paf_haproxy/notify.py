@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .context import Context, Notice
 
+SEVER_WITHIN = 1.0  # s
+
 
 def notify(context: Context) -> int:
     """Follows one notification. Its exit code is ignored by Pacemaker; what fails here is said,
@@ -31,18 +33,19 @@ def notify(context: Context) -> int:
         return SUCCESS
     if notice.event == "pre-demote":
         paf.await_notify()
-    gone = lost(view, notice)
+    gone = lost(context.node, view, notice)
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
     rolefile.save(context.statedir, role)
     changed = describe(project(context.statedir, role, gone))
     if gone:
+        sever(context.statedir, gone)
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")
     return SUCCESS
 
 
-def lost(view: ClusterView, notice: Notice) -> frozenset[str]:
+def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
     """Returns the nodes that were, or may have been, the primary, and are no more in the cluster.
 
     A machine without power closes no connection. Its clients would wait until the new primary has
@@ -55,10 +58,31 @@ def lost(view: ClusterView, notice: Notice) -> frozenset[str]:
     from . import pacemaker
 
     try:
-        return gone - pacemaker.members()
+        members = pacemaker.members()
+        # Whoever does not know of this node, either, knows nothing.
+        return gone - members if node in members else frozenset()
     except AgentError as error:
         log.warning(f"{error.reason}; sessions to {' '.join(sorted(gone))} stay for now")
         return frozenset()
+
+
+def sever(statedir: str, gone: Iterable[str]) -> None:
+    """Has the kernel drop this machine's connections to PostgreSQL on nodes that are gone.
+
+    A process that a reload left behind takes no orders any more, and a standby's replication may
+    pass through it: commits would wait for that standby until the keepalives give up. Where the
+    kernel cannot (INET_DIAG_DESTROY, ss(8)), they do.
+    """
+    from . import run
+
+    addresses = runtime.Runtime(runtime.admin_socket(statedir)).addresses()
+    for node in gone:
+        if node not in addresses:
+            continue
+        try:
+            run.run(["ss", "--kill", "--tcp", "--no-header", "dst", addresses[node]], SEVER_WITHIN)
+        except AgentError as error:
+            log.warning(f"{error.reason}; connections to {node} end by their keepalives")
 
 
 def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:

@@ -7,11 +7,11 @@ import _socket
 import time
 
 from .ocf import AgentError
-from .routing import DRAIN, HOLD, MAINT, READY
+from .routing import DRAIN, HOLD, MAINT, PROD, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .routing import Server
 
@@ -89,25 +89,27 @@ class Runtime:
             return []
         return [line for line in self.ask(";".join(lines)).splitlines() if line.strip()]
 
+    def addresses(self) -> dict[str, str]:
+        """Returns where PostgreSQL of each node is, e.g. {'srv1': '10.0.0.1:5434'}."""
+        found: dict[str, str] = {}
+        for fields in self._states():
+            host, port = fields.get("srv_addr", "-"), fields.get("srv_port", "0")
+            if fields["be_name"] == PROD and fields["srv_name"] != HOLD and host != "-":
+                found[fields["srv_name"]] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return found
+
     def servers(self) -> tuple[dict[Server, str], set[Server]]:
         """Returns the administrative state of every server, and the set of those that are up."""
         states: dict[Server, str] = {}
         up: set[Server] = set()
-        columns: list[str] = []
-        for line in self.ask("show servers state").splitlines():
-            if line.startswith("# "):
-                columns = line[2:].split()
-                continue
-            fields = dict(zip(columns, line.split()))
-            if not all(name in fields for name in _COLUMNS):
-                continue
+        for fields in self._states():
             server = fields["be_name"], fields["srv_name"]
             if server[1] == HOLD:
                 continue
             try:
                 bits = int(fields["srv_admin_state"])
             except ValueError as error:
-                text = f"HAProxy on {self.path} tells of a state that is no number: {line}"
+                text = f"HAProxy on {self.path} tells of a state that is no number: {fields}"
                 raise AgentError(text) from error
             states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
             if fields["srv_op_state"] == _UP:
@@ -115,6 +117,16 @@ class Runtime:
         if not states:
             raise AgentError(f"HAProxy on {self.path} tells of no servers")
         return states, up
+
+    def _states(self) -> Iterator[dict[str, str]]:
+        columns: list[str] = []
+        for line in self.ask("show servers state").splitlines():
+            if line.startswith("# "):
+                columns = line[2:].split()
+                continue
+            fields = dict(zip(columns, line.split()))
+            if all(name in fields for name in _COLUMNS):
+                yield fields
 
 
 def admin_socket(statedir: str) -> str:

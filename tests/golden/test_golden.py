@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paf_haproxy import pacemaker, rolefile
+from paf_haproxy import pacemaker, rolefile, run
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context
 from paf_haproxy.notify import notify
@@ -40,6 +40,7 @@ def test_scenario(
 ) -> None:
     members = NODES[1:] if scenario.startswith("lost-node") else NODES
     monkeypatch.setattr(pacemaker, "members", lambda: frozenset(members))
+    monkeypatch.setattr(run, "run", lambda *_: "")  # ss(8) would kill what is on this machine
     steps = sorted((HERE / scenario).glob("*.env"))
     before = HERE / scenario / "before"
     view = ClusterView()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from paf_haproxy import pacemaker
+from paf_haproxy import pacemaker, run
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Notice
-from paf_haproxy.notify import lost
+from paf_haproxy.notify import lost, sever
 from paf_haproxy.ocf import AgentError
+
+from tests.tools.fake_haproxy import FakeHaproxy
+from tests.tools.model import Model
 
 VIEW = ClusterView("srv1", "srv2")
 FENCED = Notice("pre-demote", ("srv2",), ("srv1",), ("srv1",), ("srv1",))
@@ -17,11 +22,11 @@ STANDBY_STOPS_TOO = Notice("pre-demote", ("srv2",), ("srv1",), ("srv1",), ("srv3
 
 @pytest.mark.parametrize(
     ("members", "gone"),
-    [("srv2 srv3", {"srv1"}), ("srv1 srv2 srv3", set()), ("srv1", set()), ("", {"srv1"})],
+    [("srv2 srv3", {"srv1"}), ("srv1 srv2 srv3", set()), ("srv2", {"srv1"}), ("", set())],
 )
 def test_members(monkeypatch: pytest.MonkeyPatch, members: str, gone: set[str]) -> None:
     monkeypatch.setattr(pacemaker, "run", lambda *_: members + " \n")
-    assert lost(VIEW, FENCED) == gone
+    assert lost("srv2", VIEW, FENCED) == gone
 
 
 @pytest.mark.parametrize("notice", [HANDED_OVER, STANDBY_STOPS_TOO])
@@ -32,7 +37,7 @@ def test_a_switchover_asks_nobody(monkeypatch: pytest.MonkeyPatch, notice: Notic
         pytest.fail("somebody was asked")
 
     monkeypatch.setattr(pacemaker, "run", asked)
-    assert lost(VIEW, notice) == set()
+    assert lost("srv2", VIEW, notice) == set()
 
 
 def test_pacemaker_that_does_not_tell(
@@ -42,5 +47,22 @@ def test_pacemaker_that_does_not_tell(
         raise AgentError("crm_node is not installed")
 
     monkeypatch.setattr(pacemaker, "run", silent)
-    assert lost(VIEW, FENCED) == set()
+    assert lost("srv2", VIEW, FENCED) == set()
     assert "sessions to srv1 stay for now" in capfd.readouterr().err
+
+
+def test_sever(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The connections to that node's PostgreSQL, no others; what fails is said."""
+    ran: list[list[str]] = []
+
+    def ss(command: list[str], _: float) -> str:
+        ran.append(command)
+        raise AgentError("ss is not installed")
+
+    monkeypatch.setattr(run, "run", ss)
+    with FakeHaproxy(Model.fresh(["srv1", "srv2"])).listen(tmp_path / "admin.sock"):
+        sever(str(tmp_path), ["srv1", "srv9"])
+    assert ran == [["ss", "--kill", "--tcp", "--no-header", "dst", "127.0.0.1:5434"]]
+    assert "connections to srv1 end by their keepalives" in capfd.readouterr().err
