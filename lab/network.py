@@ -81,8 +81,8 @@ def power(name: str, on: bool) -> None:
         run(["ip", "-n", space, "address", "flush", "dev", "eth0"])
         _orphans(space, 0)  # the kernel's own figure
         _card(name, space)
-    elif (SPACES / space).exists():
-        run(["ip", "-n", space, "link", "set", "eth0", "down"], check=False)
+    elif run(["ip", "-n", space, "link", "show", "eth0"], check=False).returncode == 0:
+        run(["ip", "-n", space, "link", "set", "eth0", "down"])
         # Or a connection that its process has left would send what it still has after the boot:
         # WAL of a primary that was dead for seconds.
         _orphans(space, 1)
@@ -90,7 +90,7 @@ def power(name: str, on: bool) -> None:
 
 def _orphans(space: str, retries: int) -> None:
     setting = f"net.ipv4.tcp_orphan_retries={retries}"
-    run(["ip", "netns", "exec", space, "sysctl", "-q", "-w", setting], check=False)
+    run(["ip", "netns", "exec", space, "sysctl", "-q", "-w", setting])
 
 
 def down() -> None:

@@ -247,5 +247,4 @@ def named(name: str) -> Node:
     for node in (*ALL, SPARE):
         if node.name == name:
             return node
-    names = ", ".join(node.name for node in ALL)
-    raise LabError(f"no node {name}: there are {names}")
+    raise LabError(f"no node {name}: there are {', '.join(node.name for node in ALL)}")

@@ -91,7 +91,7 @@ def _share(kind: str, rates: Mapping[str, Sequence[float]]) -> Finding:
     shares = sorted(ours / plain if plain > 0 else 0.0 for ours, plain in pairs)
     low, high = interval(len(shares))
     told = [f"{way} {median(values):.0f}/s" for way, values in rates.items()]
-    detail = ", ".join([*told, f"95 % of the medians in {shares[low]:.3f} to {shares[high]:.3f}"])
+    detail = ", ".join([*told, f"95 % sure: {shares[low]:.3f} to {shares[high]:.3f}"])
     share = median(shares)
     name = f"pgbench {kind}, ours / plain HAProxy's"
     return Finding(name, share >= SHARE, f"{share:.3f}", f"{SHARE:g}", detail)

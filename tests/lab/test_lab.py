@@ -15,6 +15,7 @@ from lab import cgroup, network, power
 from lab.drill.faults import SHORT
 from lab.layout import STATE
 from lab.node import named
+from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab
 
@@ -137,14 +138,19 @@ def test_fencing_really_kills() -> None:
     before = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
     srv3.ip("address", "add", "10.20.30.99/24", "dev", "eth0")
     session = ("timeout", "10", "ncat", "srv3", "7777")
-    with srv3.popen("ncat", "-l", "7777"), srv1.popen(*session, stdin=subprocess.PIPE) as peer:
-        time.sleep(1)
-        assert peer.poll() is None
+
+    def seen(state: str) -> str:
+        return srv3.run("ss", "-Htn", "state", state, "sport", "=", ":7777").stdout
+
+    with srv3.popen("ncat", "-l", "7777", stdin=subprocess.PIPE):
+        eventually(lambda: seen("listening"), "somebody listens")
+        peer = srv1.popen(*session, stdin=subprocess.PIPE)
+        eventually(lambda: seen("established"), "the session stands")
         srv3.power_off()
         for port in ("7777", "5434"):
             told = srv1.run("timeout", "2", "ncat", "-z", "srv3", port, check=False)
             assert told.returncode == 124, "neither an answer nor a refusal"
-        assert peer.wait() == 124, "nothing has ended it"
+        assert peer.wait(timeout=30) == 124, "nothing has ended it"
     lab("up")  # the fencing has switched it on; once it is healthy again
     assert "10.20.30.99" not in lab("exec", "srv3", "ip", "address")
     after = lab("exec", "srv3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat")
