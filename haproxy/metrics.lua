@@ -138,6 +138,7 @@ function paf.view()
         { "lsn", facts.lsn },
         { "lag", paf.lag(NODE) },
         { "lagging", paf.lagging },
+        { "probation", paf.on_probation() },
         { "sync", facts.sync },
         { "held", held() },
     }, '"servers": [' .. table.concat(servers, ", ") .. "]") .. "\n"

@@ -10,13 +10,10 @@ from .audits import Evidence, Finding
 from .records import (
     ACK,
     CONNECTING,
-    DOWN,
     FAILED,
     PRIMARY,
-    READER,
     REFUSED,
     SESSION,
-    STANDBY,
     UNKNOWN,
     UP,
 )
@@ -29,35 +26,16 @@ three nodes share two cores while Pacemaker is at work."""
 
 def new_connections(evidence: Evidence, most: int = 0) -> Finding:
     """No client of a node that lived had more than `most` new connections refused, failed, or lost
-    before their answer; a reader, where some may be, one for each time that a standby was lost.
+    before their answer.
     """
     new = [each for each in evidence.seen.attempts if each.new and each.node not in evidence.died]
     bad = [each for each in new if each.outcome in (REFUSED, FAILED, UNKNOWN)]
     name = "new connections refused, failed or lost"
     if most == 0:
         return audits.count(name, bad, among=f" of {len(new)}")
-    readers = max(most, standby_losses(evidence))
-    bar = f"{most} a client" + (f", {readers} a reader" if readers > most else "")
-    found = Counter((each.client, each.kind) for each in bad)
-    worst = max(found.values(), default=0)
+    worst = max(Counter(each.client for each in bad).values(), default=0)
     finding = audits.count(name, bad, among=f" of {len(new)}, at most {worst} a client")
-    passed = all(
-        times <= (readers if kind == READER else most) for (_, kind), times in found.items()
-    )
-    return replace(finding, passed=passed, bar=bar)
-
-
-def standby_losses(evidence: Evidence) -> int:
-    """How often a standby went down. PAF's notification before the stop of a crashed one starts it,
-    and the stop follows: whoever reads there then loses a connection more.
-    """
-    before: dict[str, str] = {}
-    losses = 0
-    for seen in evidence.seen.roles:
-        if seen.at >= evidence.started and (before.get(seen.node), seen.role) == (STANDBY, DOWN):
-            losses += 1
-        before[seen.node] = seen.role
-    return losses
+    return replace(finding, passed=worst <= most, bar=f"{most} a client")
 
 
 def served_again(evidence: Evidence, within: float) -> Finding:

@@ -99,6 +99,15 @@ def test_findings(cluster: Cluster, grade: int, text: str) -> None:
     assert [node["name"] for node in told["nodes"]] == list(NAMES)
 
 
+def test_a_standby_that_has_just_come_back_is_no_alarm() -> None:
+    down = with_server(Server("stdby", "srv3", "DOWN (agent)"))
+    cluster = changed("srv1", of_view={"servers": down})
+    assert judge.grade(judge.findings(cluster)) == WARNING
+    back = dataclasses.replace(cluster.nodes[2], view=view("standby", probation=True))
+    nodes = (*cluster.nodes[:2], back)
+    assert judge.findings(dataclasses.replace(cluster, nodes=nodes)) == []
+
+
 @pytest.mark.parametrize(
     ("server", "fields", "words"),
     [
@@ -131,6 +140,11 @@ def test_findings(cluster: Cluster, grade: int, text: str) -> None:
             Server("stdby", "srv3", "DOWN", "L4TOUT", "L7OK"),
             {},
             "its PostgreSQL cannot be reached (L4TOUT)",
+        ),
+        (
+            Server("stdby", "srv3", "DOWN (agent)", "L7OK", "L7STS"),
+            {"view": view("standby", probation=True)},
+            "it has only just come back: readers are led to the others for 2 s",
         ),
         (
             Server("stdby", "srv3", "DOWN (agent)", "L7OK", "L7STS"),

@@ -63,6 +63,7 @@ def test_what_haproxy_says() -> None:
     assert found.sync == {"srv2": "async", "srv3": "sync"}
     assert (found.role, found.timeline, found.lag) == ("production", 1, None)
     assert found.pool("prod") == ("srv1",) and found.pool("stdby") == ()
+    assert not found.probation and survey.parse_view({**VIEW, "probation": True}).probation
 
 
 def test_what_haproxy_may_not_see() -> None:

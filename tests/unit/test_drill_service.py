@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.drill import service
-from lab.drill.audits import Evidence
-from lab.drill.records import DOWN, REFUSED, STANDBY, UNKNOWN, RoleSeen
+from lab.drill.records import REFUSED, UNKNOWN
 from tests.unit.drill_world import (
     ADDRESSES,
     LAST_COMMIT,
@@ -35,29 +34,6 @@ def test_one_failed_connection_a_client_may_be_allowed() -> None:
     finding = fails(lambda each: service.new_connections(each, 1), twice)
     assert finding.bar == "1 a client"
     assert service.new_connections(replace(twice, died=frozenset({"srv2"})), 0).passed
-
-
-def with_roles(evidence: Evidence, roles: list[str]) -> Evidence:
-    """What became of srv3's PostgreSQL, every half second."""
-    more = [RoleSeen("srv3", STARTED + 0.5 * i, None, role) for i, role in enumerate(roles)]
-    seen = replace(evidence.seen, roles=(*evidence.seen.roles, *more))
-    return replace(evidence, seen=seen)
-
-
-def test_a_reader_may_lose_one_connection_each_time_that_a_standby_is_lost() -> None:
-    name = "srv2/reader"
-    twice = spoil(still(), name, STARTED, outcome=REFUSED)
-    twice = spoil(twice, name, STARTED + 2, outcome=REFUSED)
-    once = with_roles(twice, [DOWN])
-    fails(lambda each: service.new_connections(each, 1), once)
-    back = with_roles(twice, [DOWN, STANDBY, DOWN, STANDBY])
-    finding = service.new_connections(back, 1)
-    assert finding.passed
-    assert finding.bar == "1 a client, 2 a reader"
-    fails(service.new_connections, back)
-    writer = spoil(back, "srv2/connecting", STARTED, outcome=REFUSED)
-    writer = spoil(writer, "srv2/connecting", STARTED + 2, outcome=REFUSED)
-    fails(lambda each: service.new_connections(each, 1), writer)
 
 
 def test_a_writer_that_was_disturbed() -> None:

@@ -102,7 +102,11 @@ def _routing(cluster: Cluster, node: Node, view: View) -> Iterator[Finding]:
     for other in cluster.nodes:
         server = view.server(STDBY, other.name)
         told = other.view
-        fit = told is not None and told.role == "standby" and not other.drained and not told.lagging
+        fit = (
+            told is not None
+            and told.role == "standby"
+            and not (other.drained or told.lagging or told.probation)
+        )
         if server and fit and not server.up:
             text = f"{node.name}: HAProxy does not lead stdby to {other.name}: {server.status}"
             yield Finding(WARNING, f"{text} {since(server.seconds)}")
@@ -138,6 +142,8 @@ def _why(cluster: Cluster, node: Node, server: Server) -> str:
         return f"its HAProxy, which says its role, cannot be reached ({code})"
     if server.check.lstrip("* ") in GONE:
         return f"its PostgreSQL cannot be reached ({server.check.lstrip('* ')})"
+    if node.view and node.view.probation:
+        return "it has only just come back: readers are led to the others for 2 s"
     says = node.view.role if node.view else "nothing"
     return f"its PostgreSQL is not {fits}: it says {says}"
 

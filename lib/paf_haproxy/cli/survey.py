@@ -43,7 +43,8 @@ class Server:
 class View:
     """What the HAProxy of a node says. role: that of the PostgreSQL beside it, since `seconds`.
     lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it;
-    None where that may not be seen.
+    None where that may not be seen. probation: a standby that has just come back leaves readers to
+    the others for a moment.
     """
 
     role: str
@@ -54,6 +55,7 @@ class View:
     lagging: bool = False
     sync: dict[str, str] | None = field(default_factory=dict)
     held: int = 0
+    probation: bool = False
 
     def pool(self, name: str) -> tuple[str, ...]:
         """Returns the nodes that the pool leads to."""
@@ -185,4 +187,5 @@ def parse_view(found: Any) -> View:
         found.get("lagging", False),
         sync,
         found.get("held", 0),
+        found.get("probation", False),
     )
