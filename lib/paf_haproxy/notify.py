@@ -75,14 +75,13 @@ def sever(statedir: str, gone: Iterable[str]) -> None:
     """
     from . import run
 
-    addresses = runtime.Runtime(runtime.admin_socket(statedir)).addresses()
-    for node in gone:
-        if node not in addresses:
-            continue
-        try:
-            run.run(["ss", "--kill", "--tcp", "--no-header", "dst", addresses[node]], SEVER_WITHIN)
-        except AgentError as error:
-            log.warning(f"{error.reason}; connections to {node} end by their keepalives")
+    try:
+        addresses = runtime.Runtime(runtime.admin_socket(statedir)).addresses()
+        for where in (addresses[node] for node in gone if node in addresses):
+            run.run(["ss", "--kill", "--tcp", "--no-header", "dst", where], SEVER_WITHIN)
+    except AgentError as error:
+        names = " ".join(sorted(gone))
+        log.warning(f"{error.reason}; connections to {names} end by their keepalives")
 
 
 def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from tests.tools.instance import PORT
 from tests.tools.node import ROLE, Cluster, Node
 from tests.tools.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("fresh")
 
 AUTHENTICATION_OK = b"R\0\0\0\x08\0\0\0\0"
 SERVED, BACK = "up\n", "down\n"
@@ -39,7 +42,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 @contextlib.contextmanager
 def stand_in(address: str) -> Iterator[None]:
-    """A node that HAProxy takes for a standby."""
+    """PostgreSQL and HAProxy of a node that others take for a standby."""
     with contextlib.ExitStack() as stack:
         for port, handler in ((PORT, Postgres), (ROLE, HAProxy)):
             server = stack.enter_context(Server((address, port), handler))
@@ -50,67 +53,63 @@ def stand_in(address: str) -> Iterator[None]:
 
 @pytest.fixture
 def third(cluster: Cluster) -> str:
-    """A third node's address, for two that run HAProxy."""
+    """The address of a third node, which srv1 and srv2 know."""
     address = cluster.srv1.address.rpartition(".")[0] + ".13"
     for node in cluster.nodes:
         node.params["nodes"] += f" srv3={address}"
     return address
 
 
+@pytest.fixture
+def three(third: str, cluster: Cluster) -> Iterator[Cluster]:
+    """HAProxy on srv1 and srv2, and standbys on srv2 and srv3 that serve."""
+    with stand_in(third):
+        cluster.start()
+        for node in cluster.nodes:
+            node.await_up("stdby/srv2")
+            node.await_up("stdby/srv3")
+        yield cluster
+
+
+def says(node: Node) -> str:
+    """What a HAProxy says of its standby to one who asks for the first time."""
+    return node.read(ROLE, b"stdby %d\n" % time.monotonic_ns())
+
+
 def returns(node: Node) -> str:
-    """Restarts the standby; returns what its HAProxy says of it to one who asks for the first time,
-    as soon as it knows that it is back.
-    """
+    """Restarts the standby; returns what its HAProxy says as soon as it knows that it is back."""
     node.postgres.stop()
     eventually(lambda: node.tells() == "down", "it is down")
     node.postgres.start()
     eventually(lambda: node.tells() == "standby", "it is back")
-    return node.read(ROLE, b"stdby somebody\n")
+    return says(node)
 
 
-@pytest.mark.usefixtures("fresh")
-def test_readers_stay_with_another_standby(third: str, cluster: Cluster) -> None:
-    with stand_in(third):
-        cluster.start()
-        for node in cluster.nodes:
-            node.await_up("stdby/srv2")
-            node.await_up("stdby/srv3")
-        assert returns(cluster.srv2) == BACK
-        assert not cluster.srv1.up("stdby/srv2")
-        for node in cluster.nodes:
-            node.await_up("stdby/srv2")
+def test_readers_stay_with_another_standby(three: Cluster) -> None:
+    assert returns(three.srv2) == BACK
+    assert not three.srv1.up("stdby/srv2")
+    for node in three.nodes:
+        node.await_up("stdby/srv2")
 
 
-@pytest.mark.usefixtures("fresh")
 def test_the_only_standby_serves_at_once(third: str, cluster: Cluster) -> None:
     cluster.start()
-    for node in cluster.nodes:
-        node.await_up("stdby/srv2")
-        assert not node.up("stdby/srv3")
+    cluster.srv2.await_up("stdby/srv2")
+    assert not cluster.srv2.up("stdby/srv3"), f"nobody is on {third}"
     assert returns(cluster.srv2) == SERVED
 
 
-@pytest.mark.usefixtures("fresh")
-def test_one_whose_others_go_serves_at_once(third: str, cluster: Cluster) -> None:
-    with stand_in(third):
-        cluster.start()
-        for node in cluster.nodes:
-            node.await_up("stdby/srv3")
-        assert returns(cluster.srv2) == BACK
-        cluster.srv2.haproxy("set server stdby/srv3 state maint")
-        assert cluster.srv2.read(ROLE, b"stdby another\n") == SERVED
+def test_one_whose_others_go_serves_at_once(three: Cluster) -> None:
+    assert returns(three.srv2) == BACK
+    three.srv2.haproxy("set server stdby/srv3 state maint")
+    assert says(three.srv2) == SERVED
 
 
-@pytest.mark.usefixtures("fresh")
-def test_a_new_haproxy_does_not_ask_it_to_wait(third: str, cluster: Cluster) -> None:
-    """Only who has seen the standby down has it wait: a reload must not end sessions."""
-    with stand_in(third):
-        cluster.start()
-        for node in cluster.nodes:
-            node.await_up("stdby/srv3")
-        before = cluster.srv2.pid()
-        cluster.srv2.params["hold_timeout"] = "20s"
-        cluster.srv2.do("reload-agent")
-        assert cluster.srv2.pid() != before
-        cluster.srv2.await_up("stdby/srv3")
-        assert cluster.srv2.read(ROLE, b"stdby somebody\n") == SERVED
+def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
+    """Only who has seen the standby down does: a reload must not end sessions."""
+    before = three.srv2.pid()
+    three.srv2.params["hold_timeout"] = "20s"
+    three.srv2.do("reload-agent")
+    assert three.srv2.pid() != before
+    three.srv2.await_up("stdby/srv3")
+    assert says(three.srv2) == SERVED

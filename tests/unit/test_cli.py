@@ -144,7 +144,7 @@ def test_a_standby_that_has_just_come_back_is_no_alarm() -> None:
         (
             Server("stdby", "srv3", "DOWN (agent)", "L7OK", "L7STS"),
             {"view": view("standby", probation=True)},
-            "it has only just come back: readers are led to the others for 2 s",
+            "it has only just come back: readers are led to the others for a moment",
         ),
         (
             Server("stdby", "srv3", "DOWN (agent)", "L7OK", "L7STS"),

@@ -65,4 +65,10 @@ def test_sever(
     with FakeHaproxy(Model.fresh(["srv1", "srv2"])).listen(tmp_path / "admin.sock"):
         sever(str(tmp_path), ["srv1", "srv9"])
     assert ran == [["ss", "--kill", "--tcp", "--no-header", "dst", "127.0.0.1:5434"]]
+    assert "connections to srv1 srv9 end by their keepalives" in capfd.readouterr().err
+
+
+def test_sever_without_haproxy(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The notification goes on, and says what it did."""
+    sever(str(tmp_path), ["srv1"])
     assert "connections to srv1 end by their keepalives" in capfd.readouterr().err

@@ -143,7 +143,7 @@ def _why(cluster: Cluster, node: Node, server: Server) -> str:
     if server.check.lstrip("* ") in GONE:
         return f"its PostgreSQL cannot be reached ({server.check.lstrip('* ')})"
     if node.view and node.view.probation:
-        return "it has only just come back: readers are led to the others for 2 s"
+        return "it has only just come back: readers are led to the others for a moment"
     says = node.view.role if node.view else "nothing"
     return f"its PostgreSQL is not {fits}: it says {says}"
 
