@@ -23,7 +23,10 @@ ACTIONS = [
 
 
 def main(argv: list[str]) -> None:
-    """Runs the action that argv names and exits with its code, never with a traceback."""
+    """Runs the action that argv names and exits with its code, never with a traceback.
+
+    Raises ImportError if a module is missing, or of another version: the script begins anew.
+    """
     if len(argv) != 2:
         log.exit_reason(f"usage: {argv[0]} {'|'.join(ACTIONS)}")
         os._exit(ERR_ARGS)
@@ -61,6 +64,8 @@ def run(action: str) -> int:
     except AgentError as error:
         log.exit_reason(error.reason)
         return error.code
+    except ImportError:
+        raise
     except Exception as error:
         log.exit_reason(f"{action} failed: {type(error).__name__}: {error}{_where(error)}")
         return ERR_GENERIC

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 
 from . import __version__, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from .params import Params
 
 TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")
+SUFFIXES = (".j2", ".lua", ".map")
 PROTOCOL_3 = 196608
+QUIET = 5.0
+"""s without a new file beside ours: in an upgrade dpkg and rpm rename all files at once."""
 
 
 def config_path(params: Params) -> str:
@@ -163,8 +167,15 @@ def source(params: Params) -> str:
     files = sorted(
         (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
         for entry in os.scandir(TEMPLATES)
+        if entry.name.endswith(SUFFIXES)  # not what dpkg and rpm unpack beside them, to be renamed
     )
     return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n"
+
+
+def is_upgraded() -> bool:
+    """Returns whether our files are being replaced: there may be some of either version."""
+    changes = (os.stat(path).st_mtime for path in (TEMPLATES, os.path.dirname(__file__)))
+    return any(0 <= time.time() - change < QUIET for change in changes)
 
 
 def install(params: Params, new: str) -> None:

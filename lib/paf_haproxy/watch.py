@@ -61,6 +61,9 @@ def look_after(context: Context) -> int:
             params = parse(context.parameters)
             settled = remembered(params).view.settled
             if settled and not render.is_current(params):
+                if context.interval and render.is_upgraded():
+                    log.info("monitor: the package is being upgraded; the next monitor looks again")
+                    return code
                 log.warning("monitor: the parameters or the cluster's nodes have changed")
                 reload(context, params)
             elif process.reload_is_due(params):

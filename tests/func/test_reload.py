@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ frontend mine
     http-request return status 204
 """
 TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
+INSTALLED = Path("/usr/share/paf-haproxy/templates")
 
 
 @pytest.mark.parametrize("action", ["reload", "reload-agent"])
@@ -176,6 +178,23 @@ def test_a_change_that_only_the_monitor_is_told(running: Cluster) -> None:
     session.close()
     again = node.pid()
     assert node.do("monitor").err == "" and node.pid() == again, "once"
+
+
+def test_the_package_is_being_upgraded(running: Cluster) -> None:
+    """Half of it is no configuration to reload: the monitor after it looks again."""
+    node = running.srv1
+    old = node.pid()
+    recurring = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+    node.params["maxconn"] = "1234"
+    try:
+        os.utime(INSTALLED)
+        result = node.act("monitor", environ=recurring)
+        assert (result.code, node.pid()) == (0, old)
+        assert "monitor: the package is being upgraded" in result.err
+    finally:
+        os.utime(INSTALLED, (0, 0))
+    assert CHANGED in node.act("monitor", environ=recurring).err
+    assert node.pid() != old
 
 
 def test_a_wrong_value_that_only_the_monitor_is_told(running: Cluster) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import syslog
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from paf_haproxy import actions, context, log, main, notify
@@ -144,6 +147,38 @@ def test_never_a_traceback(
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert len(reasons(done.stderr.splitlines())) == lines
+
+
+def torn(tmp_path: Path) -> tuple[Path, Path]:
+    """The agent as a script with modules of its own, and the one that is not there as yet."""
+    shutil.copytree(LIB / "paf_haproxy", tmp_path / "lib" / "paf_haproxy")
+    module = tmp_path / "lib" / "paf_haproxy" / "actions.py"
+    module.rename(tmp_path / "actions.py")
+    script = tmp_path / "haproxy"
+    code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(tmp_path / "lib"))
+    script.write_text(code.replace("/usr/bin/python3", sys.executable))
+    script.chmod(0o755)
+    return script, module
+
+
+def test_in_the_middle_of_an_upgrade(tmp_path: Path) -> None:
+    """A module that comes a moment later costs a moment, not the action."""
+    script, module = torn(tmp_path)
+    with subprocess.Popen([script, "meta-data"], stdout=PIPE, stderr=PIPE, text=True) as running:
+        time.sleep(0.5)
+        (tmp_path / "actions.py").rename(module)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (SUCCESS, "")
+    assert "<resource-agent" in out
+
+
+def test_an_installation_that_is_not_whole(tmp_path: Path) -> None:
+    script, _ = torn(tmp_path)
+    done = subprocess.run([script, "stop"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == ERR_GENERIC
+    (reason,) = done.stderr.splitlines()
+    assert reason.startswith("ocf-exit-reason:cannot import name 'actions'")
+    assert reason.endswith("install paf-haproxy anew, with all that it depends on")
 
 
 def test_nobody_reads_what_it_says() -> None:

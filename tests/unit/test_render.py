@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -295,3 +298,38 @@ def test_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not render.is_current(params)
     monkeypatch.setattr("paf_haproxy.pacemaker.nodes", lambda: ("srv1", "srv2", "srv3", "srv4"))
     assert not render.is_current(params)
+
+
+def test_what_is_unpacked_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dpkg and rpm lay the new files beside the old ones before they rename them."""
+    ours = tmp_path / "templates"
+    shutil.copytree(ROOT / "haproxy", ours)
+    monkeypatch.setattr(render, "TEMPLATES", str(ours))
+    params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path)})
+    render.install(params, render.check(params, "text"))
+    for path in list(ours.iterdir()):
+        for unpacked in (f"{path.name}.dpkg-new", f"{path.name}.dpkg-tmp", f"{path.name};6746a3f1"):
+            (ours / unpacked).write_text("new")
+    assert render.is_current(params)
+    for path in [path for path in ours.iterdir() if path.name.endswith(".dpkg-new")]:
+        before = path.with_name(path.name.removesuffix(".dpkg-new"))
+        kept = shutil.copy2(before, tmp_path)
+        path.replace(before)
+        assert not render.is_current(params), before.name
+        shutil.copy2(kept, before)
+        assert render.is_current(params)
+
+
+def test_an_upgrade_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of the two directories got a file last."""
+    templates, library = tmp_path / "templates", tmp_path / "paf_haproxy"
+    monkeypatch.setattr(render, "TEMPLATES", str(templates))
+    monkeypatch.setattr(render, "__file__", str(library / "render.py"))
+    templates.mkdir()
+    library.mkdir()
+    now = time.time()
+    os.utime(library, (0, 0))
+    for directory in (templates, library):
+        for age, upgraded in ((0, True), (4, True), (-60, False), (6, False)):
+            os.utime(directory, (now - age, now - age))
+            assert render.is_upgraded() is upgraded, age
