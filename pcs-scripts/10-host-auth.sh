@@ -6,5 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 : "${HACLUSTER_PASSWORD:?set it to the password of the OS user hacluster}"
-printf '%s\n' "$HACLUSTER_PASSWORD" | pcs --request-timeout="$((60 * SLOWNESS))" \
-    host auth "${NODE_LIST[@]}" -u hacluster
+printf '%s\n' "$HACLUSTER_PASSWORD" | pcs_nodes host auth "${NODE_LIST[@]}" -u hacluster

@@ -8,5 +8,5 @@ set -euo pipefail
 # crashed, which PAF refuses to demote or stop; Pacemaker would fence it again and again. Somebody
 # looks at it, rebuilds it if need be, and starts the cluster on it.
 if [ ! -e /etc/corosync/corosync.conf ]; then
-    pcs cluster setup "$CLUSTER" "${NODE_LIST[@]}" totem "token=$((3000 * SLOWNESS))"
+    pcs_nodes cluster setup "$CLUSTER" "${NODE_LIST[@]}" totem "token=$((3000 * SLOWNESS))"
 fi

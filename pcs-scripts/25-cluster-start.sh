@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 patience=$((60 * SLOWNESS))
-pcs --request-timeout="$patience" cluster start --all
+pcs_nodes cluster start --all
 
 # Until Pacemaker sees every node online.
 online=0

@@ -15,6 +15,6 @@ if have "//primitive[@id='fence']"; then
     pcs stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
 fi
 if ! grep -qw "name: $node" /etc/corosync/corosync.conf; then
-    printf '%s\n' "$HACLUSTER_PASSWORD" | pcs host auth "$node" -u hacluster
-    pcs cluster node add "$node"
+    printf '%s\n' "$HACLUSTER_PASSWORD" | pcs_nodes host auth "$node" -u hacluster
+    pcs_nodes cluster node add "$node"
 fi

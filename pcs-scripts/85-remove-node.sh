@@ -13,8 +13,8 @@ if crm_resource --resource pgsqld-clone --locate | grep -Eq ": $node (Promoted|M
 fi
 if grep -qw "name: $node" /etc/corosync/corosync.conf; then
     # What stops first is what clients are sent to.
-    pcs node standby "$node" --wait=120
-    pcs cluster node remove "$node"
+    pcs node standby "$node" --wait="$((120 * SLOWNESS))"
+    pcs_nodes cluster node remove "$node"
 fi
 # Of 82-add-proxy.sh.
 while have "//rsc_location[@node='$node']"; do

@@ -27,6 +27,11 @@ cib() {
     if [ -n "$CIB" ]; then pcs -f "$CIB" "$@"; else pcs "$@"; fi
 }
 
+# pcs, where it asks other nodes' pcsd: it gives up on one after 60 s.
+pcs_nodes() {
+    pcs --request-timeout="$((60 * SLOWNESS))" "$@"
+}
+
 # Whether the cluster's configuration has something, by XPath. Not with pcs, which needs 0.6 s.
 have() {
     if [ -n "$CIB" ]; then local -x CIB_file=$CIB; fi
