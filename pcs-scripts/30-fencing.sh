@@ -8,6 +8,7 @@ set -euo pipefail
 read -ra options <<<"$FENCE_OPTIONS"
 if ! have "//primitive[@id='fence']"; then
     cib stonith create fence "$FENCE_AGENT" "pcmk_host_list=$NODES" "${options[@]}" \
-        op start "timeout=$(seconds 20)" op monitor "interval=$(seconds 60)" "timeout=$(seconds 30)"
+        op start "timeout=$(seconds 20)" op stop "timeout=$(seconds 20)" \
+        op monitor "interval=$(seconds 60)" "timeout=$(seconds 30)"
 fi
 cib property set stonith-enabled=true no-quorum-policy=stop "stonith-timeout=$(seconds 60)"
