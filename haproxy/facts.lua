@@ -37,6 +37,21 @@ SELECT pg_catalog.pg_is_in_recovery(),
 ]] .. "\0",
 }
 
+-- HAProxy raises an error where a socket has ended a moment ago ("not yet initialised"), and an error
+-- would be the end of a task that has to ask for as long as HAProxy runs. Returns whether there was
+-- none, and what the function returns.
+local function outcome(fine, ...)
+    if fine then
+        return true, ...
+    end
+    core.log(core.warning, "asked once more after an error: " .. tostring((...)))
+    return false
+end
+
+function paf.try(ask, ...)
+    return outcome(pcall(ask, ...))
+end
+
 local own -- what the local PostgreSQL told last, or nil
 local told = {} -- by node: what it told last, and when
 local leader -- the node that is the primary, of those that told, or nil
@@ -171,7 +186,8 @@ core.register_task(function()
             if name == NODE then
                 told[name] = parse(paf.tell())
             else
-                told[name] = inquire(core.proxies["prod"].servers[name]) or told[name]
+                local _, facts = paf.try(inquire, core.proxies["prod"].servers[name])
+                told[name] = facts or told[name]
             end
             local facts = paf.told(name)
             if facts and facts.role == "production" and admitted("prod", name) then

@@ -65,11 +65,11 @@ function paf.on_probation()
 end
 
 core.register_task(function()
-    local session, role, why, place
+    local session, role, why, place, _
     local answered = core.now().sec
     -- A process that was told to finish must not be kept alive by this session.
     while core.get_info()["Stopping"] == 0 do
-        place = paf.hold.keep(place)
+        _, place = paf.try(paf.hold.keep, place)
         armed = postgres == "standby" and admitted()
         role, session, why = paf.session.inquire(session, armed)
         if role then
@@ -82,8 +82,9 @@ core.register_task(function()
         end
         paf.watch()
         if role and not armed and core.now().sec >= paf.asked + paf.EVERY then
-            if not paf.session.ask_facts(session) then
-                session:close()
+            local fine, kept = paf.try(paf.session.ask_facts, session)
+            if not (fine and kept) then
+                paf.try(session.close, session)
                 session = nil
             end
         end
@@ -92,10 +93,10 @@ core.register_task(function()
         end
     end
     if place then
-        paf.hold.leave(place)
+        paf.try(paf.hold.leave, place)
     end
     if session then
-        session:close()
+        paf.try(session.close, session)
     end
 end)
 

@@ -133,4 +133,12 @@ local function inquire(session, armed)
     return role, session
 end
 
-paf.session = { inquire = inquire, ask_facts = ask_facts, TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS }
+local function safely(session, armed)
+    local fine, role, kept, why = paf.try(inquire, session, armed)
+    if fine then
+        return role, kept, why
+    end
+    return nil, nil, "timeout" -- PostgreSQL has said nothing: it is asked again at once
+end
+
+paf.session = { inquire = safely, ask_facts = ask_facts, TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS }

@@ -96,12 +96,25 @@ def test_slowness_scales_every_interval_and_timeout() -> None:
         " for each in 30-fencing 50-paf 60-haproxy; do bash $each.sh >/dev/null; done;"
         " CIB_file=$CIB cibadmin --query --scope resources; rm $CIB"
     )
-    usual, slow = (
-        times(lab("exec", "srv1", "--", "env", f"SLOWNESS={slowness}", "bash", "-c", script))
+    first, second = (
+        lab("exec", "srv1", "--", "env", f"SLOWNESS={slowness}", "bash", "-c", script)
         for slowness in (1, 5)
     )
-    assert len(usual) == 17
-    assert slow == {op: tuple(5 * each for each in values) for op, values in usual.items()}
+    usual = times(first)
+    assert len(usual) == 19
+    assert times(second) == {op: tuple(5 * each for each in of) for op, of in usual.items()}
+    assert "hold_timeout" not in first, "its default"
+    assert 'name="hold_timeout" value="150s"' in second
+
+
+def test_pcs_has_patience_with_slow_nodes() -> None:
+    """The other nodes' pcsd are asked with a timeout that pcs has no option for everywhere."""
+    pcs = "cd /usr/share/paf-haproxy/pcs-scripts; . ./settings.sh; pcs_nodes status pcsd srv2 srv3"
+    for slowness in (1, 5):
+        said = lab("exec", "srv1", "--", "env", f"SLOWNESS={slowness}", "bash", "-c", pcs)
+        assert said.split() == ["srv2:", "Online", "srv3:", "Online"]
+    known = "from pcs import settings; print(settings.default_request_timeout)"
+    assert lab("exec", "srv1", "--", "python3", "-c", known) == "60\n"
 
 
 def times(xml: str) -> dict[tuple[str, ...], tuple[int, ...]]:

@@ -1,0 +1,51 @@
+"""Lua asks PostgreSQL for as long as HAProxy runs, whatever becomes of a socket."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.tools import ROOT
+from tests.tools.node import Cluster
+from tests.tools.waiting import eventually
+
+TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
+FIRST = "    lua-load {{ lua }}/facts.lua\n"
+# What HAProxy does where a socket has ended a moment ago, here every tenth time.
+BRITTLE = """
+local tcp, calls = core.tcp, 0
+function core.tcp()
+    local socket = tcp()
+    local brittle = { close = function() socket:close() end }
+    function brittle:settimeout(seconds)
+        calls = calls + 1
+        if calls % 10 == 0 then
+            error("socket: not yet initialised, you can't set timeouts.")
+        end
+        socket:settimeout(seconds)
+    end
+    return setmetatable(brittle, { __index = function(_, name)
+        return function(_, ...) return socket[name](socket, ...) end
+    end })
+end
+"""
+
+
+def test_an_error_of_a_socket_ends_no_task(running: Cluster, tmp_path: Path) -> None:
+    brittle = tmp_path / "brittle.lua"
+    brittle.write_text(BRITTLE)
+    template = tmp_path / "brittle.j2"
+    text = TEMPLATE.read_text()
+    assert text.count(FIRST) == 1
+    template.write_text(text.replace(FIRST, f"    lua-load {brittle}\n{FIRST}"))
+    node = running.srv1
+    node.params["template"] = str(template)
+    node.do("reload")
+    time.sleep(5)  # some twenty questions, and two errors
+    assert node.tells() == "production"
+    node.postgres.stop()
+    try:
+        eventually(lambda: node.tells() == "down", "it asks on")
+    finally:
+        node.postgres.start()
+    eventually(lambda: node.tells() == "production", "and on")
