@@ -6,7 +6,9 @@ set -euo pipefail
 
 read -ra options <<<"${HAPROXY_OPTIONS:-}"
 # Clients are held for as long as a switchover takes.
-if [ "$SLOWNESS" != 1 ]; then options+=("hold_timeout=$(seconds 30)"); fi
+if [ "$SLOWNESS" != 1 ] && [[ ${HAPROXY_OPTIONS:-} != *hold_timeout=* ]]; then
+    options+=("hold_timeout=$(seconds 30)")
+fi
 # A HAProxy that failed is tried again without end; it must never be given up for good.
 if ! have "//primitive[@id='haproxy']"; then
     cib resource create haproxy ocf:paf:haproxy "${options[@]}" \

@@ -107,8 +107,8 @@ def test_slowness_scales_every_interval_and_timeout() -> None:
     assert 'name="hold_timeout" value="150s"' in second
 
 
-def test_pcs_has_patience_with_slow_nodes() -> None:
-    """The other nodes' pcsd are asked with a timeout that pcs has no option for everywhere."""
+def test_pcs_is_the_one_that_settings_sh_knows() -> None:
+    """With its modules, where nodes are slow: tests/unit/test_pcs_scripts.py has the patience."""
     pcs = "cd /usr/share/paf-haproxy/pcs-scripts; . ./settings.sh; pcs_nodes status pcsd srv2 srv3"
     for slowness in (1, 5):
         said = lab("exec", "srv1", "--", "env", f"SLOWNESS={slowness}", "bash", "-c", pcs)
