@@ -11,10 +11,8 @@ source=/vagrant
 : "${SLOWNESS:?as in pcs-scripts/settings.sh}"
 packages=$(cat "$source/provision/packages.txt")
 
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
 # shellcheck disable=SC2086 # words
-apt-get install -y -q --no-install-recommends $packages nftables openssh-client "postgresql-$POSTGRESQL"
+bash "$source/provision/vagrant-apt.sh" $packages nftables openssh-client "postgresql-$POSTGRESQL"
 
 bash "$source/provision/vagrant-hosts.sh" "$@"
 bash "$source/provision/node.sh"

@@ -24,6 +24,10 @@ label linux
   append root=/dev/vda1 ro net.ifnames=0 console=ttyS0 quiet
 CONF
 systemctl enable --quiet ssh networking
+# A machine runs what node.sh says. Debian's packages would start it all at the first boot: a cluster
+# of one, an instance, HAProxy; on log-sink, too, and for good.
+systemctl disable --quiet corosync pacemaker pcsd pcsd-ruby haproxy postgresql
+systemctl mask --quiet logd.service
 # Nothing may wake up in the middle of a drill.
 systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer e2scrub_reap.service fstrim.timer

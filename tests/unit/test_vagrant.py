@@ -75,5 +75,25 @@ def test_what_the_provisioning_needs_is_given() -> None:
     assert needed and needed <= given
 
 
+INSTALL = "install -y -q --no-install-recommends"
+
+
+@pytest.mark.parametrize(
+    ("package", "asked"),
+    [("dpkg", ""), ("paf-none-such", f"update -q\n{INSTALL} paf-none-such\n")],
+)
+def test_only_what_is_missing_is_installed(tmp_path: Path, package: str, asked: str) -> None:
+    """The host's dpkg is asked; its apt is another."""
+    log = tmp_path / "asked"
+    log.touch()
+    apt = tmp_path / "apt-get"
+    apt.write_text(f'#!/bin/sh\necho "$*" >>{log}\n')
+    apt.chmod(0o755)
+    script = ROOT / "provision" / "vagrant-apt.sh"
+    environment = {"PATH": f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin"}
+    subprocess.run(["bash", script, "bash", package], env=environment, check=True, timeout=60)
+    assert log.read_text() == asked
+
+
 def test_secrets_are_never_committed() -> None:
     assert "/.vagrant/" in (ROOT / ".gitignore").read_text().splitlines()
