@@ -12,7 +12,7 @@ node=${1:?the node to add}
 : "${HACLUSTER_PASSWORD:?set it to the password of the OS user hacluster}"
 # First of all, it must be possible to fence it.
 if have "//primitive[@id='fence']"; then
-    pcs stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
+    live stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
 fi
 if ! grep -qw "name: $node" /etc/corosync/corosync.conf; then
     printf '%s\n' "$HACLUSTER_PASSWORD" | pcs_nodes host auth "$node" -u hacluster

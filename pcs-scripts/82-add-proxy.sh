@@ -11,8 +11,8 @@ set -euo pipefail
 node=${1:?the node to add}
 if ! have "//rsc_location[@rsc='pgsqld-clone' and @node='$node']"; then
     # By force: before it joins, so that Pacemaker never looks for PostgreSQL there.
-    pcs constraint location pgsqld-clone avoids "$node" --force
+    live constraint location pgsqld-clone avoids "$node" --force
 fi
 # Without it every node of the cluster is taken for one with PostgreSQL.
-pcs resource update haproxy "nodes=$NODES"
+live resource update haproxy "nodes=$NODES"
 exec bash "$(dirname "$0")/80-add-node.sh" "$node"

@@ -21,5 +21,5 @@ while have "//rsc_location[@node='$node']"; do
     cibadmin --delete --xpath "//rsc_location[@node='$node']"
 done
 if have "//primitive[@id='fence']"; then
-    pcs stonith update fence "pcmk_host_list=$(fenced_without "$node")"
+    live stonith update fence "pcmk_host_list=$(fenced_without "$node")"
 fi

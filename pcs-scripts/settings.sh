@@ -24,8 +24,21 @@ seconds() {
 
 # pcs, on the file $CIB if there is one.
 cib() {
-    if [ -n "$CIB" ]; then pcs -f "$CIB" "$@"; else pcs "$@"; fi
+    if [ -n "$CIB" ]; then pcs -f "$CIB" "$@"; else live "$@"; fi
 }
+
+# pcs, on the running cluster, which is sent nothing but the difference. By itself pcs 0.11 sends the
+# whole configuration back after "constraint", "resource update" and others. A score that PAF has
+# written in the meantime is lost then; PAF's monitor waits for it until it times out, and Pacemaker
+# demotes the primary for that.
+live() (
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    pcs cluster cib "$work/cib"
+    cp "$work/cib" "$work/before"
+    pcs -f "$work/cib" "$@"
+    pcs cluster cib-push "$work/cib" "diff-against=$work/before"
+)
 
 # pcs, where it asks other nodes' pcsd: it gives up on one after 60 s, and cluster setup, for one, knows
 # no --request-timeout.

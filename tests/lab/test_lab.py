@@ -107,6 +107,38 @@ def test_slowness_scales_every_interval_and_timeout() -> None:
     assert 'name="hold_timeout" value="150s"' in second
 
 
+MEANWHILE = """\
+#!/bin/bash
+if [ "$1 $2" = "cluster cib-push" ]; then
+    crm_attribute --node srv2 --name meanwhile --update 1
+fi
+exec /usr/sbin/pcs "$@"
+"""
+LIVE = """\
+cd /usr/share/paf-haproxy/pcs-scripts
+. ./settings.sh
+PATH=/root/meanwhile:$PATH
+live resource meta fence priority=0
+crm_resource --resource fence --meta --get-parameter priority
+crm_attribute --node srv2 --name meanwhile --query --quiet
+"""
+
+
+def test_what_paf_writes_while_pcs_works_is_kept() -> None:
+    """A score is a permanent attribute of a node: docs/architecture.md, "Traps"."""
+    node = named("srv1")
+    node.run("mkdir", "-p", "/root/meanwhile")
+    node.run("tee", "/root/meanwhile/pcs", input=MEANWHILE)
+    node.run("chmod", "+x", "/root/meanwhile/pcs")
+    try:
+        assert node.run("bash", "-ec", LIVE).stdout.split()[-2:] == ["0", "1"]
+    finally:
+        node.run("rm", "-r", "/root/meanwhile")
+        node.run("crm_attribute", "--node", "srv2", "--name", "meanwhile", "--delete")
+        words = ("--meta", "--delete-parameter", "priority")
+        node.run("crm_resource", "--resource", "fence", *words)
+
+
 def test_pcs_is_the_one_that_settings_sh_knows() -> None:
     """With its modules, where nodes are slow: tests/unit/test_pcs_scripts.py has the patience."""
     pcs = "cd /usr/share/paf-haproxy/pcs-scripts; . ./settings.sh; pcs_nodes status pcsd srv2 srv3"

@@ -26,6 +26,8 @@ ELSEWHERE = {
     "make demo": "`lab up` and `lab drill switchover`, see test_lab.py; timed in docs/measured",
     "make test": "runs this",
     "make deb": "its dpkg-buildpackage makes what each `lab up` installs",
+    "pcs cluster cib ha": "with a longer name, before the commands between",
+    "pcs cluster cib-push ha diff-against=ha.before": "each `lab up`, by 90-push.sh",
     "systemctl disable --now haproxy": "docs/operations.md, typed by test_typed.py",
     ". .venv/bin/activate": "is for people: the tests call .venv/bin/lab",
     "lab drill switchover --repeat 10": "test_lab.py, once; ten times in docs/measured",
@@ -81,12 +83,12 @@ def own(command: str) -> list[str]:
 
 def test_the_resource_is_what_the_lab_runs() -> None:
     """The pcs commands, typed into a copy of the cluster that has no HAProxy."""
-    typed = run("pcs resource create", "pcs resource meta", "pcs constraint", "pcs property")
+    typed = run(*(f"pcs -f ha {each}" for each in ("resource", "constraint", "property")))
     copy = "/root/readme.cib"
     on("srv1", f"pcs cluster cib {copy} && pcs -f {copy} resource delete haproxy 2>&1")
     assert not ET.fromstring(on("srv1", f"cat {copy}")).findall(".//primitive[@id='haproxy']")
     for command in typed:
-        on("srv1", command.replace("pcs ", f"pcs -f {copy} ", 1))
+        on("srv1", command.replace("-f ha ", f"-f {copy} ", 1))
     on("srv1", f"crm_verify --xml-file {copy}")
     said, there = (ET.fromstring(on("srv1", text)) for text in (f"cat {copy}", "cibadmin --query"))
     for path in (

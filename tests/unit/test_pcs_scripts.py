@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.tools import ROOT
 
+SCRIPTS = sorted((ROOT / "pcs-scripts").glob("[0-9]*.sh"))
 SCRIPT = '. "$1"; pcs_nodes cluster setup paf srv1 "a b"'
 
 
@@ -42,3 +44,11 @@ def test_patience_with_other_nodes(slowness: str, patience: str, tmp_path: Path)
         check=False,
     )
     assert (done.stdout, done.stderr) == (f"{patience}|cluster|setup|paf|srv1|a b\n", "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda each: each.name)
+def test_none_sends_the_whole_configuration_back(script: Path) -> None:
+    """As these commands of pcs do: docs/architecture.md, "Traps". `cib` and `live` do not."""
+    assert not re.findall(
+        r"^\s*pcs (?:constraint|resource|stonith)\b", script.read_text(), re.MULTILINE
+    )

@@ -108,7 +108,8 @@ class ProxyNode(Switchover):
         """Lets HAProxy lead to all nodes again, and waits for the reload that follows."""
         settings, nodes = stage.settings, stage.nodes.values()
         before = {node.name: commands.haproxy_pid(node, settings) for node in nodes}
-        stage.anyone.run("pcs", "resource", "update", settings.haproxy, "nodes=")
+        words = ("--resource", settings.haproxy, "--delete-parameter", "nodes")
+        stage.anyone.run("crm_resource", *words)
 
         def lacking() -> str:
             same = [n.name for n in nodes if commands.haproxy_pid(n, settings) == before[n.name]]
