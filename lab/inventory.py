@@ -50,10 +50,12 @@ def load(file: Path) -> tuple[list[Remote], Settings]:
     if len(names) < 2:
         raise LabError(f"inventory {file}: name two nodes at least, each in a section: [srv1]")
     table = parser[CLUSTER] if parser.has_section(CLUSTER) else {}
-    return [_machine(file, name, parser[name]) for name in names], _settings(file, table)
+    settings = _settings(file, table)
+    machines = [_machine(file, name, parser[name], settings.slowness) for name in names]
+    return machines, settings
 
 
-def _machine(file: Path, name: str, section: Mapping[str, str]) -> Remote:
+def _machine(file: Path, name: str, section: Mapping[str, str], slowness: float) -> Remote:
     where = f"inventory {file}: [{name}]"
     if unknown := sorted(set(section) - set(KEYS)):
         raise LabError(f"{where}: unknown key {unknown[0]}: there are {', '.join(KEYS)}")
@@ -65,7 +67,7 @@ def _machine(file: Path, name: str, section: Mapping[str, str]) -> Remote:
     except ValueError as error:
         raise LabError(f"{where}: ssh: {error}") from error
     orders = {key: section[key] for key in ORDERS if key in section}
-    return Remote(name, section["address"], words, orders)
+    return Remote(name, section["address"], words, orders, slowness)
 
 
 def _settings(file: Path, section: Mapping[str, str]) -> Settings:

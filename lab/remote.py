@@ -13,8 +13,7 @@ from .layout import RUN
 from .shell import Done, run
 
 OPTIONS = (
-    "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "-o", "LogLevel=ERROR",
-    "-o", "ServerAliveInterval=2", "-o", "ServerAliveCountMax=3",
+    "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ServerAliveCountMax=3",
     "-o", "ControlMaster=auto", "-o", f"ControlPath={RUN}/ssh-%C", "-o", "ControlPersist=30",
 )  # fmt: skip
 # A program that is asked to end by the end of its input must not outlive a lost connection either.
@@ -24,28 +23,39 @@ UNREACHABLE = 255
 
 class Remote:
     """ssh: the words that reach it, e.g. ('root@srv1',). orders: the commands of this machine that
-    switch its power (power_off, power_on) and its network (cut_off, plug_in).
+    switch its power (power_off, power_on) and its network (cut_off, plug_in). slowness: how many
+    times more time than usual it is given.
     """
 
     def __init__(
-        self, name: str, address: str, ssh: Sequence[str], orders: Mapping[str, str]
+        self,
+        name: str,
+        address: str,
+        ssh: Sequence[str],
+        orders: Mapping[str, str],
+        slowness: float = 1.0,
     ) -> None:
         self.name = name
         self.address = address
         self._ssh = tuple(ssh)
         self._orders = dict(orders)
+        self._slowness = slowness
+        self._patience = (
+            "-o", f"ConnectTimeout={3 * slowness:.0f}",
+            "-o", f"ServerAliveInterval={2 * slowness:.0f}",
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Remote({self.name!r})"
 
     @property
     def running(self) -> bool:
-        return run(self._enter("true"), timeout=10, check=False).returncode == 0
+        return run(self._enter("true"), timeout=10 * self._slowness, check=False).returncode == 0
 
     def _enter(self, *argv: str, user: str | None = None) -> list[str]:
         who = ["runuser", "-u", user, "--"] if user else []
         # The first value counts: the inventory's before ours.
-        return ["ssh", *self._ssh, *OPTIONS, "--", shlex.join([*who, *argv])]
+        return ["ssh", *self._ssh, *self._patience, *OPTIONS, "--", shlex.join([*who, *argv])]
 
     def run(
         self,
@@ -55,6 +65,7 @@ class Remote:
         timeout: float = 60,
         check: bool = True,
     ) -> Done:
+        timeout *= self._slowness
         done = run(self._enter(*argv, user=user), input=input, timeout=timeout, check=False)
         if done.returncode == UNREACHABLE:
             raise LabError(f"{self.name}: ssh does not reach it: {_words(done)}")
@@ -67,10 +78,10 @@ class Remote:
         return subprocess.Popen(self._enter(*argv, user=user), text=True, **options)
 
     def await_ready(self, within: float = 90) -> None:
-        end = time.monotonic() + within
+        end = time.monotonic() + within * self._slowness
         while not self.running:
             if time.monotonic() > end:
-                raise LabError(f"{self.name} cannot be reached after {within:g} s")
+                raise LabError(f"{self.name} cannot be reached after {within * self._slowness:g} s")
             time.sleep(1)
         # It waits by itself. "degraded" is its own matter.
         self.run("systemctl", "is-system-running", "--wait", timeout=within, check=False)

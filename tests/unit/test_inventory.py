@@ -183,10 +183,21 @@ def test_words_reach_the_program_as_they_are(fake_ssh: Path) -> None:
     node = Remote("srv1", "10.0.0.1", ["-i", "my key", "srv1"], {})
     assert node.run("printf", "%s|", "a b", "$HOME", "it's").stdout == "a b|$HOME|it's|"
     words = fake_ssh.read_text().splitlines()
-    assert words[:-1] == ["-i", "my key", "srv1", *remote.OPTIONS, "--"]
+    patience = ["-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=2"]
+    assert words[:-1] == ["-i", "my key", "srv1", *patience, *remote.OPTIONS, "--"]
     assert node.run("cat", input="text").stdout == "text"
     assert node.run("sh", "-c", "exit 3", check=False).returncode == 3
     assert node.running
+
+
+@pytest.mark.parametrize(("slowness", "within"), [(1.0, "0.5"), (3.0, "1.5")])
+def test_a_slow_machine_has_more_time(fake_ssh: Path, slowness: float, within: str) -> None:
+    node = Remote("srv1", "10.0.0.1", ["srv1"], {}, slowness)
+    with pytest.raises(LabError, match=f"no end within {within} s"):
+        node.run("sleep", "60", timeout=0.5)
+    words = fake_ssh.read_text().splitlines()
+    assert f"ConnectTimeout={3 * slowness:.0f}" in words
+    assert f"ServerAliveInterval={2 * slowness:.0f}" in words
 
 
 def test_a_program_that_fails_and_a_machine_that_is_lost(fake_ssh: Path) -> None:
