@@ -75,7 +75,7 @@ class Program:
             with contextlib.suppress(BrokenPipeError):  # the same, with the line still to be sent
                 self._process.stdin.close()
 
-    def wait(self, seconds: float = 15) -> None:
+    def wait(self, seconds: float) -> None:
         """Waits for the end of a program that was asked to end; kills it if it takes too long."""
         if self._process is None:
             return

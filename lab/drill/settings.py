@@ -63,7 +63,7 @@ class Settings:
     """s until what keeps a cluster from being healthy before the event is taken to be left over."""
     slowness: float = 1.0
     """How many times slower the machines are than the lab's: clients and watchers ask that much
-    more rarely, pauses are that much longer, and so is every deadline of a drill's."""
+    more rarely, and wait that much longer; pauses and deadlines are that much longer, too."""
     bars: Bars = field(default_factory=Bars)
 
     @property
@@ -84,7 +84,7 @@ class Settings:
             "every": {kind: every * self.slowness for kind, every in self.every.items()},
             "targets": self.targets,
             "most": self.most,
-            "seconds": self.seconds,
+            "seconds": self.seconds * self.slowness,
             "patience": 5 * self.slowness,
             "prod_port": self.prod_port,
             "stdby_port": self.stdby_port,
@@ -93,7 +93,7 @@ class Settings:
                 "dbname": self.database,
                 "user": self.user,
                 "password": password,
-                "connect_timeout": int(self.patience),
+                "connect_timeout": int(self.patience * self.slowness),
                 "sslmode": "disable",
                 "gssencmode": "disable",
             },
@@ -104,7 +104,7 @@ class Settings:
         return {
             "node": node,
             "every": self.watch_every * self.slowness,
-            "seconds": self.seconds,
+            "seconds": self.seconds * self.slowness,
             "connect": {
                 "host": self.pghost,
                 "port": self.pgport,
@@ -119,6 +119,6 @@ class Settings:
         return {
             "node": node,
             "every": self.watch_every * self.slowness,
-            "seconds": self.seconds,
+            "seconds": self.seconds * self.slowness,
             "socket": self.admin_socket,
         }

@@ -28,5 +28,5 @@ def test_a_node_that_goes_down_while_a_program_starts(tmp_path: Path) -> None:
         program.start()
         assert program.ended() == "srv1.clients ended with 3: no such namespace"
         program.ask_to_end()
-        program.wait()
+        program.wait(10)
         assert not list(program.new())

@@ -60,6 +60,11 @@ def test_machines_that_are_slow(tmp_path: Path) -> None:
     assert every == {kind: pause * 2.5 for kind, pause in usual.every.items()} and every
     assert settings.watch_postgres("srv1")["every"] == 0.02 * 2.5
     assert settings.watch_haproxy("srv1")["every"] == 0.02 * 2.5
+    connect = settings.clients("srv1", "")["connect"]
+    assert connect["connect_timeout"] == usual.patience * 2.5
+    watchers = settings.watch_postgres("srv1"), settings.watch_haproxy("srv1")
+    programs = settings.clients("srv1", ""), *watchers
+    assert [each["seconds"] for each in programs] == [usual.seconds * 2.5] * 3
 
 
 class Clock:
