@@ -12,8 +12,9 @@ if crm_resource --resource pgsqld-clone --locate | grep -Eq ": $node (Promoted|M
     exit 1
 fi
 if grep -qw "name: $node" /etc/corosync/corosync.conf; then
-    # What stops first is what clients are sent to.
-    pcs node standby "$node" --wait="$((120 * SLOWNESS))"
+    # What stops first is what clients are sent to. Why not pcs node standby: docs/architecture.md.
+    crm_standby --node "$node" --update on
+    crm_resource --wait --timeout "$(seconds 120)"
     pcs_nodes cluster node remove "$node"
 fi
 # Of 82-add-proxy.sh.
