@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
+from pathlib import Path
 
 import psycopg2
 import pytest
 
+from tests.tools import ROOT
 from tests.tools.instance import WHO, ask, connect
 from tests.tools.node import PROD, STDBY, Cluster, Node
 from tests.tools.waiting import Waiting, always, eventually
@@ -76,6 +78,37 @@ def test_an_idle_hold_lasts(cluster: Cluster) -> None:
     always(lambda: client.waits, "it waits", during=2)
     cluster.notify("pre-promote", promote=["srv1"])
     assert client.end() == "srv1"
+
+
+TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
+LIMIT = "tune.lua.service-timeout "
+
+
+@pytest.mark.parametrize(("limit", "lasts"), [("0", True), ("1ms", False)])
+def test_the_hold_outlasts_the_time_that_lua_is_given(
+    cluster: Cluster, tmp_path: Path, limit: str, lasts: bool
+) -> None:
+    """HAProxy ends a Lua service that has run for so long, all its moments added up."""
+    text = TEMPLATE.read_text()
+    assert text.count(f"{LIMIT}0\n") == 1
+    template = tmp_path / "limit.j2"
+    template.write_text(text.replace(f"{LIMIT}0\n", f"{LIMIT}{limit}\n"))
+    cluster.pacemaker("")
+    node = cluster.srv2
+    node.params["template"] = str(template)
+    for each in cluster.nodes:
+        each.do("start")
+    node.postgres.stop()  # so that HAProxy asks, and keeps its place, every 30 ms
+    try:
+        clients = [Waiting(functools.partial(ask, node.address, PROD, WHO)) for _ in range(5)]
+        if lasts:
+            always(lambda: all(client.waits for client in clients), "they wait", during=15)
+            cluster.notify("pre-promote", promote=["srv1"])
+            assert {client.end() for client in clients} == {"srv1"}
+        else:
+            eventually(lambda: not any(client.waits for client in clients), "they go", within=60)
+    finally:
+        node.postgres.start()
 
 
 def test_more_wait_than_there_is_room_for(cluster: Cluster) -> None:

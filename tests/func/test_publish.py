@@ -165,6 +165,7 @@ def test_who_may_ask(cluster: Cluster) -> None:
         with pytest.raises((http.client.HTTPException, OSError)):
             page(node, "/primary", port)
     assert other.tells() == "standby"
+    other.await_up("stdby/srv2")
     assert page(other, "/replica", REST)[0] == 200 and page(other, "/")[0] == 200
 
 
