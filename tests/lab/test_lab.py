@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab import cgroup, network, power
+from lab import cgroup, network, package, power
 from lab.drill.faults import SHORT
 from lab.layout import STATE
 from lab.node import named
@@ -161,6 +161,12 @@ def times(xml: str) -> dict[tuple[str, ...], tuple[int, ...]]:
         for op in rsc.iter("op")
         if (rsc.get("id"), op.get("name")) not in (("pgsqld", "methods"), ("pgsqld", "reload"))
     }
+
+
+def test_lintian_has_no_objections() -> None:
+    words = ["lintian", "--allow-root", "--fail-on", "error,warning", str(package.build())]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_up_is_idempotent() -> None:
