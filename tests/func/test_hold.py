@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.tools import ROOT
+from tests.tools import TEMPLATE
 from tests.tools.instance import WHO, ask, connect
 from tests.tools.node import PROD, STDBY, Cluster, Node
 from tests.tools.waiting import Waiting, always, eventually
@@ -80,7 +80,6 @@ def test_an_idle_hold_lasts(cluster: Cluster) -> None:
     assert client.end() == "srv1"
 
 
-TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
 LIMIT = "tune.lua.service-timeout "
 
 
@@ -88,14 +87,16 @@ LIMIT = "tune.lua.service-timeout "
 def test_the_hold_outlasts_the_time_that_lua_is_given(
     cluster: Cluster, tmp_path: Path, limit: str, lasts: bool
 ) -> None:
-    """HAProxy ends a Lua service that has run for so long, all its moments added up."""
+    """HAProxy ends a Lua service that has run for so long, all its moments added up: long before
+    hold_timeout, who waits is turned away.
+    """
     text = TEMPLATE.read_text()
     assert text.count(f"{LIMIT}0\n") == 1
     template = tmp_path / "limit.j2"
     template.write_text(text.replace(f"{LIMIT}0\n", f"{LIMIT}{limit}\n"))
     cluster.pacemaker("")
     node = cluster.srv2
-    node.params["template"] = str(template)
+    node.params |= {"template": str(template), "hold_timeout": "120s"}
     for each in cluster.nodes:
         each.do("start")
     node.postgres.stop()  # so that HAProxy asks, and keeps its place, every 30 ms

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.tools import ROOT
+from tests.tools import TEMPLATE
 from tests.tools.node import Cluster
 from tests.tools.waiting import eventually
 
-TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
 FIRST = "    lua-load {{ lua }}/facts.lua\n"
 # What HAProxy does where a socket has ended a moment ago, here every tenth time.
 BRITTLE = """

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.tools import ROOT
+from tests.tools import TEMPLATE
 from tests.tools.instance import ask, connect, query
 from tests.tools.load import Load
 from tests.tools.node import PROD, STDBY, Cluster
@@ -23,7 +23,6 @@ frontend mine
     bind {{ bind }}:8999
     http-request return status 204
 """
-TEMPLATE = ROOT / "haproxy" / "haproxy.cfg.j2"
 INSTALLED = Path("/usr/share/paf-haproxy/templates")
 
 

@@ -11,8 +11,8 @@ from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
-BOOT = "/proc/sys/kernel/random/boot_id"
-"""Another one after each boot; systemd-nspawn gives a container its own."""
+BOOT = ("cat", "/proc/sys/kernel/random/boot_id")
+"""It tells another after each boot; systemd-nspawn gives a container one of its own."""
 SERVED_AGAIN = 0.5
 """s after the new primary left recovery."""
 
@@ -20,7 +20,7 @@ SERVED_AGAIN = 0.5
 def _boot(node: Machine) -> str:
     """Returns which boot of the node this is, nothing while it is off."""
     try:
-        return node.run("cat", BOOT).stdout if node.running else ""
+        return node.run(*BOOT).stdout if node.running else ""
     except LabError:
         return ""  # it went off between the two
 
@@ -41,7 +41,7 @@ class PowerOff(Drill):
     def inject(self, stage: Stage) -> None:
         name = self.victim(stage)
         node = stage.nodes[name]
-        before = _boot(node)
+        before = node.run(*BOOT).stdout
         stage.say("power off", name)
         node.power_off()
         # Slow machines may have been fenced, and booted, by the time they are asked.
