@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from . import log, process, rolefile
+from . import configuration, log, process
 from .beliefs import remembered
-from .lifecycle import RESERVE, lenient, reload, running, start, stop, validate_all
+from .lifecycle import RESERVE, reload, running, start, stop, validate_all
+from .monitor import remember
 from .ocf import NOT_RUNNING, SUCCESS
-from .params import Params, parse
 from .watch import watch
 
 TYPE_CHECKING = False
@@ -24,29 +24,17 @@ def perform(context: Context) -> int:
         sys.stdout.write(metadata())
         sys.stdout.flush()
         return SUCCESS
-    if context.action == "stop":
-        return stop(context)
-    if context.action == "monitor":
-        return watch(context)
-    if context.action == "demote":
-        return demote(context)
-    params = parse(context.parameters)
-    if context.action == "validate-all":
-        return validate_all(context, params)
-    if context.action == "start":
-        return start(context, params)
-    if context.action == "promote":
-        return promote(context, params)
-    return reload(context, params)
+    return PERFORM[context.action](context)
 
 
-def promote(context: Context, params: Params) -> int:
+def promote(context: Context) -> int:
     """Confirms that the local PostgreSQL is the primary. The servers follow by notification."""
     from . import postgres
 
+    params = configuration.effective(context)
     role = running(params)
     postgres.await_primary(params, context.timeout - RESERVE)
-    rolefile.save(params.statedir, role.after("promote", promoted=True))
+    remember(params, role.after("promote", promoted=True))
     log.info("promote: PostgreSQL on this node is the primary")
     return SUCCESS
 
@@ -54,12 +42,24 @@ def promote(context: Context, params: Params) -> int:
 def demote(context: Context) -> int:
     """Forgets the promoted role. HAProxy serves on: the last WAL passes through it.
 
-    One that hangs is not asked, and not waited for: after its monitor failed it is demoted first,
-    and the stop that ends it comes next.
+    A HAProxy that hangs is not asked, and not waited for: after its monitor failed it is demoted
+    first, and the stop that ends it comes next.
     """
-    params = lenient(context)
-    if not process.find(params) and not process.comes_back(params):
+    params = configuration.effective(context)
+    if process.leader(params) is None and not process.comes_back(params):
         return NOT_RUNNING
     role = remembered(params)
-    rolefile.save(params.statedir, role.after("demote", promoted=False))
+    remember(params, role.after("demote", promoted=False))
     return SUCCESS
+
+
+PERFORM = {
+    "start": start,
+    "stop": stop,
+    "monitor": watch,
+    "promote": promote,
+    "demote": demote,
+    "validate-all": validate_all,
+    "reload": reload,
+    "reload-agent": reload,
+}

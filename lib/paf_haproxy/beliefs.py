@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import log, pacemaker, rolefile
 from .cluster import ClusterView
 from .ocf import AgentError
@@ -24,12 +26,17 @@ def learn(params: Params) -> ClusterView | None:
 
 
 def remembered(params: Params, promoted: bool = False) -> Role:
-    """Returns the role file's content; what cannot be believed is said and forgotten.
+    """Returns the role file's content. If it cannot be trusted, or cannot be kept up to date, the
+    log says so and nothing is known.
 
     promoted: what the local instance is then taken to be.
     """
+    path = rolefile.path(params.statedir)
     try:
-        return rolefile.load(params.statedir) or Role(ClusterView(), promoted)
+        role = rolefile.load(params.statedir)
+        if role and not os.access(path, os.W_OK):
+            raise AgentError(f"the role file {path} cannot be written, and may be out of date")
+        return role or Role(ClusterView(), promoted)
     except AgentError as error:
         log.warning(error.reason)
         return Role(ClusterView(), promoted)

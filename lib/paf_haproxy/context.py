@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 RESKEY = "OCF_RESKEY_"
 META = "OCF_RESKEY_CRM_meta_"
 DEFAULT_STATEDIR = "/run/paf-haproxy"
+DEFAULT_KEEPDIR = "/var/lib/paf-haproxy"
 FOLLOW = "follow"
 """What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
 
@@ -119,8 +120,19 @@ class Context:
 
     @property
     def statedir(self) -> str:
-        """The state directory. Its value is validated before the directory is ever made."""
-        return self.parameters.get("statedir") or DEFAULT_STATEDIR
+        """The state directory, the default one if the value is no absolute path. The value is
+        validated before the directory is made.
+        """
+        return self._directory("statedir", DEFAULT_STATEDIR)
+
+    @property
+    def keepdir(self) -> str:
+        """The directory of the last valid configuration, in the same way."""
+        return self._directory("keepdir", DEFAULT_KEEPDIR)
+
+    def _directory(self, name: str, default: str) -> str:
+        value = self.parameters.get(name, "")
+        return value if value.startswith("/") else default
 
 
 def _milliseconds(text: str, otherwise: int) -> int:

@@ -1,85 +1,60 @@
-"""HAProxy's life on this node: start, stop, reload, and what they need to be there."""
+"""HAProxy's life on this node: start, stop, reload, and what they need."""
 
 from __future__ import annotations
 
 import os
-import pwd
 
-from . import log, lookout, pacemaker, process, render, rolefile, runtime, stats, supervisor
+from . import (
+    configuration,
+    kept,
+    log,
+    lookout,
+    master,
+    pacemaker,
+    process,
+    render,
+    rolefile,
+    runtime,
+    stats,
+)
 from .beliefs import learn, remembered
 from .cluster import ClusterView
-from .monitor import respected
+from .monitor import remember, respected
 from .notify import describe, project
-from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, SUCCESS, AgentError
-from .params import Params, parse_leniently
+from .ocf import SUCCESS, AgentError, Rejected
 from .rolefile import Role
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .context import Context
+    from .params import Params
 
 RESERVE = 2.0  # s of an action's timeout that are left to end it properly
 
 
-def validate_all(context: Context, params: Params) -> int:
-    """Checks what a start needs, without touching what runs."""
-    os.unlink(checked(context, params))
-    log.tell("the parameters are right, and HAProxy takes the configuration that they make")
+def validate_all(context: Context) -> int:
+    """Checks what a start needs, without touching what runs. Raises Rejected."""
+    params = configuration.wanted(context)
+    os.unlink(configuration.make(params, context.node))
+    log.tell("the parameters are valid, and HAProxy accepts the configuration made from them")
     return SUCCESS
 
 
-def checked(context: Context, params: Params) -> str:
-    """Returns the path of a new configuration that is not yet in use, when all that it needs is
-    there and HAProxy itself takes it. Raises AgentError.
-    """
-    if not os.access(params.haproxy, os.X_OK):
-        raise AgentError(f"parameter haproxy: no program {params.haproxy}", ERR_INSTALLED)
-    try:
-        pwd.getpwnam(params.user)
-    except KeyError as error:
-        raise AgentError(f"parameter user: no user {params.user}", ERR_CONFIGURED) from error
-    try:
-        pwd.getpwnam(params.system_user)
-    except KeyError:
-        text = f"parameter system_user: no user {params.system_user}: HAProxy serves clients here"
-        log.warning(f"{text}, but nothing can be promoted")
-    prepare(params)
-    return render.check(params, render.render(params, context.node))
-
-
-def prepare(params: Params) -> None:
-    """Makes the state directory, or sees that root alone can write to it."""
-    try:
-        if not os.path.lexists(params.statedir):
-            os.makedirs(params.statedir)
-            os.chmod(params.statedir, 0o755)  # noqa: S103 - the role file is for all to read
-        status = os.lstat(params.statedir)
-    except OSError as error:
-        text = f"parameter statedir: {params.statedir}: {error.strerror}"
-        raise AgentError(text, ERR_PERM) from error
-    if status.st_uid != 0 or status.st_mode & 0o022 or not os.path.isdir(params.statedir):
-        text = f"parameter statedir: {params.statedir} must be a directory that only root writes to"
-        raise AgentError(text, ERR_PERM)
-
-
-def start(context: Context, params: Params) -> int:
+def start(context: Context) -> int:
     """Returns once HAProxy serves and follows what Pacemaker knows."""
-    new = checked(context, params)
-    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    params = configuration.effective(context)
     role = Role(ClusterView())
     try:
-        process.pid(haproxy)
-        os.unlink(new)
+        process.worker(runtime.Runtime(runtime.admin_socket(params.statedir)))
         role = remembered(params)
         log.info("start: HAProxy runs already")
     except AgentError:
-        if process.find(params):
-            process.stop(params, context.timeout / 2)
-        render.install(params, new)
-        process.launch(params, context.timeout - RESERVE)
-    # A restart of Pacemaker's own makes no difference to HAProxy; who is primary may have changed.
+        if process.leader(params):
+            process.stop(params, context.timeout / 3)
+        params = bring_up(context, context.timeout - RESERVE)
+    # A restart by Pacemaker makes no difference to HAProxy; the primary may have changed.
     role = role.after("start", view=learn(params) or remembered(params).view)
-    rolefile.save(params.statedir, role)
+    remember(params, role)
     role = respected(params, role)
     log.info(f"start: {role.view}; {describe(project(params.statedir, role))}")
     log.tell(f"HAProxy serves: {role.view}")
@@ -87,16 +62,56 @@ def start(context: Context, params: Params) -> int:
     return SUCCESS
 
 
+def bring_up(context: Context, timeout: float) -> Params:
+    """Starts HAProxy with the configuration that is asked for, or with the last valid one if that
+    is rejected. Returns the parameters of the one that is in use.
+
+    Raises AgentError if neither of them starts.
+    """
+    try:
+        params = configuration.wanted(context)
+        configuration.install(params, configuration.make(params, context.node))
+        process.launch(params, timeout / 2)
+    except AgentError as error:
+        return _fall_back(context, error, timeout / 2)
+    _in_use(context, params)
+    return params
+
+
+def _fall_back(context: Context, error: AgentError, timeout: float) -> Params:
+    """Starts HAProxy with the last valid configuration. error: why not with the one that is asked
+    for; it is raised if there is none.
+    """
+    params = kept.restore(context.keepdir, context.statedir)
+    if params is None:
+        raise error
+    try:
+        process.launch(params, timeout)
+    except AgentError as other:
+        log.warning(f"the last valid configuration does not start either: {other.reason}")
+        raise error from other
+    configuration.reject(context, error.reason)
+    return params
+
+
+def _in_use(context: Context, params: Params) -> None:
+    """Notes that HAProxy serves with the configuration that is asked for."""
+    kept.save(params)
+    configuration.accept(context)
+    configuration.tidy(params)
+
+
 def stop(context: Context) -> int:
-    """Ends HAProxy, also where the parameters have become wrong: a failed stop means fencing."""
-    params = lenient(context)
+    """Ends HAProxy, also if the parameters have become invalid: a failed stop means fencing."""
+    params = configuration.effective(context)
     process.stop(params, context.timeout - RESERVE)
     for leftover in (
         rolefile.path(params.statedir),
         runtime.admin_socket(params.statedir),
+        master.path(params.statedir),
+        process.pid_path(params),
         process.due_path(params),
         process.state_path(params),
-        supervisor.pidfile(params),
         render.source_path(params),
         lookout.path(params.statedir),
     ):
@@ -104,6 +119,10 @@ def stop(context: Context) -> int:
             os.unlink(leftover)
         except FileNotFoundError:
             pass
+        except OSError as error:
+            # HAProxy has ended, and that is what a stop is for.
+            log.warning(f"stop: cannot remove {leftover}: {error.strerror}")
+    configuration.accept(context)
     try:
         pacemaker.unset_promotable(context.instance, context.node)
     except AgentError as error:
@@ -111,43 +130,83 @@ def stop(context: Context) -> int:
     return SUCCESS
 
 
-def lenient(context: Context) -> Params:
-    """Returns the parameters, the default of each that cannot be read; for probes and stops."""
-    return parse_leniently(context.parameters, log.warning)
-
-
 def running(params: Params) -> Role:
-    """Returns the role file's content. Raises NotServing if HAProxy is not there."""
+    """Returns the role file's content. Raises NotServing if HAProxy does not run."""
     try:
-        process.pid(runtime.Runtime(runtime.admin_socket(params.statedir)))
+        process.worker(runtime.Runtime(runtime.admin_socket(params.statedir)))
     except runtime.NotServing:
         if not process.comes_back(params):
             raise
     return remembered(params)
 
 
-def reload(context: Context, params: Params) -> int:
-    """Puts a new configuration into use; open sessions go on in the old process.
+def reload(context: Context) -> int:
+    """Puts a new configuration into use; open sessions go on in the worker before it. A rejected
+    configuration changes nothing and is reported; it is no failure of the action.
 
-    While clients wait for a primary, the next monitor that finds none waiting does it: the old
-    process asks its servers no more, and whoever waits in it would wait in vain.
+    If clients wait for a primary, the first monitor that finds none waiting reloads: a worker that
+    finishes asks its servers no more, and its queue would wait in vain.
     """
-    role = running(params)
-    render.install(params, checked(context, params))
-    lookout.forget(params.statedir)
-    if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
-        process.put_off_reload(params)
-        log.info(f"{context.action}: clients wait for a primary; HAProxy is reloaded after that")
+    role = running(configuration.effective(context))
+    new = ""
+    try:
+        params = configuration.wanted(context)
+        new = configuration.make(params, context.node)
+        lookout.forget(params.statedir)
+        if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+            os.unlink(new)
+            if not process.reload_is_due(params):
+                process.put_off_reload(params)
+                text = "clients wait for a primary; HAProxy is reloaded after that"
+                log.info(f"{context.action}: {text}")
+            return SUCCESS
+        put_into_use(context, params, new)
+    except Rejected as error:
+        configuration.reject(context, error.reason)
         return SUCCESS
-    process.launch(params, context.timeout - RESERVE)
     log.info(f"{context.action}: {describe(project(params.statedir, role))}")
     return SUCCESS
 
 
-def catch_up(context: Context, params: Params) -> None:
-    """Reloads HAProxy as it was put off before, once no client waits any more."""
-    if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
-        return
-    process.launch(params, context.timeout - RESERVE)
-    changed = describe(project(params.statedir, remembered(params)))
-    log.info(f"{context.action}: the reload that had to wait: {changed}")
+def put_into_use(context: Context, params: Params, new: str) -> None:
+    """Reloads HAProxy with a configuration that was checked. Raises Rejected if HAProxy does not
+    take it; the one before it is in its place again then.
+    """
+    timeout = context.timeout - RESERVE
+    with configuration.before(params) as undo:
+        configuration.install(params, new)
+        try:
+            if process.program(params) != params.haproxy or not process.has_master(params):
+                log.warning(f"{context.action}: HAProxy is restarted, for its program is another")
+                process.stop(params, timeout / 3)
+                process.launch(params, timeout / 2)
+            else:
+                process.reload(params, timeout)
+        except Rejected:
+            undo()
+            if process.leader(params) is None:
+                process.launch(configuration.used(params.statedir) or params, timeout / 4)
+            raise
+    _in_use(context, params)
+
+
+def revive(context: Context, params: Params, hung: bool) -> Role:
+    """Starts a HAProxy again that died or hangs, with the configuration that it had, or with one
+    that is valid. Returns the role that it follows.
+
+    A demote, a stop, a start and a promote with all their notifications would do the same, seconds
+    later. Raises AgentError if HAProxy cannot be started: then Pacemaker recovers the instance.
+    """
+    process.stop(params, context.timeout / 4, hung)
+    try:
+        process.launch(params, context.timeout / 4)
+    except AgentError as error:
+        log.warning(f"monitor: {error.reason}")
+        process.stop(params, 1.0)
+        params = bring_up(context, context.timeout / 2)
+    role = remembered(params, context.promoted)
+    role = role.after("monitor", repaired=role.repaired + 1)
+    remember(params, role)
+    changed = describe(project(params.statedir, role))
+    log.warning(f"HAProxy had ended or did not answer; started again: {role.view}; {changed}")
+    return role

@@ -6,7 +6,7 @@ import os
 
 from . import log
 from .context import FOLLOW, Context
-from .ocf import ERR_ARGS, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
+from .ocf import ERR_ARGS, ERR_CONFIGURED, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
 
 ACTIONS = [
     "start",
@@ -20,6 +20,10 @@ ACTIONS = [
     "reload",
     "reload-agent",
 ]
+
+
+ASKED_BY_A_PERSON = ("validate-all", "meta-data")
+"""The cluster never runs these on its own, and takes no resource off a node for their answer."""
 
 
 def main(argv: list[str]) -> None:
@@ -63,12 +67,21 @@ def run(action: str) -> int:
         return actions.perform(context)
     except AgentError as error:
         log.exit_reason(error.reason)
-        return error.code
+        return error.code if action in ASKED_BY_A_PERSON else retried(error.code)
     except ImportError:
         raise
     except Exception as error:
         log.exit_reason(f"{action} failed: {type(error).__name__}: {error}{_where(error)}")
         return ERR_GENERIC
+
+
+def retried(code: int) -> int:
+    """Returns an exit code after which Pacemaker tries this node again and leaves the others alone.
+
+    2 to 6 take the resource off the node for good, 6 off all nodes, though the fault may be of this
+    node alone (Pacemaker Explained, "How Pacemaker Interprets Return Codes").
+    """
+    return ERR_GENERIC if ERR_ARGS <= code <= ERR_CONFIGURED else code
 
 
 def _where(error: BaseException) -> str:

@@ -29,8 +29,8 @@ ACTIONS: tuple[tuple[str, int, str, int], ...] = (
 )
 
 
-# What a HAProxy that runs cannot change: it is found by these.
-FIXED = ("haproxy", "statedir")
+FIXED = ("statedir",)
+"""A HAProxy that runs is found there."""
 
 
 def _reloadable(name: str) -> str:

@@ -27,7 +27,7 @@ def monitor(params: Params, promoted: bool = False) -> int:
     except runtime.NotServing as error:
         if process.comes_back(params):
             have, up = haproxy.servers()
-        elif process.find(params):
+        elif process.leader(params):
             raise runtime.Hung(f"{error.reason}, but its process is there") from error
         else:
             return NOT_RUNNING

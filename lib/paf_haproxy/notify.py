@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from . import log, paf, rolefile, runtime
+from . import log, master, paf, rolefile, runtime
 from .cluster import ClusterView, announce
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
-from .routing import PROD, commands, wanted
+from .routing import PROD, SHUTDOWN, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .context import Context, Notice
-
-SEVER_WITHIN = 1.0  # s
+    from .routing import Server
 
 
 def notify(context: Context) -> int:
@@ -36,10 +35,14 @@ def notify(context: Context) -> int:
     gone = lost(context.node, view, notice)
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
-    rolefile.save(context.statedir, role)
+    try:
+        rolefile.save(context.statedir, role)
+    except AgentError as error:
+        # What it says is wrong by now. Without it the monitor asks Pacemaker.
+        rolefile.forget(context.statedir)
+        log.warning(f"{error.reason}; HAProxy follows all the same")
     changed = describe(project(context.statedir, role, gone))
     if gone:
-        sever(context.statedir, gone)
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")
     return SUCCESS
@@ -66,38 +69,30 @@ def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
         return frozenset()
 
 
-def sever(statedir: str, gone: Iterable[str]) -> None:
-    """Has the kernel drop this machine's connections to PostgreSQL on nodes that are gone.
-
-    A process that a reload left behind takes no orders any more, and a standby's replication may
-    pass through it: commits would wait for that standby until the keepalives give up. Where the
-    kernel cannot (INET_DIAG_DESTROY, ss(8)), they do.
-    """
-    from . import run
-
-    try:
-        addresses = runtime.Runtime(runtime.admin_socket(statedir)).addresses()
-        for where in (addresses[node] for node in gone if node in addresses):
-            run.run(["ss", "--kill", "--tcp", "--no-header", "dst", where], SEVER_WITHIN)
-    except AgentError as error:
-        names = " ".join(sorted(gone))
-        log.warning(f"{error.reason}; connections to {names} end by their keepalives")
-
-
 def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
-    """Makes HAProxy's servers what the role wants, and closes sessions to the nodes that are gone.
-    Returns the commands that it took.
+    """Makes HAProxy's servers what the role wants, and closes sessions to the nodes that are gone,
+    also those that a worker before the last reload finishes. Returns the commands that it took.
 
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
     have, _ = haproxy.servers()
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
-    lines += [f"shutdown sessions server {PROD}/{n}" for n in sorted(gone) if (PROD, n) in have]
+    lines += [f"{SHUTDOWN}{PROD}/{n}" for n in sorted(gone) if (PROD, n) in have]
     objections = haproxy.run(lines)
+    try:
+        master.close_old_sessions(statedir, closed_by(lines))
+    except AgentError as error:
+        log.warning(f"{error.reason}; sessions from before a reload stay open for now")
     if objections:
         raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
     return lines
+
+
+def closed_by(lines: list[str]) -> list[Server]:
+    """Returns the servers whose sessions the commands close."""
+    closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
+    return [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
 
 
 def describe(lines: list[str]) -> str:

@@ -18,14 +18,21 @@ FAILED_PROMOTED = 9
 class AgentError(Exception):
     """Ends the action: one line for people, and the exit code for Pacemaker.
 
-    The code is ERR_GENERIC unless the fault is permanent: 2 to 6 take the resource off the node,
-    and ERR_CONFIGURED off all nodes (Pacemaker Explained, "How Pacemaker Interprets Return Codes").
+    The code is ERR_GENERIC if the fault can be of this node alone, or can end. 2 to 6 take the
+    resource off the node for good, and ERR_CONFIGURED off all nodes, also off those on which it
+    runs well (Pacemaker Explained, "How Pacemaker Interprets Return Codes").
     """
 
     def __init__(self, reason: str, code: int = ERR_GENERIC) -> None:
         super().__init__(reason)
         self.reason = one_line(reason)
         self.code = code
+
+
+class Rejected(AgentError):
+    """The configuration that is asked for cannot be used. A HAProxy that serves keeps the last
+    valid one.
+    """
 
 
 def one_line(text: str) -> str:

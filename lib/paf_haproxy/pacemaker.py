@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from . import log
 from .ocf import AgentError
 from .run import CommandError, run
 
@@ -12,6 +13,7 @@ ASK_WITHIN = 1.0
 executor gives a resource one action at a time: a notification waits as long as the monitor before
 it does, and the DC may have died.
 """
+ATTRIBUTE_WITHIN = 3.0  # s for Pacemaker's attribute manager
 PROMOTION_SCORE = "1"
 DRAINED = "paf-haproxy-drained"
 """The node attribute that keeps a node out of stdby while it is "true"."""
@@ -96,6 +98,18 @@ def set_promotable(instance: str, node: str) -> None:
 def unset_promotable(instance: str, node: str) -> None:
     """Takes the node's promotion score away."""
     _promotion(instance, node, "--delete")
+
+
+def tell_rejected(instance: str, node: str, reason: str) -> None:
+    """Shows why a configuration is not used, as an attribute of the node for `crm_mon -A`; ''
+    removes the attribute. If Pacemaker does not answer, the log and HAProxy's metrics have it.
+    """
+    scope = ["--node", node, "--name", f"{instance}-rejected", "--lifetime", "reboot"]
+    change = ["--update", reason] if reason else ["--delete"]
+    try:
+        run(["crm_attribute", *scope, *change], ATTRIBUTE_WITHIN)
+    except AgentError as error:
+        log.warning(error.reason)
 
 
 def _promotion(instance: str, node: str, *change: str) -> None:

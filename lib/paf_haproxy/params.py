@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .context import DEFAULT_STATEDIR
+from .context import DEFAULT_KEEPDIR, DEFAULT_STATEDIR
 from .ocf import ERR_CONFIGURED, AgentError
 from .values import (
     Refused,
@@ -81,6 +81,11 @@ PARAMETERS = (
               "How long it must lag more than that before it gets none"),
     Parameter("standby_fallback", "none", fallback,
               "Who serves stdby when no standby is left: none, or primary"),
+    Parameter("old_workers", "10", number(1, 1000),
+              "Most HAProxy processes that finish their sessions after reloads; the oldest is ended"
+              " if there are more", "integer"),
+    Parameter("old_worker_age", "7d", duration(1000),
+              "How long such a process may go on after a reload before its sessions are ended"),
     Parameter("maxconn", "2000", number(10, 1_000_000),
               "Most connections at a time to each pool", "integer"),
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
@@ -96,14 +101,19 @@ PARAMETERS = (
               "A Jinja2 template for haproxy.cfg instead of the agent's own"),
     Parameter("statedir", DEFAULT_STATEDIR, path,
               "Directory of the configuration, the role file and the runtime socket"),
+    Parameter("keepdir", DEFAULT_KEEPDIR, path,
+              "Directory on disk for the last valid configuration, which HAProxy starts with if the"
+              " one that is asked for is rejected"),
 )  # fmt: skip
 
 
 class Params:
     """The validated values, by attribute: params.prod_port is an int, params.hold_timeout ms."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         self.values = dict(values)
+        self.raw = dict(raw or {})
+        """The texts that they were read from, by name, without those that are not set."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -130,19 +140,24 @@ def parse(raw: Mapping[str, str]) -> Params:
         other = ports.setdefault(values[name], name)
         if other != name:
             raise AgentError(
-                f"parameter {name}: {values[name]} is the port of {other} already", ERR_CONFIGURED
+                f"parameter {name}: '{values[name]}': {other} has the same port", ERR_CONFIGURED
             )
     if values["session_timeout"] <= values["hold_timeout"]:
-        # Who waits says nothing: HAProxy would take him for an idle session.
-        text = "parameter session_timeout: it must be longer than hold_timeout"
+        # A client that waits sends nothing: HAProxy would end its session as an idle one.
+        text = (
+            f"parameter session_timeout: {raw.get('session_timeout', '')!r}: it must be longer than"
+            f" hold_timeout, which is {values['hold_timeout']}ms"
+        )
         raise AgentError(text, ERR_CONFIGURED)
-    return Params(values)
+    return Params(values, _own(raw))
+
+
+def _own(raw: Mapping[str, str]) -> dict[str, str]:
+    return {each.name: raw[each.name] for each in PARAMETERS if raw.get(each.name)}
 
 
 def parse_leniently(raw: Mapping[str, str], warn: Callable[[str], None]) -> Params:
-    """Returns the values of all parameters, the default of each that is wrong. For probes and
-    stops: what runs was started with values that were right.
-    """
+    """Returns the values of all parameters, the default of each that is invalid."""
     values = {}
     for parameter in PARAMETERS:
         try:

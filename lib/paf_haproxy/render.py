@@ -1,4 +1,4 @@
-"""haproxy.cfg: rendered, checked by HAProxy itself, and only then swapped in."""
+"""haproxy.cfg: its text, and what it is made from."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import time
 
 from . import __version__, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
-from .run import CommandError, run
 from .values import Refused, node_name, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .params import Params
 
 TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")
 SUFFIXES = (".j2", ".lua", ".map")
 PROTOCOL_3 = 196608
+RESOLVE_WITHIN = 2.0  # s
 QUIET = 5.0
 """s without a new file beside ours: in an upgrade dpkg and rpm rename all files at once."""
 
@@ -41,28 +43,34 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
     """Returns (node, address) of every backend. Raises AgentError if there is none."""
     pairs = params.nodes or tuple((named(name), name) for name in pacemaker.nodes())
     if not pairs:
-        raise AgentError("parameter nodes: the cluster names no node, and neither does it")
+        raise AgentError("parameter nodes is empty, and the cluster reports no nodes")
     return tuple(pairs)
 
 
-def resolve(params: Params, pairs: tuple[tuple[str, str], ...]) -> None:
-    """Raises AgentError if an address of a backend does not resolve: ERR_CONFIGURED if it never
-    will.
+def unresolved(names: Iterable[str], within: float = RESOLVE_WITHIN) -> tuple[str, ...]:
+    """Returns the host names that do not resolve within so many s, sorted. A name server that does
+    not answer must not hold up an action.
     """
-    import socket
+    import threading
 
-    for name, address in pairs:
+    left = set(names)
+
+    def look(name: str) -> None:
+        import socket
+
         try:
-            socket.getaddrinfo(address, None)
-        except socket.gaierror as error:
-            permanent = params.nodes and error.errno == socket.EAI_NONAME
-            raise AgentError(
-                f"parameter nodes: host {address} of {name} is unknown: {error.strerror}",
-                ERR_CONFIGURED if permanent else 1,
-            ) from error
-        except UnicodeError as error:  # an empty label, or one of more than 63 characters
-            text = f"parameter nodes: host {address} of {name} is no host name"
-            raise AgentError(text, ERR_CONFIGURED) from error
+            socket.getaddrinfo(name, None)
+            left.discard(name)
+        except (socket.gaierror, UnicodeError):  # UnicodeError: an empty or too long label
+            pass
+
+    threads = [threading.Thread(target=look, args=(name,), daemon=True) for name in left]
+    end = time.monotonic() + within
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return tuple(sorted(left))
 
 
 def named(node: str) -> str:
@@ -102,8 +110,10 @@ def credentials(path: str) -> tuple[str, str]:
         raise AgentError(text, ERR_CONFIGURED) from error
 
 
-def render(params: Params, node: str) -> str:
-    """Returns the text of haproxy.cfg. Raises AgentError (ERR_CONFIGURED) on a broken template."""
+def render(params: Params, node: str, lua: str, tls_cert: str) -> str:
+    """Returns the text of haproxy.cfg. lua: the directory of the Lua files. tls_cert: the PEM file,
+    or ''. Raises AgentError (ERR_CONFIGURED) on a broken template.
+    """
     import jinja2
 
     template = params.template or os.path.join(TEMPLATES, "haproxy.cfg.j2")
@@ -115,8 +125,8 @@ def render(params: Params, node: str) -> str:
     )
     values = dict(params.values)
     values["nodes"] = backends(params)
-    resolve(params, values["nodes"])
-    values["lua"] = TEMPLATES
+    values["lua"] = lua
+    values["tls_cert"] = tls_cert
     values["node"] = named(node)
     values["stats_user"], values["stats_password"] = credentials(params.stats_auth)
     values["startup_packet"] = startup_packet(params.pguser, params.pgdatabase)
@@ -124,7 +134,8 @@ def render(params: Params, node: str) -> str:
         return environment.get_template(os.path.basename(template)).render(values)
     except jinja2.TemplateNotFound as error:
         code = ERR_CONFIGURED if params.template else ERR_INSTALLED
-        raise AgentError(f"template {template} is not there or not readable", code) from error
+        text = f"template {template} does not exist, or cannot be read"
+        raise AgentError(text, code) from error
     except Exception as error:  # a template is a program, and fails like one
         line = getattr(error, "lineno", None)
         where = f"{template}:{line}" if line else template
@@ -132,57 +143,44 @@ def render(params: Params, node: str) -> str:
         raise AgentError(text, ERR_CONFIGURED) from error
 
 
-def check(params: Params, text: str) -> str:
-    """Writes the text beside the configuration and lets HAProxy check it. Returns the new path.
-
-    Raises AgentError (ERR_CONFIGURED) with HAProxy's own words.
-    """
-    new = f"{config_path(params)}.new"
-    # It may name a password.
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        os.fchmod(fd, 0o600)
-        file.write(text)
-    try:
-        run([params.haproxy, "-c", "-f", new], timeout=20)  # -q would hide its words too
-    except CommandError as error:
-        os.unlink(new)
-        text = f"HAProxy refuses the configuration: {alert(error.output)}"
-        raise AgentError(text, ERR_CONFIGURED) from error
-    return new
-
-
 def alert(output: str) -> str:
-    """Returns the line of HAProxy's output that says why it does not run, or else the first one."""
+    """Returns the line of HAProxy's output that says why it does not run, or else the first one.
+    Without its pid: the same reason must be the same text.
+    """
     lines = output.splitlines()
     alerts = [line for line in lines if "[ALERT]" in line]
-    return (alerts or lines or ["no reason given"])[0]
+    line = (alerts or lines or ["no reason given"])[0]
+    before, mark, rest = line.partition("[ALERT]")
+    return rest.partition(":")[2].strip() if mark and not before else line
 
 
 def source(params: Params) -> str:
     """Returns what the configuration is made from, as text to compare: our version and files, the
-    cluster's nodes and the parameters. Not a user's template: who edits one says when it is ready,
-    by name.
+    cluster's nodes, the parameters, and the files that they name. Not a user's template: its author
+    says by a parameter when it is ready.
     """
     files = sorted(
         (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
         for entry in os.scandir(TEMPLATES)
         if entry.name.endswith(SUFFIXES)  # not what dpkg and rpm unpack beside them, to be renamed
     )
-    return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n"
+    named = [_stamp(path) for path in (params.tls_cert, params.stats_auth) if path]
+    return f"{__version__}\n{files}\n{named}\n{backends(params)}\n{sorted(params.values.items())}\n"
+
+
+def _stamp(path: str) -> tuple[str, int, int]:
+    """Returns what changes if a file is replaced; zeros if it cannot be read."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path, 0, 0
+    return path, status.st_size, status.st_mtime_ns
 
 
 def is_upgraded() -> bool:
     """Returns whether our files are being replaced: there may be some of either version."""
     changes = (os.stat(path).st_mtime for path in (TEMPLATES, os.path.dirname(__file__)))
     return any(0 <= time.time() - change < QUIET for change in changes)
-
-
-def install(params: Params, new: str) -> None:
-    """Swaps in a configuration that was checked, atomically."""
-    os.replace(new, config_path(params))
-    with open(source_path(params), "w", encoding="utf-8") as file:
-        file.write(source(params))
 
 
 def is_current(params: Params) -> bool:

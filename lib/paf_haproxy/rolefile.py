@@ -106,6 +106,14 @@ def save(statedir: str, role: Role) -> None:
         raise AgentError(f"cannot write the role file {target}: {error.strerror}") from error
 
 
+def forget(statedir: str) -> None:
+    """Removes the file, if that is possible."""
+    try:
+        os.unlink(path(statedir))
+    except OSError:
+        pass
+
+
 def _sound(role: Role) -> bool:
     """Returns whether every name can be written so that it is read again as it was."""
     view = role.view
@@ -163,6 +171,20 @@ def load(statedir: str) -> Role | None:
     finally:
         os.close(fd)
     return _parse(target, text)
+
+
+def read_note(path: str) -> str:
+    """Returns the one line of a note beside the role file, or '' if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(LARGEST).rstrip("\n")
+    except OSError:
+        return ""
+
+
+def write_note(path: str, line: str) -> None:
+    """Replaces a note, whole or not at all. Raises OSError."""
+    _replace(path, (line + "\n").encode("utf-8", "replace"))
 
 
 def _text(role: Role, seconds: str) -> str:

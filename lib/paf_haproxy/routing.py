@@ -23,6 +23,7 @@ MAINT = "maint"
 
 PROD = "prod"
 STDBY = "stdby"
+SHUTDOWN = "shutdown sessions server "
 HOLD = "hold"
 """The server of prod behind which connections wait; no node."""
 
@@ -80,5 +81,5 @@ def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str
         lines.append(f"set server {server} state {new}")
         if new == MAINT:
             # They would wait for a node that is gone, or go on where they must not.
-            lines.append(f"shutdown sessions server {server}")
+            lines.append(SHUTDOWN + server)
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .ocf import ERR_INSTALLED, AgentError
+from .ocf import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ class CommandError(AgentError):
 def run(command: Sequence[str], timeout: float = 10.0) -> str:
     """Runs a program and returns its standard output.
 
-    Raises CommandError if it fails or takes longer than timeout s, AgentError (ERR_INSTALLED) if it
-    is not there.
+    Raises CommandError if it fails or takes longer than timeout s, AgentError if it cannot be run.
     """
     import subprocess  # 17 ms, and a monitor that finds all well runs nothing
 
@@ -41,7 +40,9 @@ def run(command: Sequence[str], timeout: float = 10.0) -> str:
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
-        raise AgentError(f"{command[0]} is not installed", ERR_INSTALLED) from error
+        raise AgentError(f"{command[0]} is not installed") from error
+    except OSError as error:  # no memory for another process, a file that nobody may run, ...
+        raise AgentError(f"cannot run {command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise CommandError(command, -1, f"no end within {timeout:g} s", True) from error
     if done.returncode:

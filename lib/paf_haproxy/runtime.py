@@ -7,7 +7,7 @@ import _socket
 import time
 
 from .ocf import AgentError
-from .routing import DRAIN, HOLD, MAINT, PROD, READY
+from .routing import DRAIN, HOLD, MAINT, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LARGEST = 4 << 20
 # Bits of srv_admin_state (Management Guide, "show servers state").
-_MAINT_BITS = 0x01 | 0x02 | 0x20
+_MAINT_BITS = 0x01 | 0x02
+_NO_ADDRESS_BIT = 0x20
 _DRAIN_BITS = 0x08 | 0x10
 _COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")
 _UP = "2"
@@ -32,11 +33,14 @@ class Hung(AgentError):
 
 
 class Runtime:
-    """One HAProxy. path: its admin socket. timeout: s for one exchange, connection included."""
+    """One HAProxy. path: its admin socket. timeout: s for one exchange, connection included.
+    half_close: whether to shut down our side after the command, as the master's socket needs it.
+    """
 
-    def __init__(self, path: str, timeout: float = 3.0) -> None:
+    def __init__(self, path: str, timeout: float = 3.0, half_close: bool = False) -> None:
         self.path = path
         self.timeout = timeout
+        self.half_close = half_close
 
     def ask(self, command: str) -> str:
         """Sends one line of commands (joined by ';') and returns the whole answer.
@@ -55,6 +59,8 @@ class Runtime:
             line = command.encode() + b"\n"
             while line:
                 line = line[sock.send(line) :]
+            if self.half_close:
+                sock.shutdown(_socket.SHUT_WR)
             chunks: list[bytes] = []
             size = 0
             while size < LARGEST:
@@ -89,32 +95,38 @@ class Runtime:
             return []
         return [line for line in self.ask(";".join(lines)).splitlines() if line.strip()]
 
-    def addresses(self) -> dict[str, str]:
-        """Returns where PostgreSQL of each node is, e.g. {'srv1': '10.0.0.1:5434'}."""
-        found: dict[str, str] = {}
-        for fields in self._states():
-            host, port = fields.get("srv_addr", "-"), fields.get("srv_port", "0")
-            if fields["be_name"] == PROD and fields["srv_name"] != HOLD and host != "-":
-                found[fields["srv_name"]] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return found
+    def without_address(self) -> frozenset[str]:
+        """Returns the nodes whose host name did not resolve when HAProxy started."""
+        return frozenset(
+            fields["srv_name"]
+            for fields in self._states()
+            if fields["srv_admin_state"].isdecimal()
+            and int(fields["srv_admin_state"]) & _NO_ADDRESS_BIT
+        )
 
     def servers(self) -> tuple[dict[Server, str], set[Server]]:
-        """Returns the administrative state of every server, and the set of those that are up."""
+        """Returns the administrative state of every server that has an address, and the set of
+        those that are up.
+        """
         states: dict[Server, str] = {}
         up: set[Server] = set()
+        told = False
         for fields in self._states():
             server = fields["be_name"], fields["srv_name"]
             if server[1] == HOLD:
                 continue
+            told = True
             try:
                 bits = int(fields["srv_admin_state"])
             except ValueError as error:
                 text = f"HAProxy on {self.path} tells of a state that is no number: {fields}"
                 raise AgentError(text) from error
+            if bits & _NO_ADDRESS_BIT:
+                continue  # no command brings it into use
             states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
             if fields["srv_op_state"] == _UP:
                 up.add(server)
-        if not states:
+        if not told:
             raise AgentError(f"HAProxy on {self.path} tells of no servers")
         return states, up
 

@@ -1,8 +1,9 @@
-"""systemd, which starts a HAProxy that crashed anew: at once, where the monitor takes seconds.
+"""systemd: HAProxy runs as a unit of it, and is started again at once after a crash.
 
-HAProxy runs as a transient unit (systemd-run(1)): nothing is enabled, and nothing of it is left
-once it has ended. The agent alone starts, reloads and stops it. Where there is no systemd, or it
-does not do it, HAProxy runs by itself, and the monitor alone starts it anew.
+The unit is transient (systemd-run(1)): nothing is enabled, and nothing is left of it when HAProxy
+has ended. The unit's control group holds HAProxy's processes and no others. Only the agent starts,
+reloads and stops it. Without systemd HAProxy runs as a daemon, and after a crash the monitor action
+starts it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import sys
 
 from .context import DEFAULT_STATEDIR, FOLLOW
+from .ocf import AgentError
+from .render import alert
 from .run import CommandError, run
 
 TYPE_CHECKING = False
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
     from .params import Params
 
 RUNNING = "/run/systemd/system"
-"""It is there where systemd is the init system (sd_booted(3))."""
+"""It is there if systemd is the init system (sd_booted(3))."""
 WITHIN = 5.0  # s for systemctl to answer
 NO_SUCH_UNIT = 5
 """systemctl(1), "Exit status"."""
 MORE_THAN_GRACE = 10.0  # s after stop_grace, then systemd kills what the agent should have ended
+JOB_FAILED = "Job for "
+"""systemd-run says so if the unit itself failed to start, and not systemd."""
+LINES = "20"  # last lines of the journal that may say why HAProxy did not start
 
 
 def present() -> bool:
@@ -32,81 +38,84 @@ def present() -> bool:
     return os.path.isdir(RUNNING)
 
 
+def name(statedir: str) -> str:
+    """Returns the name of what belongs to a state directory, e.g. 'paf-haproxy'."""
+    if statedir == DEFAULT_STATEDIR:
+        return "paf-haproxy"
+    return f"paf-haproxy{statedir.replace('/', '-')}"
+
+
 def unit(params: Params) -> str:
     """Returns the name of the unit, e.g. 'paf-haproxy.service'."""
-    if params.statedir == DEFAULT_STATEDIR:
-        return "paf-haproxy.service"
-    return f"paf-haproxy{params.statedir.replace('/', '-')}.service"
+    return f"{name(params.statedir)}.service"
 
 
-def pidfile(params: Params) -> str:
-    """Returns the file by which systemd finds the process to watch, a new one after a reload."""
-    return str(params.statedir) + "/haproxy.pid"
+def start(params: Params, command: Sequence[str], timeout: float) -> None:
+    """Starts HAProxy by this command and waits until it is ready.
 
-
-def watches(params: Params) -> bool:
-    """Returns whether the HAProxy that runs is systemd's to start anew."""
-    return present() and os.path.exists(pidfile(params))
-
-
-def start(params: Params, command: Sequence[str], take_over: Sequence[str], timeout: float) -> None:
-    """Starts HAProxy by this command; a reload adds take_over to it, and the old process's pid.
-
-    Raises CommandError if it does not start within timeout s, or is there already.
+    Raises CommandError if it is not ready within timeout s.
     """
-    _stop(params)  # waits until a unit that has ended is gone, or one that begins again
-    command = [*command, "-p", pidfile(params)]
+    _stop(params)  # waits until a unit that has ended is gone
     agent = os.path.abspath(sys.argv[0])
     properties = {
-        "Type": "forking",
-        "PIDFile": pidfile(params),
-        # Not after an end that was asked for: a reload ends the old process, and a stop this one.
+        "Type": "notify",
+        # Not if HAProxy ends on request: a stop ends it with 0, or with 143 on SIGTERM.
         "Restart": "on-failure",
+        "SuccessExitStatus": "143",
         "RestartSec": "0",  # systemd's timers are 0.25 s late
-        # Sessions in the old process of a reload are none of a new one's that crashed.
-        "KillMode": "process",
+        # The master hands the request on to its workers; what is left at the end is killed.
+        "KillMode": "mixed",
         "KillSignal": "SIGUSR1",
         "TimeoutStopSec": f"{params.stop_grace / 1000 + MORE_THAN_GRACE}s",
-        # A machine that goes down must not end HAProxy before Pacemaker has: the last WAL of a
-        # primary passes through it.
+        # A machine that shuts down must not end HAProxy before Pacemaker has stopped PostgreSQL:
+        # the last WAL of a primary passes through HAProxy.
         "DefaultDependencies": "no",
-        # A new HAProxy knows of no primary; the role file does.
+        # A new HAProxy knows no primary; the role file does.
         "ExecStartPost": f"-{agent} {FOLLOW}",
-        "ExecReload": " ".join([*command, *take_over, "$MAINPID"]),
+        "ExecReload": "/bin/kill -USR2 $MAINPID",
     }
     run(
         [
             "systemd-run",
-            "--quiet",
             "--collect",
             f"--unit={unit(params)}",
             "--description=HAProxy of the resource agent ocf:paf:haproxy",
             f"--setenv=OCF_RESKEY_statedir={params.statedir}",
-            *(f"--property={name}={value}" for name, value in properties.items()),
-            *command,
+            *(f"--property={key}={value}" for key, value in properties.items()),
+            command[0],
+            "-Ws",
+            *command[1:],
         ],
         timeout,
     )
 
 
 def at_work(params: Params) -> bool:
-    """Returns whether systemd runs HAProxy, or is about to start it anew; if unsaid, no."""
+    """Returns whether systemd runs HAProxy or is about to start it. False if it does not say."""
     command = ["systemctl", "show", "--property=ActiveState", "--value", unit(params)]
     try:
         return present() and run(command, WITHIN).strip() in ("active", "activating", "reloading")
-    except CommandError:
+    except AgentError:
         return False
 
 
-def reload(params: Params, timeout: float) -> None:
-    """Puts a new process in the place of the running one. Raises CommandError."""
-    run(["systemctl", "reload", unit(params)], timeout)
+def reason(params: Params) -> str:
+    """Returns HAProxy's last alert in the journal, or how to look for it."""
+    look = f"see: journalctl -u {unit(params)}"
+    try:
+        text = run(
+            ["journalctl", f"--unit={unit(params)}", "--output=cat", f"--lines={LINES}"], WITHIN
+        )
+    except AgentError:
+        return look
+    lines = [line for line in text.splitlines() if "[ALERT]" in line and "exit" not in line]
+    return f"{alert(lines[-1])} ({look})" if lines else look
 
 
 def let_go(params: Params) -> None:
-    """Asks HAProxy to end (SIGUSR1), and has it started anew no more. Does not wait for its end.
+    """Tells systemd to end HAProxy (SIGUSR1) and not to start it again. Does not wait.
 
-    Raises CommandError if systemd cannot be told.
+    Raises CommandError if systemd does not answer.
     """
     _stop(params, "--no-block")
 
@@ -115,5 +124,5 @@ def _stop(params: Params, *options: str) -> None:
     try:
         run(["systemctl", "stop", *options, unit(params)], WITHIN)
     except CommandError as error:
-        if error.status != NO_SUCH_UNIT:  # it runs without systemd, or has ended
+        if error.status != NO_SUCH_UNIT:  # it runs as a daemon, or has ended
             raise

@@ -1,108 +1,167 @@
-"""The monitor action as a whole: HAProxy is looked at, mended, started anew or reloaded."""
+"""The monitor action: HAProxy is looked at, mended, started again or reloaded."""
 
 from __future__ import annotations
 
 import os
 
-from . import log, lookout, process, render, rolefile, runtime
+from . import configuration, log, lookout, process, render, rolefile, runtime, stats
 from .beliefs import remembered
-from .lifecycle import catch_up, lenient, reload
+from .lifecycle import reload, revive
 from .monitor import monitor, remember
-from .notify import describe, project
-from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
-from .params import Params, parse
-from .routing import PROD, STDBY
+from .notify import describe
+from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
+from .params import Params
+from .routing import PROD, STDBY, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .context import Context
 
+ASK_AGAIN = 2.0
+"""s for a second answer of a HAProxy that did not answer in time. A virtual machine that was paused
+has let the first time pass for both sides."""
+
 
 def watch(context: Context) -> int:
     """Monitors HAProxy, and sees that it runs with the configuration that is asked for.
 
-    Pacemaker tells of a parameter that was changed by a reload, but not after a cleanup of the
-    resource; and of a node that was added or removed it tells nobody.
+    Pacemaker reports a changed parameter by a reload, but not after a cleanup of the resource; it
+    reports to nobody that a node was added or removed.
     """
+    if not context.interval:
+        return inspect(context)
     code = look_after(context)
-    if code == RUNNING_PROMOTED and context.interval and not context.promoted:
+    if code == RUNNING_PROMOTED and not context.promoted:
         return step_down(context)
     return code
+
+
+def inspect(context: Context) -> int:
+    """Returns what is found, as an exit code, and changes nothing: this is a probe, or a person's
+    `crm_resource --force-check`, and Pacemaker may run another action at the same time.
+
+    Raises Hung if HAProxy does not answer.
+    """
+    params = configuration.effective(context)
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
+    try:
+        have, up = haproxy.servers()
+    except runtime.NotServing as error:
+        if not process.comes_back(params):
+            if process.leader(params):
+                raise runtime.Hung(f"{error.reason}, but its process is there") from error
+            log.tell("HAProxy does not run on this node")
+            return NOT_RUNNING
+        have, up = haproxy.servers()
+    role = remembered(params, context.promoted)
+    leads = {pool: sorted(node for of, node in up if of == pool) for pool in (PROD, STDBY)}
+    words = (f"{pool} to {' '.join(nodes) or 'nobody'}" for pool, nodes in leads.items())
+    log.tell(f"{role.view}; HAProxy leads {', '.join(words)}")
+    want = wanted(role.view, sorted({node for _, node in have}), role.drained)
+    lines = commands(have, want) if role.view.primary else []
+    if lines:
+        log.tell(f"the next monitor action will set: {describe(lines)}")
+    reason = rolefile.read_note(configuration.rejected_path(params.statedir))
+    if reason:
+        log.tell(f"the configuration that is asked for is rejected: {reason}")
+    return RUNNING_PROMOTED if role.promoted else SUCCESS
 
 
 def step_down(context: Context) -> int:
     """Forgets the promoted role, as a demote does: Pacemaker takes the instance for unpromoted.
 
-    It records a reload as a start, and where a transition has cancelled the promoted monitor and
-    is cut off before the demote, nothing tells it of the promotion any more. RUNNING_PROMOTED would
-    be a failure then, and HAProxy restarted for a name. Returns SUCCESS.
+    Pacemaker records a reload as a start. If a transition has cancelled the monitor of the promoted
+    role and is aborted before the demote, Pacemaker no longer knows of the promotion.
+    RUNNING_PROMOTED would be a failure then, and HAProxy would be restarted. Returns SUCCESS.
     """
-    params = lenient(context)
+    params = configuration.effective(context)
     log.info("monitor: promoted no more, for Pacemaker takes this instance for unpromoted")
     remember(params, remembered(params).after("monitor", promoted=False))
     return SUCCESS
 
 
 def look_after(context: Context) -> int:
-    """Returns what is found, as an exit code, once it has been mended where it can be."""
+    """Returns what is found, as an exit code, after it has been mended if that is possible."""
     seen = lookout.state(context)
-    params = lenient(context)
+    params = configuration.effective(context)
     try:
         code = monitor(params, context.promoted)
     except runtime.Hung as error:
-        if not context.interval:
-            raise
-        log.warning(f"monitor: {error.reason}")
-        return revive(context, params)
-    if code == NOT_RUNNING and context.interval and os.path.exists(rolefile.path(params.statedir)):
-        return revive(context, params)
-    if code != NOT_RUNNING:
-        try:
-            params = parse(context.parameters)
-            settled = remembered(params).view.settled
-            if settled and not render.is_current(params):
-                if context.interval and render.is_upgraded():
-                    log.info("monitor: the package is being upgraded; the next monitor looks again")
-                    return code
-                log.warning("monitor: the parameters or the cluster's nodes have changed")
-                reload(context, params)
-            elif process.reload_is_due(params):
-                catch_up(context, params)
-            elif settled:
-                lookout.remember(context, seen)
-        except (AgentError, OSError) as error:
-            log.warning(f"monitor: HAProxy serves on as it is: {error}")
-    if not context.interval:
-        log.tell(summary(context, code))
+        if not still_hangs(params):
+            code = monitor(params, context.promoted)
+        else:
+            log.warning(f"monitor: {error.reason}")
+            return _code(revive(context, params, hung=True))
+    if code == NOT_RUNNING:
+        if os.path.exists(rolefile.path(params.statedir)):
+            return _code(revive(context, params, hung=False))
+        return code
+    try:
+        follow_configuration(context, params, seen)
+    except (AgentError, OSError) as error:
+        log.warning(f"monitor: HAProxy serves on as it is: {error}")
     return code
 
 
-def revive(context: Context, params: Params) -> int:
-    """Starts a HAProxy anew that died or hangs: where a demote, a stop, a start and a promote with
-    all their notifications would come to the same, seconds later.
-
-    Returns what a monitor of one that runs does. Pacemaker is told of no change, lest it has
-    anything to do that a failover would have to wait for. Raises AgentError if HAProxy cannot be
-    started: then Pacemaker recovers the instance.
+def _code(role: rolefile.Role) -> int:
+    """Pacemaker is not told of the restart: a change of the result would give it work to do, for
+    which a failover would have to wait.
     """
-    process.stop(params, context.timeout / 3)
-    process.launch(params, context.timeout / 3)
-    role = remembered(params, context.promoted)
-    role = role.after("monitor", repaired=role.repaired + 1)
-    remember(params, role)
-    changed = describe(project(params.statedir, role))
-    log.warning(f"HAProxy was gone or did not answer; started anew: {role.view}; {changed}")
     return RUNNING_PROMOTED if role.promoted else SUCCESS
 
 
-def summary(context: Context, code: int) -> str:
-    """Returns what a monitor found, in a line: for `crm_resource --force-check`."""
-    if code == NOT_RUNNING:
-        return "HAProxy does not run here"
+def still_hangs(params: Params) -> bool:
+    """Returns whether HAProxy does not answer a second time either. To kill it costs all sessions
+    of the node.
+    """
     try:
-        _, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
-    except AgentError as error:
-        return error.reason
-    leads = {pool: sorted(node for of, node in up if of == pool) for pool in (PROD, STDBY)}
-    words = (f"{pool} to {' '.join(nodes) or 'nobody'}" for pool, nodes in leads.items())
-    return f"{remembered(lenient(context)).view}; HAProxy leads {', '.join(words)}"
+        process.worker(runtime.Runtime(runtime.admin_socket(params.statedir), ASK_AGAIN))
+    except runtime.NotServing:
+        return process.leader(params) is not None
+    except AgentError:
+        return True
+    return False
+
+
+def follow_configuration(context: Context, params: Params, seen: str | None) -> None:
+    """Reloads HAProxy if its configuration is not the one that is asked for, and reports it if that
+    one is rejected. seen: what the monitor depended on when it began.
+
+    Raises AgentError or OSError if it cannot find out, or HAProxy does not answer.
+    """
+    try:
+        asked = configuration.wanted(context)
+    except Rejected as error:
+        configuration.reject(context, error.reason)
+        lookout.remember(context, seen)
+        return
+    if not remembered(params).view.settled:
+        return
+    if process.reload_is_due(params):
+        if not stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+            reload(context)
+        return
+    if not render.is_current(asked):
+        if render.is_upgraded():
+            log.info("monitor: the package is being upgraded; the next monitor looks again")
+            return
+        if not rolefile.read_note(configuration.rejected_path(params.statedir)):
+            log.warning("monitor: the parameters or the cluster's nodes have changed")
+        reload(context)
+        if rolefile.read_note(configuration.rejected_path(params.statedir)):
+            lookout.remember(context, seen)  # it is tried again in a minute, or after a change
+    elif resolve_again(params):
+        reload(context)
+    else:
+        configuration.accept(context)
+        lookout.remember(context, seen)
+
+
+def resolve_again(params: Params) -> bool:
+    """Returns whether a node resolves by now whose host name HAProxy could not resolve."""
+    missing = runtime.Runtime(runtime.admin_socket(params.statedir)).without_address()
+    names = [address for node, address in render.backends(params) if node in missing]
+    if not names or len(render.unresolved(names)) == len(names):
+        return False
+    log.info(f"monitor: {' '.join(names)} did not resolve when HAProxy started; it is reloaded")
+    return True

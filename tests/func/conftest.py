@@ -43,6 +43,8 @@ def installed(request: pytest.FixtureRequest) -> None:
     """Puts the agent of this tree where Pacemaker finds it, to run the HAProxy of --haproxy."""
     Node.program = str(Path(request.config.getoption("--haproxy")).resolve())
     subprocess.run([str(ROOT / "provision" / "install-agent.sh"), str(ROOT)], check=True)
+    for name in ("paf_haproxy", "templates"):
+        os.utime(Path("/usr/share/paf-haproxy", name), (0, 0))  # it is not being upgraded
 
 
 class Pair:

@@ -14,7 +14,7 @@ from tests.tools import environments
 from tests.tools.instance import connect_plain
 from tests.tools.node import PROD, STATS, Cluster
 
-CONFIGURED, INSTALLED, NOT_RUNNING, PROMOTED = 6, 5, 7, 8
+GENERIC, CONFIGURED, INSTALLED, NOT_RUNNING, PROMOTED = 1, 6, 5, 7, 8
 
 
 def test_a_life(cluster: Cluster) -> None:
@@ -145,30 +145,35 @@ def test_start_cannot_bind(cluster: Cluster) -> None:
     node = cluster.srv1
     with socket.create_server((node.address, PROD)):
         (reason,) = node.do("start", code=1).reasons
-        assert "prod" in reason and f"{node.address}:{PROD}" in reason
-        assert node.pids() == []
+        assert reason == (
+            f"parameter prod_port: {PROD}: another program listens there; to find it:"
+            f" ss -ltnp sport = :{PROD}"
+        )
+        assert node.processes() == []
     node.do("start")
 
 
 def test_start_without_haproxy(cluster: Cluster) -> None:
     node = cluster.srv1
     node.params["haproxy"] = "/nonexistent/haproxy"
-    assert node.do("start", code=INSTALLED).reasons == [
-        "parameter haproxy: no program /nonexistent/haproxy"
+    assert node.do("start", code=GENERIC).reasons == [
+        "parameter haproxy: there is no program /nonexistent/haproxy"
     ]
+    node.do("validate-all", code=INSTALLED)
 
 
 @pytest.mark.parametrize("name", ["user"])
 def test_start_without_the_user(cluster: Cluster, name: str) -> None:
     node = cluster.srv1
     node.params[name] = "nobody-here"
-    assert node.do("start", code=CONFIGURED).reasons == [f"parameter {name}: no user nobody-here"]
+    assert node.do("start", code=GENERIC).reasons == [f"parameter {name}: no user nobody-here"]
+    node.do("validate-all", code=CONFIGURED)
 
 
 def test_start_without_the_group(cluster: Cluster) -> None:
     node = cluster.srv1
     node.params["group"] = "nobody-here"
-    (reason,) = node.do("start", code=CONFIGURED).reasons
+    (reason,) = node.do("start", code=GENERIC).reasons
     assert "nobody-here" in reason
 
 
@@ -177,11 +182,11 @@ def test_start_where_others_can_write(cluster: Cluster, directory: Path) -> None
     node = cluster.srv1
     node.statedir.mkdir()
     node.statedir.chmod(0o777)
-    (reason,) = node.do("start", code=4).reasons
+    (reason,) = node.do("start", code=GENERIC).reasons
     assert reason.startswith("parameter statedir:")
     node.statedir.chmod(0o755)
     os.chown(node.statedir, 65534, 0)
-    node.do("start", code=4)
+    node.do("start", code=GENERIC)
     assert node.pids() == []
 
 
@@ -195,6 +200,10 @@ def test_what_start_leaves(cluster: Cluster) -> None:
     status = node.statedir.stat()
     assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o755)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in node.statedir.iterdir()}
+    (lua,) = (name for name in modes if name.startswith("lua-"))
+    assert modes.pop(lua) & 0o022 == 0, "HAProxy reads its program there"
+    assert modes.pop("haproxy.pid") & 0o022 == 0
+    assert modes.pop("parameters") & 0o022 == 0
     assert modes.pop("role") == 0o644
     assert modes.pop("haproxy.cfg") == 0o600, "it may name a password"
     assert modes.pop("haproxy.source") & 0o022 == 0

@@ -22,19 +22,19 @@ def misled(cluster: Cluster) -> Cluster:
 def test_a_missed_notification(misled: Cluster) -> None:
     node = misled.srv2
     assert node.state("prod/srv2") == "ready" and not node.up("prod/srv2")
-    result = node.do("monitor")
+    result = node.mend()
     assert "the notifications left primary srv2, Pacemaker says primary srv1" in result.err
     assert node.state("prod/srv1") == "ready" and node.state("prod/srv2") == "maint"
     eventually(lambda: node.up("prod/srv1"), "it leads to srv1")
     assert node.role()["primary"] == "srv1"
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
 
 
 @pytest.mark.parametrize("state", ["S_TRANSITION_ENGINE", "S_POLICY_ENGINE", "S_INTEGRATION"])
 def test_a_transition_is_not_interfered_with(misled: Cluster, state: str) -> None:
     misled.pacemaker("srv1", state)
     node = misled.srv2
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
     assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
 
 
@@ -49,7 +49,7 @@ def test_a_dc_that_died_holds_no_notification_up(misled: Cluster) -> None:
 def test_no_cluster_to_ask(misled: Cluster) -> None:
     misled.pacemaker(None)
     node = misled.srv2
-    node.do("monitor")
+    node.mend()
     assert node.state("prod/srv2") == "ready" and node.role()["primary"] == "srv2"
 
 
@@ -66,10 +66,10 @@ def test_a_primary_whose_own_haproxy_is_gone(running: Cluster) -> None:
     node.haproxy("set server prod/srv1 agent down")
     assert not node.up("prod/srv1"), "as it is left by a failover to srv1"
     running.pacemaker("srv1", state="S_TRANSITION_ENGINE")
-    node.do("monitor")
+    node.mend()
     assert not node.up("prod/srv1"), "Pacemaker is at work: it may be about to demote"
     running.pacemaker("srv1")
-    eventually(lambda: "vouches" in node.do("monitor").err, "the agent-check has been tried")
+    eventually(lambda: "vouches" in node.mend().err, "the agent-check has been tried")
     node.await_up("prod/srv1")
     assert ask(node.address, PROD, "SELECT 1") == 1
 
@@ -81,7 +81,7 @@ def test_nobody_vouches_for_a_primary_that_says_no(running: Cluster) -> None:
     try:
         node.await_up("prod/srv1", up=False)
         for _ in range(3):
-            assert "vouches" not in node.do("monitor").err
+            assert "vouches" not in node.mend().err
         assert not node.up("prod/srv1")
     finally:
         running.srv1.postgres.start()

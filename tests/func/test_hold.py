@@ -51,18 +51,18 @@ def test_who_waits_is_served_although_a_reload_was_asked_for(leaderless: Cluster
     node.params["stats_port"] = "7007"
     node.do("reload")
     assert node.pid() == old, "not yet"
-    node.do("monitor")
+    node.mend()
     assert node.pid() == old, "still not: someone waits"
     leaderless.notify("pre-promote", promote=["srv1"])
     assert client.end() == "srv1"
     leaderless.notify("post-promote", promote=["srv1"])
     leaderless.pacemaker("srv1")
-    node.do("monitor")
+    node.mend()
     assert node.pid() != old, "now"
     assert "HAProxy" in node.read(7007, b"GET / HTTP/1.0\r\n\r\n")
     node.await_up("prod/srv1")
     new = node.pid()
-    node.do("monitor")
+    node.mend()
     assert node.pid() == new, "once"
 
 

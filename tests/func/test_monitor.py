@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_recurring_monitor_says_nothing_when_all_is_well(steady: Cluster) -> N
 def test_what_was_typed_in_by_hand_is_mended(steady: Cluster, typed: str, said: str) -> None:
     node = steady.srv2
     node.haproxy(typed)
-    result = node.do("monitor")
+    result = node.mend()
     assert result.err.splitlines() == [f"monitor: mending HAProxy, primary srv1: {said}"]
     assert node.states() == {
         "prod/srv1": "ready",
@@ -56,7 +57,7 @@ def test_what_was_typed_in_by_hand_is_mended(steady: Cluster, typed: str, said: 
         "stdby/srv1": "maint",
         "stdby/srv2": "ready",
     }
-    assert node.do("monitor").err == "", "once"
+    assert node.mend().err == "", "once"
     eventually(lambda: node.up("prod/srv1"), "it leads to srv1 again")
     assert not node.up("prod/srv2")
 
@@ -69,7 +70,7 @@ def test_a_role_file_that_is_gone_or_junk(steady: Cluster, text: str | None) -> 
     role.unlink()
     if text is not None:
         role.write_text(text)
-    node.do("monitor")
+    node.mend()
     assert node.role()["primary"] == "srv1"
     assert node.state("prod/srv1") == "ready"
 
@@ -87,17 +88,17 @@ def test_a_role_file_that_is_gone_while_pacemaker_is_at_work(
     (node.statedir / "role").unlink()
     steady.pacemaker("srv1", "S_POLICY_ENGINE")
     try:
-        assert node.do("monitor").err == ""
+        assert node.mend().err == ""
         assert node.servers()["prod/srv1"] == ("ready", True)
         assert query(before, "SELECT 1") == 1
         steady.pacemaker("srv1")
-        assert "Pacemaker says primary srv1" in node.do("monitor").err
+        assert "Pacemaker says primary srv1" in node.mend().err
         assert node.role()["drained"] == ("srv2" if drained else "")
         assert query(before, "SELECT 1") == 1, "and were never cut off"
     finally:
         steady.pacemaker("srv1")
         (steady.mock / "drained").unlink(missing_ok=True)
-        node.do("monitor")
+        node.mend()
         (steady.mock / "nodes").unlink(missing_ok=True)
     before.close()
 
@@ -107,11 +108,11 @@ def test_a_role_file_that_is_gone_and_a_pacemaker_that_does_not_answer(steady: C
     (node.statedir / "role").unlink()
     steady.pacemaker(None)
     try:
-        node.do("monitor")
+        node.mend()
         assert node.servers()["prod/srv1"] == ("ready", True)
     finally:
         steady.pacemaker("srv1")
-    node.do("monitor")
+    node.mend()
 
 
 @pytest.mark.parametrize("word", ["Promoted", "Master"])
@@ -175,7 +176,7 @@ def test_a_recurring_monitor_starts_it_anew(running: Cluster, what: str) -> None
         eventually(lambda: not node.pids(), "it is gone")
     result = node.act("monitor", environ=AS_PROMOTED)
     assert result.code == PROMOTED and result.reasons == [], "Pacemaker need do nothing"
-    assert "started anew: primary srv1" in result.err
+    assert "started again: primary srv1" in result.err
     assert node.role()["repaired"] == "1"
     assert pid not in node.pids() and len(node.pids()) == 1
     assert node.states()["prod/srv1"] == "ready" and node.states()["stdby/srv2"] == "ready"
@@ -196,14 +197,24 @@ def test_a_recurring_monitor_starts_nothing_that_was_stopped(cluster: Cluster) -
     assert node.pids() == []
 
 
-def test_what_cannot_be_started_anew_is_pacemakers_to_recover(cluster: Cluster) -> None:
+def test_a_broken_configuration_is_made_again(cluster: Cluster) -> None:
+    """HAProxy dies, and what it was started with is damaged."""
     node = cluster.srv1
     node.do("start")
     node.kill()
     (node.statedir / "haproxy.cfg").write_text("nonsense\n")
-    (reason,) = node.act("monitor", environ=RECURRING).reasons
-    assert "haproxy" in reason
-    assert node.act("monitor", environ=RECURRING).code == 1
+    result = node.mend()
+    assert "started again: primary srv1" in result.err and result.reasons == []
+    assert len(node.pids()) == 1
+
+
+def test_what_cannot_be_started_again_is_for_pacemaker_to_recover(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.do("start")
+    node.kill()
+    with socket.create_server((node.address, PROD)):
+        (reason,) = node.mend(code=1).reasons
+        assert reason.startswith(f"parameter prod_port: {PROD}: another program listens there")
     node.do("stop")
     node.do("start")
 
@@ -224,7 +235,7 @@ def test_the_promoted_instance_is_mended_too(cluster: Cluster) -> None:
     node.do("start")
     node.do("promote")
     node.haproxy("disable server prod/srv1")
-    assert "mending HAProxy" in node.do("monitor", code=PROMOTED).err
+    assert "mending HAProxy" in node.mend(code=PROMOTED).err
 
 
 def test_an_aborted_switchover(running: Cluster) -> None:
@@ -233,10 +244,10 @@ def test_an_aborted_switchover(running: Cluster) -> None:
     node = running.srv2
     assert node.state("prod/srv1") == "drain"
     running.pacemaker("srv1", "S_TRANSITION_ENGINE")
-    assert node.do("monitor").err == "", "a transition is under way"
+    assert node.mend().err == "", "a transition is under way"
     assert node.state("prod/srv1") == "drain"
     running.pacemaker("srv1")
-    assert "Pacemaker says primary srv1" in node.do("monitor").err
+    assert "Pacemaker says primary srv1" in node.mend().err
     assert node.servers()["prod/srv1"] == ("ready", True)
     assert node.role()["primary"] == "srv1"
 
@@ -255,4 +266,4 @@ def test_a_monitor_that_cannot_remember(running: Cluster) -> None:
         assert node.state("prod/srv1") == "ready" and node.pids() == pids
     finally:
         (node.statedir / "role").rmdir()
-    node.do("monitor")
+    node.mend()

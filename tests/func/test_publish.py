@@ -84,7 +84,7 @@ def test_metrics_of_a_switchover(fresh: object, running: Cluster) -> None:
     assert found["drift_repaired_total"] == 0
     node.haproxy("set server stdby/srv1 state maint")
     running.pacemaker("srv2")
-    node.do("monitor")
+    node.mend()
     assert samples(node)["drift_repaired_total"] == 1
 
 
@@ -118,7 +118,7 @@ def test_drained_by_a_person(running: Cluster) -> None:
     reader = connect(node.address, STDBY)
     (running.mock / "drained").write_text("srv2\n")
     (running.mock / "nodes").write_text("srv1 srv2\n")
-    result = node.do("monitor")
+    result = node.mend()
     assert node.state("stdby/srv2") == "drain"
     assert result.err == "", "no drift"
     with reader.cursor() as cursor:
@@ -131,14 +131,14 @@ def test_drained_by_a_person(running: Cluster) -> None:
     assert node.state("stdby/srv2") == "drain"
     node.do("reload")
     assert node.state("stdby/srv2") == "drain"
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
     node.haproxy("set server stdby/srv2 state ready")
-    assert "stdby/srv2 drain" in node.do("monitor").err, "by hand is not by the command"
+    assert "stdby/srv2 drain" in node.mend().err, "by hand is not by the command"
     node.do("stop")
     node.do("start")
     assert node.state("stdby/srv2") == "drain"
     (running.mock / "drained").unlink()
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
     node.await_up("stdby/srv2")
     assert ask(node.address, STDBY, "SELECT 1") == 1
     reader.close()
@@ -148,9 +148,9 @@ def test_without_a_cluster_drained_is_as_it_was(running: Cluster) -> None:
     node = running.srv1
     (running.mock / "drained").write_text("srv2\n")
     (running.mock / "nodes").write_text("srv1 srv2\n")
-    node.do("monitor")
+    node.mend()
     (running.mock / "nodes").unlink()
-    node.do("monitor")
+    node.mend()
     assert node.state("stdby/srv2") == "drain"
 
 
@@ -281,7 +281,7 @@ def test_the_read_only_socket_cannot_shut_the_agent_out(steady: Cluster) -> None
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(node.statedir / "show.sock"))
         idle.append(connection)
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
     for connection in idle:
         connection.close()
 

@@ -110,7 +110,7 @@ def test_a_switchover_loses_no_connection(running: Cluster, fresh: Pair) -> None
             "stdby/srv1": "maint",
             "stdby/srv2": "ready",
         }
-        assert node.do("monitor").err == "", "nothing is left to mend"
+        assert node.mend().err == "", "nothing is left to mend"
 
 
 def test_sessions_of_the_old_primary_end_with_the_switchover(running: Cluster, fresh: Pair) -> None:
@@ -161,7 +161,7 @@ def test_haproxy_dies_on_the_primarys_node(running: Cluster) -> None:
     assert load.served_by(killed) == ["srv1"] and load.failed == []
     assert load.longest() < 1, "and nobody waited"
     assert query(session, WHO) == "srv1"
-    assert srv2.do("monitor").err == ""
+    assert srv2.mend().err == ""
 
 
 def test_haproxy_bounces_on_the_primarys_node(running: Cluster) -> None:
@@ -183,7 +183,7 @@ def test_a_rogue_primary_gets_nobody(running: Cluster, fresh: Pair) -> None:
         eventually(lambda: srv2.tells() == "down", "the rogue is nobody's production")
         for node in running.nodes:
             node.await_up("stdby/srv2", up=False)
-            node.do("monitor")
+            node.mend()
             assert node.servers()["prod/srv2"] == ("maint", False)
         always(lambda: srv2.tells() == "down", "it stays down", during=1)
     for load in (first, second):

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paf_haproxy.ocf import RUNNING_PROMOTED
 from paf_haproxy.routing import HOLD
 
 from . import ROOT, environments
@@ -57,6 +58,7 @@ class Node:
             "bind": self.address,
             "pghost": str(postgres.socket),
             "statedir": str(self.statedir),
+            "keepdir": f"{self.statedir}.kept",
             "stop_grace": "100ms",
             # Where nobody listens, if there is no syslog on this machine.
             "log": "127.0.0.1:5514",
@@ -97,6 +99,15 @@ class Node:
         """Runs an action that ends with `code`."""
         result = self.act(action, timeout)
         assert result.code == code, f"{self.name} {action}: {result}"
+        return result
+
+    def mend(self, code: int = 0) -> Result:
+        """Runs the recurring monitor action, of the promoted role if that is its expected code."""
+        environ = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+        if code == RUNNING_PROMOTED:
+            environ["OCF_RESKEY_CRM_meta_role"] = "Promoted"
+        result = self.act("monitor", environ=environ)
+        assert result.code == code, f"{self.name} monitor: {result}"
         return result
 
     def notify(self, event: str, *, promoted: Sequence[str] = (), **changes: Sequence[str]) -> None:
@@ -152,8 +163,8 @@ class Node:
         ]
         return int(line.split()[1])
 
-    def pids(self) -> list[int]:
-        """Returns the pids of all HAProxys of this node, the old ones of a reload too."""
+    def processes(self) -> list[int]:
+        """Returns the pids of HAProxy's master and of all its workers."""
         config = str(self.statedir / "haproxy.cfg").encode()
         found = []
         for entry in Path("/proc").iterdir():
@@ -166,11 +177,24 @@ class Node:
                 found.append(int(entry.name))
         return sorted(found)
 
+    def pids(self) -> list[int]:
+        """Returns the pids of HAProxy's workers, those that finish after a reload too."""
+        everyone = self.processes()
+        parents = {pid: int(_stat(pid)[1]) for pid in everyone}
+        return [pid for pid in everyone if parents[pid] in everyone]
+
+    def master(self) -> int:
+        """Returns the pid of HAProxy's master."""
+        return int((self.statedir / "haproxy.pid").read_text())
+
     def kill(self) -> None:
         """Kills HAProxy as the kernel would."""
-        for pid in self.pids():
-            os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not self.pids(), "HAProxy is gone")
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended with its master
+        eventually(lambda: not self.processes(), "HAProxy is gone")
 
     # What others hear.
 
@@ -191,6 +215,14 @@ class Node:
         """Returns the role file's fields."""
         lines = (self.statedir / "role").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+
+def _stat(pid: int) -> list[str]:
+    """Returns the fields of /proc/PID/stat after the name; of one that is gone, zeros."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["X", "0"]
 
 
 class Cluster:

@@ -1,0 +1,122 @@
+"""The last valid configuration, on disk: a restart or a reboot may need it when the one that is
+asked for cannot be used.
+
+It is a copy of what HAProxy was started with: the configuration, the Lua files and the certificate
+that it names, and the parameters that it was made from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from . import configuration, log, render, supervisor
+from .configuration import CERTIFICATE, LUA
+from .ocf import AgentError
+from .params import Params
+
+CONFIGURATION = "haproxy.cfg"
+
+
+def directory(keepdir: str, statedir: str) -> str:
+    """Returns the directory for what was started in a state directory."""
+    return f"{keepdir}/{supervisor.name(statedir)}"
+
+
+def save(params: Params) -> None:
+    """Keeps the configuration that HAProxy serves with. If the disk does not take it, the one
+    before it stays, and the log says so.
+    """
+    target = directory(params.keepdir, params.statedir)
+    try:
+        names = _names(params.statedir)
+        if _equal(params.statedir, target, names):
+            return
+        _private(params.keepdir)
+        new = f"{target}.{os.getpid()}"
+        shutil.rmtree(new, ignore_errors=True)
+        os.mkdir(new, 0o700)
+        for name in names:
+            _copy(f"{params.statedir}/{name}", f"{new}/{name}")
+        os.sync()  # the rename must not be on disk before the content
+        _swap(new, target)
+    except OSError as error:
+        log.warning(
+            f"cannot keep the configuration in {target}: {error.strerror}; after a reboot HAProxy"
+            " starts only if the parameters are valid"
+        )
+
+
+def restore(keepdir: str, statedir: str) -> Params | None:
+    """Puts the last valid configuration into the state directory. Returns its parameters, or None
+    if there is none. Raises AgentError if it cannot be put there.
+    """
+    source = directory(keepdir, statedir)
+    params = configuration.used(source)
+    if params is None or not os.path.exists(f"{source}/{CONFIGURATION}"):
+        return None
+    values = {**params.values, "statedir": statedir}
+    params = Params(values, params.raw)
+    configuration.prepare(params)
+    try:
+        for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):
+            _copy(f"{source}/{name}", f"{statedir}/{name}")
+        # The monitor action finds that this is not what is asked for, and tries that again.
+        open(render.source_path(params), "w", encoding="utf-8").close()
+    except OSError as error:
+        text = f"cannot copy the last valid configuration from {source}: {error.strerror}"
+        raise AgentError(text) from error
+    return params
+
+
+def _names(statedir: str) -> list[str]:
+    """Returns the files and directories that make up the configuration in the state directory."""
+    with open(f"{statedir}/{CONFIGURATION}", encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    copies = [name for name in os.listdir(statedir) if name.startswith((LUA, CERTIFICATE))]
+    return [
+        *(name for name in sorted(copies) if f"{statedir}/{name}" in text),
+        os.path.basename(configuration.parameters_path(statedir)),
+        CONFIGURATION,
+    ]
+
+
+def _equal(one: str, other: str, names: list[str]) -> bool:
+    """The names of the copies tell their content; the two files are compared."""
+    try:
+        if sorted(os.listdir(other)) != sorted(names):
+            return False
+        for name in names[-2:]:
+            with open(f"{one}/{name}", "rb") as first, open(f"{other}/{name}", "rb") as second:
+                if first.read() != second.read():
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _private(path: str) -> None:
+    """A configuration may name a password, and a certificate comes with its key."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    os.chmod(path, 0o700)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copies a file or a directory over what is there, whole or not at all."""
+    new = f"{target}.{os.getpid()}"
+    if os.path.isdir(source):
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(source, new)
+        shutil.rmtree(target, ignore_errors=True)
+    else:
+        shutil.copy(source, new)  # with its mode
+    os.rename(new, target)
+
+
+def _swap(new: str, target: str) -> None:
+    old = f"{target}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if os.path.exists(target):
+        os.rename(target, old)
+    os.rename(new, target)
+    shutil.rmtree(old, ignore_errors=True)

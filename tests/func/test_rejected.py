@@ -1,0 +1,203 @@
+"""A configuration that cannot be used stops no HAProxy that serves, and starts one all the same."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tools.instance import ask
+from tests.tools.node import PROD, Cluster, Node
+from tests.tools.waiting import eventually
+
+TEMPLATES = Path("/usr/share/paf-haproxy/templates")
+GENERIC, NOT_RUNNING = 1, 7
+
+
+def certificate(directory: Path, name: str, *options: str) -> Path:
+    """Makes a certificate and its key, in one PEM file."""
+    path = directory / name
+    key, cert = directory / f"{name}.k", directory / f"{name}.c"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=srv1", "-keyout", str(key), "-out", str(cert), *options]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_text(key.read_text() + cert.read_text())
+    return path
+
+
+def serves(node: Node) -> bool:
+    return bool(ask(node.address, PROD, "SELECT 1") == 1)
+
+
+def note(node: Node) -> str:
+    path = node.statedir / "rejected"
+    return path.read_text().strip() if path.exists() else ""
+
+
+@pytest.fixture
+def node(cluster: Cluster) -> Node:
+    """srv1, whose HAProxy runs and leads to itself."""
+    cluster.srv1.do("start")
+    cluster.srv1.await_up("prod/srv1")
+    return cluster.srv1
+
+
+def survives(node: Node, told: str) -> None:
+    """HAProxy serves on under a reload, a monitor, a kill, a restart and a boot; the note names
+    what is wrong.
+    """
+    before = (node.statedir / "haproxy.cfg").read_text()
+    pids = node.pids()
+    for action in ("reload", "reload-agent", "monitor"):
+        if action == "monitor":
+            node.mend()
+        else:
+            node.do(action)
+        assert node.pids() == pids, f"{action} leaves HAProxy alone"
+        assert told in note(node)
+    assert (node.statedir / "haproxy.cfg").read_text() == before
+    node.kill()
+    node.mend()
+    node.await_up("prod/srv1")
+    assert serves(node) and told in note(node)
+    for boot in (False, True):
+        node.do("stop")
+        if boot:
+            shutil.rmtree(node.statedir)
+        node.do("start")
+        node.await_up("prod/srv1")
+        assert serves(node) and told in note(node)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("hold_timeout", "bogus", "parameter hold_timeout: 'bogus': expected a time"),
+        ("rest_port", "5431", "parameter rest_port: '5431': state_port has the same port"),
+        ("session_timeout", "1s", "parameter session_timeout: '1s': it must be longer"),
+        ("bind", "192.0.2.1", "parameter bind: '192.0.2.1': this node has no such address"),
+        ("nodes", "srv1 srv1", "parameter nodes: 'srv1 srv1': a node is named twice"),
+        ("user", "nobody-here", "parameter user: no user nobody-here"),
+        ("group", "nobody-here", "nobody-here"),
+        ("haproxy", "/nonexistent", "parameter haproxy: there is no program /nonexistent"),
+        ("template", "/nonexistent", "template /nonexistent does not exist"),
+        ("stats_auth", "/nonexistent", "parameter stats_auth: /nonexistent: No such file"),
+        ("tls_cert", "/nonexistent", "parameter tls_cert: /nonexistent: No such file"),
+    ],
+)
+def test_an_invalid_value(node: Node, name: str, value: str, told: str) -> None:
+    good = dict(node.params)
+    node.params[name] = value
+    survives(node, told)
+    node.params = good
+    node.mend()
+    assert note(node) == ""
+    assert serves(node)
+
+
+def test_a_port_of_another_program(node: Node) -> None:
+    with socket.create_server((node.address, 8009)):
+        node.params["rest_port"] = "8009"
+        survives(node, "parameter rest_port: 8009: another program listens there")
+    node.mend()
+    assert note(node) == ""
+    socket.create_connection((node.address, 8009), timeout=5).close()
+
+
+@pytest.fixture
+def templates() -> Iterator[Path]:
+    """The installed template and Lua files, put back at the end."""
+    copy = TEMPLATES.with_name("templates.copy")
+    shutil.copytree(TEMPLATES, copy)
+    yield TEMPLATES
+    shutil.rmtree(TEMPLATES)
+    copy.rename(TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("haproxy.cfg.j2", "{% if %}", "haproxy.cfg.j2:1: TemplateSyntaxError"),
+        ("haproxy.cfg.j2", "global\n bogus keyword\n", "unknown keyword 'bogus'"),
+        ("role.lua", "syntax error", "role.lua"),
+        ("hold.lua", None, "hold.lua"),
+    ],
+)
+def test_a_damaged_package(
+    node: Node, templates: Path, file: str, text: str | None, told: str
+) -> None:
+    if text is None:
+        (templates / file).unlink()
+    else:
+        (templates / file).write_text(text)
+    survives(node, told)
+
+
+def test_certificates(node: Node, tmp_path: Path) -> None:
+    """A valid one goes into use; then it vanishes, and others that are wrong take its place."""
+    pem = tmp_path / "srv1.pem"
+    shutil.copy(certificate(tmp_path, "good"), pem)
+    node.params["tls_cert"] = str(pem)
+    node.do("reload")
+    assert note(node) == ""
+    expired = certificate(tmp_path, "expired", "-not_before", "20200101000000Z",
+                          "-not_after", "20200201000000Z") if _dates() else None  # fmt: skip
+    other = certificate(tmp_path, "other")
+    mixed = tmp_path / "mixed"
+    mixed.write_text((tmp_path / "good.k").read_text() + (tmp_path / "other.c").read_text())
+    wrong = [(mixed, "KEY_VALUES_MISMATCH"), (tmp_path / "other.c", "expected a PEM file")]
+    if expired:
+        wrong.append((expired, "the certificate expired on 2020-02-01: renew it"))
+    for source, told in wrong:
+        shutil.copy(source, pem)
+        node.mend()
+        assert told in note(node), source
+        assert serves(node)
+    pem.unlink()
+    survives(node, "parameter tls_cert")
+    shutil.copy(other, pem)
+    node.mend()
+    assert note(node) == ""
+
+
+def _dates() -> bool:
+    """Returns whether openssl can make a certificate for a time in the past."""
+    words = subprocess.run(["openssl", "req", "-help"], capture_output=True, text=True, check=False)
+    return "-not_after" in words.stderr + words.stdout
+
+
+def test_a_first_start_fails_on_its_own(cluster: Cluster) -> None:
+    """Pacemaker retries it; with another code the resource would be stopped on all nodes."""
+    node = cluster.srv1
+    node.params["hold_timeout"] = "bogus"
+    (reason,) = node.do("start", code=GENERIC).reasons
+    assert reason.startswith("parameter hold_timeout: 'bogus': expected a time")
+    node.do("validate-all", code=6)
+    assert node.processes() == []
+    node.do("monitor", code=NOT_RUNNING)
+
+
+def test_a_host_that_does_not_resolve(cluster: Cluster) -> None:
+    """HAProxy starts without it, and leads to the others."""
+    node = cluster.srv1
+    node.params["nodes"] += " srv3=nowhere.invalid"
+    node.do("start")
+    node.await_up("prod/srv1")
+    assert serves(node)
+    assert node.mend().err == "", "nothing is mended that cannot be"
+
+
+def test_a_program_that_changes(node: Node, tmp_path: Path) -> None:
+    """Another program cannot take over from a master that runs: HAProxy is restarted."""
+    program = tmp_path / "haproxy"
+    shutil.copy("/usr/sbin/haproxy", program)
+    tmp_path.chmod(0o755)
+    node.params["haproxy"] = str(program)
+    before = node.master()
+    node.do("reload")
+    assert node.master() != before
+    eventually(lambda: serves(node), "it serves")
