@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 
-from . import configuration, log, render, supervisor
-from .configuration import CERTIFICATE, LUA
+from . import configuration, copies, log, render, supervisor
+from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
 from .params import Params
 
@@ -57,7 +57,7 @@ def restore(keepdir: str, statedir: str) -> Params | None:
         return None
     values = {**params.values, "statedir": statedir}
     params = Params(values, params.raw)
-    configuration.prepare(params)
+    copies.prepare(params)
     try:
         for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):
             _copy(f"{source}/{name}", f"{statedir}/{name}")

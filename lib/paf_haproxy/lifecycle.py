@@ -6,12 +6,15 @@ import os
 
 from . import (
     configuration,
+    copies,
     kept,
+    launch,
     log,
     lookout,
     master,
     pacemaker,
     process,
+    rejection,
     render,
     rolefile,
     runtime,
@@ -71,7 +74,7 @@ def bring_up(context: Context, timeout: float) -> Params:
     try:
         params = configuration.wanted(context)
         configuration.install(params, configuration.make(params, context.node))
-        process.launch(params, timeout / 2)
+        launch.start(params, timeout / 2)
     except AgentError as error:
         return _fall_back(context, error, timeout / 2)
     _in_use(context, params)
@@ -86,19 +89,19 @@ def _fall_back(context: Context, error: AgentError, timeout: float) -> Params:
     if params is None:
         raise error
     try:
-        process.launch(params, timeout)
+        launch.start(params, timeout)
     except AgentError as other:
         log.warning(f"the last valid configuration does not start either: {other.reason}")
         raise error from other
-    configuration.reject(context, error.reason)
+    rejection.reject(context, error.reason)
     return params
 
 
 def _in_use(context: Context, params: Params) -> None:
     """Notes that HAProxy serves with the configuration that is asked for."""
     kept.save(params)
-    configuration.accept(context)
-    configuration.tidy(params)
+    rejection.accept(context)
+    copies.tidy(params)
 
 
 def stop(context: Context) -> int:
@@ -110,8 +113,8 @@ def stop(context: Context) -> int:
         runtime.admin_socket(params.statedir),
         master.path(params.statedir),
         process.pid_path(params),
-        process.due_path(params),
-        process.state_path(params),
+        launch.due_path(params),
+        launch.state_path(params),
         render.source_path(params),
         lookout.path(params.statedir),
     ):
@@ -122,7 +125,7 @@ def stop(context: Context) -> int:
         except OSError as error:
             # HAProxy has ended, and that is what a stop is for.
             log.warning(f"stop: cannot remove {leftover}: {error.strerror}")
-    configuration.accept(context)
+    rejection.accept(context)
     try:
         pacemaker.unset_promotable(context.instance, context.node)
     except AgentError as error:
@@ -155,14 +158,14 @@ def reload(context: Context) -> int:
         lookout.forget(params.statedir)
         if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
             os.unlink(new)
-            if not process.reload_is_due(params):
-                process.put_off_reload(params)
+            if not launch.reload_is_due(params):
+                launch.put_off_reload(params)
                 text = "clients wait for a primary; HAProxy is reloaded after that"
                 log.info(f"{context.action}: {text}")
             return SUCCESS
         put_into_use(context, params, new)
     except Rejected as error:
-        configuration.reject(context, error.reason)
+        rejection.reject(context, error.reason)
         return SUCCESS
     log.info(f"{context.action}: {describe(project(params.statedir, role))}")
     return SUCCESS
@@ -179,13 +182,13 @@ def put_into_use(context: Context, params: Params, new: str) -> None:
             if process.program(params) != params.haproxy or not process.has_master(params):
                 log.warning(f"{context.action}: HAProxy is restarted, for its program is another")
                 process.stop(params, timeout / 3)
-                process.launch(params, timeout / 2)
+                launch.start(params, timeout / 2)
             else:
-                process.reload(params, timeout)
+                launch.reload(params, timeout)
         except Rejected:
             undo()
             if process.leader(params) is None:
-                process.launch(configuration.used(params.statedir) or params, timeout / 4)
+                launch.start(configuration.used(params.statedir) or params, timeout / 4)
             raise
     _in_use(context, params)
 
@@ -199,7 +202,7 @@ def revive(context: Context, params: Params, hung: bool) -> Role:
     """
     process.stop(params, context.timeout / 4, hung)
     try:
-        process.launch(params, context.timeout / 4)
+        launch.start(params, context.timeout / 4)
     except AgentError as error:
         log.warning(f"monitor: {error.reason}")
         process.stop(params, 1.0)

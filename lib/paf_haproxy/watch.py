@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 
-from . import configuration, log, lookout, process, render, rolefile, runtime, stats
+from . import (
+    configuration,
+    launch,
+    log,
+    lookout,
+    process,
+    rejection,
+    render,
+    rolefile,
+    runtime,
+    stats,
+)
 from .beliefs import remembered
 from .lifecycle import reload, revive
 from .monitor import monitor, remember
@@ -61,7 +72,7 @@ def inspect(context: Context) -> int:
     lines = commands(have, want) if role.view.primary else []
     if lines:
         log.tell(f"the next monitor action will set: {describe(lines)}")
-    reason = rolefile.read_note(configuration.rejected_path(params.statedir))
+    reason = rejection.reason(params.statedir)
     if reason:
         log.tell(f"the configuration that is asked for is rejected: {reason}")
     return RUNNING_PROMOTED if role.promoted else SUCCESS
@@ -132,12 +143,12 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
     try:
         asked = configuration.wanted(context)
     except Rejected as error:
-        configuration.reject(context, error.reason)
+        rejection.reject(context, error.reason)
         lookout.remember(context, seen)
         return
     if not remembered(params).view.settled:
         return
-    if process.reload_is_due(params):
+    if launch.reload_is_due(params):
         if not stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
             reload(context)
         return
@@ -145,15 +156,15 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
         if render.is_upgraded():
             log.info("monitor: the package is being upgraded; the next monitor looks again")
             return
-        if not rolefile.read_note(configuration.rejected_path(params.statedir)):
+        if not rejection.reason(params.statedir):
             log.warning("monitor: the parameters or the cluster's nodes have changed")
         reload(context)
-        if rolefile.read_note(configuration.rejected_path(params.statedir)):
+        if rejection.reason(params.statedir):
             lookout.remember(context, seen)  # it is tried again in a minute, or after a change
     elif resolve_again(params):
         reload(context)
     else:
-        configuration.accept(context)
+        rejection.accept(context)
         lookout.remember(context, seen)
 
 

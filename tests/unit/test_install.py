@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from paf_haproxy import render
-from paf_haproxy.ocf import ERR_CONFIGURED, AgentError
-from paf_haproxy.params import parse
+from paf_haproxy import configuration, copies, kept, ports, render
+from paf_haproxy.ocf import ERR_CONFIGURED, Rejected
+from paf_haproxy.params import Params, parse
 
 from tests.tools import ROOT
 
@@ -19,6 +19,7 @@ from tests.tools import ROOT
 @pytest.fixture(autouse=True)
 def this_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "TEMPLATES", str(ROOT / "haproxy"))
+    monkeypatch.setattr(ports, "conflict", lambda *_: "")  # of this machine
     monkeypatch.setattr("paf_haproxy.pacemaker.nodes", lambda: ("srv1", "srv2", "srv3"))
 
 
@@ -28,46 +29,91 @@ def program(path: Path, script: str) -> Path:
     return path
 
 
+def install(params: Params) -> None:
+    configuration.install(params, configuration.make(params, "srv1"))
+
+
 def test_haproxy_refuses(tmp_path: Path) -> None:
-    """Its own words, the first that matter; and nothing is left, nothing is replaced."""
+    """Its own words, the first that matter; nothing is left, and nothing is replaced."""
     haproxy = program(
         tmp_path / "haproxy",
         "echo '[NOTICE] (1) : haproxy version'; "
-        "echo '[ALERT] (1) : config : parsing [x:7] : unknown keyword' >&2; exit 1",
+        'echo "[ALERT] (1) : config : parsing [$3:7] : unknown keyword" >&2; exit 1',
     )
-    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path), "user": "root"})
     (tmp_path / "haproxy.cfg").write_text("the old one")
-    with pytest.raises(AgentError) as caught:
-        render.check(params, "text")
-    assert caught.value.code == ERR_CONFIGURED
-    assert caught.value.reason == (
-        "HAProxy refuses the configuration: [ALERT] (1) : config : parsing [x:7] : unknown keyword"
-    )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["haproxy", "haproxy.cfg"]
+    for _ in range(2):
+        with pytest.raises(Rejected) as caught:
+            install(params)
+        assert caught.value.code == ERR_CONFIGURED
+        assert caught.value.reason == (
+            f"HAProxy refuses the configuration: config : parsing [{tmp_path}/haproxy.cfg:7] :"
+            " unknown keyword"
+        ), "the same words each time, though the file had another name"
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert [name for name in names if "lua-" not in name] == ["haproxy", "haproxy.cfg"]
     assert (tmp_path / "haproxy.cfg").read_text() == "the old one"
 
 
 def test_haproxy_refuses_without_a_word(tmp_path: Path) -> None:
     haproxy = program(tmp_path / "haproxy", "exit 1")
-    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
-    with pytest.raises(AgentError, match="no reason given"):
-        render.check(params, "text")
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path), "user": "root"})
+    with pytest.raises(Rejected, match="no reason given"):
+        install(params)
 
 
 def test_installed(tmp_path: Path) -> None:
     haproxy = program(tmp_path / "haproxy", f'[ "$1" = -c ] && cp "$3" {tmp_path}/checked')
-    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path)})
-    render.install(params, render.check(params, "text"))
+    params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path), "user": "root"})
+    install(params)
     assert (tmp_path / "haproxy.cfg").read_text() == (tmp_path / "checked").read_text()
-    assert not (tmp_path / "haproxy.cfg.new").exists()
+    used = configuration.used(str(tmp_path))
+    assert used and used.values == params.values
+    assert not list(tmp_path.glob("haproxy.cfg.*"))
+
+
+def test_what_is_not_used_any_more_is_removed(tmp_path: Path) -> None:
+    """Copies of another version, and what an action left that Pacemaker killed."""
+    params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"})
+    install(params)
+    (lua,) = tmp_path.glob("lua-*")
+    (tmp_path / "lua-of-before").mkdir()
+    for name in ("haproxy.cfg.99999999", "cert-x.pem", f"haproxy.cfg.{os.getpid()}", "role"):
+        (tmp_path / name).write_text("")
+    copies.tidy(params)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"haproxy.cfg", "haproxy.source", "parameters", "role", lua.name} | {
+        f"haproxy.cfg.{os.getpid()}"
+    }
+
+
+def test_kept_on_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What HAProxy was started with comes back as it was, and a full disk is no failure."""
+    state, disk = tmp_path / "run", tmp_path / "disk"
+    raw = {"haproxy": "/bin/true", "statedir": str(state), "keepdir": str(disk), "user": "root"}
+    params = parse(raw)
+    install(params)
+    kept.save(params)
+    before = {path.name: path for path in state.iterdir()}
+    text = (state / "haproxy.cfg").read_text()
+    shutil.rmtree(state)
+    restored = kept.restore(str(disk), str(state))
+    assert restored and restored.values == params.values
+    assert {path.name for path in state.iterdir()} == set(before)
+    assert (state / "haproxy.cfg").read_text() == text
+    assert not render.is_current(params), "the monitor tries what is asked for again"
+    assert kept.restore(str(tmp_path / "nothing"), str(state)) is None
+    (tmp_path / "file").write_text("")
+    kept.save(parse({**raw, "keepdir": str(tmp_path / "file")}))
+    assert "cannot keep the configuration" in capfd.readouterr().err
 
 
 def test_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the configuration was made from: our version, the nodes, the parameters."""
-    given = {"haproxy": "/bin/true", "statedir": str(tmp_path)}
+    given = {"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"}
     params = parse(given)
     assert not render.is_current(params), "there is none"
-    render.install(params, render.check(params, "text"))
+    install(params)
     assert render.is_current(params)
     assert not render.is_current(parse({**given, "maxconn": "99"}))
     assert render.is_current(parse({**given, "maxconn": "2000"})), "the default, said aloud"
@@ -83,8 +129,8 @@ def test_what_is_unpacked_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ours = tmp_path / "templates"
     shutil.copytree(ROOT / "haproxy", ours)
     monkeypatch.setattr(render, "TEMPLATES", str(ours))
-    params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path)})
-    render.install(params, render.check(params, "text"))
+    params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"})
+    install(params)
     for path in list(ours.iterdir()):
         for unpacked in (f"{path.name}.dpkg-new", f"{path.name}.dpkg-tmp", f"{path.name};6746a3f1"):
             (ours / unpacked).write_text("new")

@@ -50,14 +50,32 @@ def test_an_unknown_action(action: str, said: list[str]) -> None:
     assert "unknown action" in reasons(said)[0]
 
 
-@pytest.mark.parametrize("code", [ERR_GENERIC, ERR_CONFIGURED])
-def test_an_error_of_ours(code: int, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("action", ["start", "monitor", "reload", "promote", "stop"])
+@pytest.mark.parametrize("code", [ERR_GENERIC, ERR_ARGS, 4, 5, ERR_CONFIGURED])
+def test_an_error_is_retried_on_its_node(
+    action: str, code: int, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 to 6 would stop HAProxy for good, 6 on all nodes."""
+
     def fail(_: object) -> int:
         raise AgentError("parameter x:\nno\tgood", code)
 
     monkeypatch.setattr(actions, "perform", fail)
-    assert main.run("start") == code
+    monkeypatch.setattr("paf_haproxy.lookout.look", lambda _: None)
+    assert main.run(action) == ERR_GENERIC
     assert reasons(said) == ["ocf-exit-reason:parameter x: no good"]
+
+
+def test_a_person_hears_what_kind_of_error_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster never validates on its own."""
+
+    def fail(_: object) -> int:
+        raise AgentError("parameter x: no good", ERR_CONFIGURED)
+
+    monkeypatch.setattr(actions, "perform", fail)
+    assert main.run("validate-all") == ERR_CONFIGURED
+    for code in (0, 7, 8, 9):
+        assert main.retried(code) == code, "these say what runs"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +143,7 @@ def test_usage() -> None:
         ("meta-data", {}, SUCCESS, 0),
         ("bogus", {}, ERR_UNIMPLEMENTED, 1),
         ("validate-all", {"OCF_RESKEY_prod_port": "a\nb"}, ERR_CONFIGURED, 1),
-        ("start", {"OCF_RESKEY_log": "\udcff;"}, ERR_CONFIGURED, 1),
+        ("start", {"OCF_RESKEY_log": "\udcff;"}, ERR_GENERIC, 1),
         # A name that is no text, where it cannot be followed: still one line.
         (
             "notify",

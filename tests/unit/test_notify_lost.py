@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from paf_haproxy import pacemaker, run
+from paf_haproxy import pacemaker
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Notice
-from paf_haproxy.notify import lost, sever
+from paf_haproxy.notify import lost
 from paf_haproxy.ocf import AgentError
-
-from tests.tools.fake_haproxy import FakeHaproxy
-from tests.tools.model import Model
 
 VIEW = ClusterView("srv1", "srv2")
 FENCED = Notice("pre-demote", ("srv2",), ("srv1",), ("srv1",), ("srv1",))
@@ -49,26 +44,3 @@ def test_pacemaker_that_does_not_tell(
     monkeypatch.setattr(pacemaker, "run", silent)
     assert lost("srv2", VIEW, FENCED) == set()
     assert "sessions to srv1 stay for now" in capfd.readouterr().err
-
-
-def test_sever(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """The connections to that node's PostgreSQL, no others; what fails is said."""
-    ran: list[list[str]] = []
-
-    def ss(command: list[str], _: float) -> str:
-        ran.append(command)
-        raise AgentError("ss is not installed")
-
-    monkeypatch.setattr(run, "run", ss)
-    with FakeHaproxy(Model.fresh(["srv1", "srv2"])).listen(tmp_path / "admin.sock"):
-        sever(str(tmp_path), ["srv1", "srv9"])
-    assert ran == [["ss", "--kill", "--tcp", "--no-header", "dst", "127.0.0.1:5434"]]
-    assert "connections to srv1 srv9 end by their keepalives" in capfd.readouterr().err
-
-
-def test_sever_without_haproxy(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The notification goes on, and says what it did."""
-    sever(str(tmp_path), ["srv1"])
-    assert "connections to srv1 end by their keepalives" in capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ CHANGED = {
     "group": "lbgroup",
     "maxconn": "300",
     "session_timeout": "1h",
+    "old_workers": "3",
+    "old_worker_age": "12h",
     "check_interval": "100ms",
     "server_interval": "1s",
     "stop_grace": "10s",
@@ -51,6 +54,7 @@ CHANGED = {
     "haproxy": "/opt/haproxy/sbin/haproxy",
     "template": "",
     "statedir": "/run/lb",
+    "keepdir": "/srv/lb",
 }
 
 
@@ -84,9 +88,14 @@ def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "credentials", lambda path: viewer if path else ("", ""))
 
 
+def made(params: Params, node: str) -> str:
+    """Returns the configuration, with the Lua files and the certificate where they are copied."""
+    return render.render(params, node, "LUA", "CERT" if params.tls_cert else "")
+
+
 def refusal(params: Params, code: int = ERR_CONFIGURED) -> str:
     with pytest.raises(AgentError) as caught:
-        render.render(params, "srv1")
+        made(params, "srv1")
     assert caught.value.code == code, caught.value.reason
     assert caught.value.reason.isprintable()
     return caught.value.reason
@@ -94,7 +103,7 @@ def refusal(params: Params, code: int = ERR_CONFIGURED) -> str:
 
 @pytest.mark.parametrize(("name", "raw"), [("defaults", {}), ("changed", CHANGED)])
 def test_golden(name: str, raw: dict[str, str], request: pytest.FixtureRequest) -> None:
-    text = render.render(parse(raw), "srv2").replace(str(ROOT / "haproxy"), "TEMPLATES")
+    text = made(parse(raw), "srv2")
     golden = DATA / f"haproxy-{name}.cfg"
     if request.config.getoption("--update-golden"):
         golden.write_text(text)
@@ -109,18 +118,17 @@ def test_changed_means_all_changed() -> None:
 
 
 def test_no_hold() -> None:
-    text = render.render(parse({"hold_timeout": "0"}), "srv1")
-    for word in ("PAF_HOLD", "server hold", "timeout queue", "frontend lobby"):
+    text = made(parse({"hold_timeout": "0"}), "srv1")
+    assert "unsetenv PAF_HOLD" in text, "a master keeps it"
+    for word in ("    setenv PAF_HOLD", "server hold", "timeout queue", "frontend lobby"):
         assert word not in text
-        assert word in render.render(parse({}), "srv1")
+        assert word in made(parse({}), "srv1")
 
 
 def test_a_value_stays_within_its_line() -> None:
     """Nothing that a template would have to quote comes out of a parameter."""
-    lines = render.render(parse(CHANGED), "srv1").splitlines()
-    assert len(lines) == len(
-        render.render(parse({"nodes": "a b c", **OPTIONAL}), "srv1").splitlines()
-    )
+    lines = made(parse(CHANGED), "srv1").splitlines()
+    assert len(lines) == len(made(parse({"nodes": "a b c", **OPTIONAL}), "srv1").splitlines())
     assert "    user viewer insecure-password 'two words $and \\#\" more'" in lines
 
 
@@ -156,27 +164,31 @@ def test_credentials_that_others_may_read(tmp_path: Path) -> None:
         assert caught.value.code == ERR_PERM
 
 
-@pytest.mark.parametrize(
-    ("host", "code"),
-    [("unknown", ERR_CONFIGURED), ("later", ERR_GENERIC), ("a..b", ERR_CONFIGURED), ("x" * 64, 6)],
-)
-def test_an_unknown_host(host: str, code: int) -> None:
-    reason = refusal(parse({"nodes": f"srv1=10.0.0.1 srv2={host}"}), code)
-    assert reason.startswith("parameter nodes: host ")
-    assert f"{host} of srv2" in reason
+def test_hosts_that_do_not_resolve() -> None:
+    """HAProxy starts without them, and the reload that brings them in is the monitor's."""
+    names = ["10.0.0.1", "unknown", "later", "a..b", "x" * 64]
+    assert set(render.unresolved(names)) == set(names) - {"10.0.0.1"}
+    assert "server srv2 unknown:5434" in made(parse({"nodes": "srv1 srv2=unknown"}), "srv1")
 
 
-def test_an_unknown_host_that_the_cluster_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No parameter is wrong; the node may be added to /etc/hosts while Pacemaker tries on."""
-    monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "unknown"))
-    assert "parameter nodes: host unknown" in refusal(parse({}), ERR_GENERIC)
+def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds up nothing."""
+    done = threading.Event()
+
+    def getaddrinfo(*_: Any) -> list[Any]:
+        done.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert render.unresolved(["srv1", "srv2"], within=0.1) == ("srv1", "srv2")
+    done.set()
 
 
 @pytest.mark.parametrize("name", ["hold", 'srv"1', "srv1;", "srv{{1}}", "é", "-x", "#"])
 def test_a_node_whose_name_is_no_word(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Pacemaker is trusted, and nothing else than words gets into the configuration."""
     with pytest.raises(AgentError, match="of the cluster: ") as caught:
-        render.render(parse({}), name)
+        made(parse({}), name)
     assert caught.value.code == ERR_CONFIGURED
     monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", name))
     assert repr(name) in refusal(parse({}))
@@ -184,7 +196,7 @@ def test_a_node_whose_name_is_no_word(monkeypatch: pytest.MonkeyPatch, name: str
 
 def test_a_cluster_without_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacemaker, "nodes", lambda: ())
-    assert "parameter nodes:" in refusal(parse({}), ERR_GENERIC)
+    assert "parameter nodes is empty" in refusal(parse({}), ERR_GENERIC)
 
 
 def test_a_template_of_ones_own(tmp_path: Path) -> None:
@@ -192,7 +204,7 @@ def test_a_template_of_ones_own(tmp_path: Path) -> None:
     template.write_text(
         "{% for name, address in nodes %}{{ name }} {{ address }} {{ pgport }}\n{% endfor %}"
     )
-    text = render.render(parse({"template": str(template), "nodes": "a=10.0.0.1 b"}), "a")
+    text = made(parse({"template": str(template), "nodes": "a=10.0.0.1 b"}), "a")
     assert text == "a 10.0.0.1 5434\nb b 5434\n"
 
 

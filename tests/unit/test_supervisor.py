@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import errno
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from paf_haproxy import log, lookout, pacemaker, postgres, process, rolefile, supervisor
+from paf_haproxy import launch, log, lookout, pacemaker, postgres, process, rolefile, supervisor
 from paf_haproxy.actions import perform
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.follow import follow
-from paf_haproxy.ocf import AgentError
+from paf_haproxy.ocf import AgentError, Rejected
 from paf_haproxy.params import Params, parse
+from paf_haproxy.render import config_path
 from paf_haproxy.rolefile import Role
 from paf_haproxy.run import CommandError
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
+from tests.tools.waiting import eventually
 
 NODES = ("srv1", "srv2", "srv3")
 PROMOTED = 8
@@ -32,13 +37,17 @@ class Systemd:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.refuses: dict[str, int | None] = {}
+        self.says = "no"
+        self.journal = ""
         self.state: Callable[[], str] = lambda: "inactive"
 
     def run(self, command: Sequence[str], timeout: float) -> str:
         self.asked.append(" ".join(command))
         if command[0] in self.refuses:
             status = self.refuses[command[0]]
-            raise CommandError(command, status or -1, "no", status is None)
+            raise CommandError(command, status or -1, self.says, status is None)
+        if command[0] == "journalctl":
+            return self.journal
         return self.state() + "\n" if "show" in command else ""
 
     def last(self, program: str) -> str:
@@ -50,7 +59,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     found = Systemd()
     monkeypatch.setattr(supervisor, "RUNNING", str(tmp_path))
     monkeypatch.setattr(supervisor, "run", found.run)
-    monkeypatch.setattr(process, "run", found.run)
+    monkeypatch.setattr(launch, "run", found.run)
     return found
 
 
@@ -68,71 +77,110 @@ def test_the_unit_is_named_after_the_state_directory() -> None:
     assert supervisor.unit(parse({"statedir": "/run/b"})) == "paf-haproxy-run-b.service"
 
 
-def test_a_crash_is_mended_and_an_end_is_none(systemd: Systemd, params: Params) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"], 5)
+def test_a_crash_is_mended_and_an_end_on_request_is_not(systemd: Systemd, params: Params) -> None:
+    supervisor.start(params, ["/usr/sbin/haproxy", "-f", "x"], 5)
     line = systemd.last("systemd-run")
     assert "--property=Restart=on-failure" in line
-    assert f"--property=PIDFile={params.statedir}/haproxy.pid" in line
-    assert line.endswith(f" /usr/sbin/haproxy -D -p {params.statedir}/haproxy.pid")
+    assert "--property=SuccessExitStatus=143" in line
+    assert line.endswith(" /usr/sbin/haproxy -Ws -f x")
 
 
-def test_a_reload_replaces_the_process_that_systemd_watches(
-    systemd: Systemd, params: Params
-) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy", "-D"], ["-x", "socket", "-sf"], 5)
-    pidfile = f"-p {params.statedir}/haproxy.pid"
-    wanted = f"--property=ExecReload=/usr/sbin/haproxy -D {pidfile} -x socket -sf $MAINPID"
-    assert wanted in systemd.last("systemd-run")
+def test_systemd_ends_all_of_it(systemd: Systemd, params: Params) -> None:
+    """The master first; at last whatever is in the unit's control group."""
+    supervisor.start(params, ["/usr/sbin/haproxy"], 5)
+    assert "--property=KillMode=mixed" in systemd.last("systemd-run")
+    assert "--property=KillSignal=SIGUSR1" in systemd.last("systemd-run")
 
 
 def test_a_machine_that_goes_down_leaves_haproxy_to_pacemaker(
     systemd: Systemd, params: Params
 ) -> None:
-    supervisor.start(params, ["/usr/sbin/haproxy"], [], 5)
+    supervisor.start(params, ["/usr/sbin/haproxy"], 5)
     assert "--property=DefaultDependencies=no" in systemd.last("systemd-run")
 
 
 def test_systemd_starts_it(systemd: Systemd, params: Params) -> None:
     with serving().listen(Path(params.statedir) / "admin.sock"):
-        process.launch(params, 5)
+        launch.start(params, 5)
     assert [line.split()[0] for line in systemd.asked] == ["systemctl", "systemd-run"]
 
 
 def test_without_systemd_it_runs_by_itself(systemd: Systemd, params: Params) -> None:
+    """systemd is there, and does not do it."""
     systemd.refuses = {"systemd-run": 1}
     with serving().listen(Path(params.statedir) / "admin.sock"):
-        process.launch(params, 5)
-    assert systemd.asked[-1] == f"/usr/sbin/haproxy -D -f {params.statedir}/haproxy.cfg"
+        launch.start(params, 5)
+    assert systemd.asked[-1].startswith(f"/usr/sbin/haproxy -W -D -f {params.statedir}/haproxy.cfg")
 
 
-@pytest.mark.parametrize("old", [[], [17]])
-def test_what_may_still_come_is_not_started_twice(
-    systemd: Systemd, params: Params, monkeypatch: pytest.MonkeyPatch, old: list[int]
-) -> None:
-    monkeypatch.setattr(process, "find", lambda _: old)
-    Path(supervisor.pidfile(params)).write_text("17\n")
-    systemd.refuses = {"systemd-run": None, "systemctl": None if old else supervisor.NO_SUCH_UNIT}
-    with serving().listen(Path(params.statedir) / "admin.sock"), pytest.raises(CommandError):
-        process.launch(params, 5)
+def test_a_haproxy_that_refuses_is_not_tried_again(systemd: Systemd, params: Params) -> None:
+    """The unit failed, and not systemd: the same program would fail as a daemon, too."""
+    systemd.refuses = {"systemd-run": 1}
+    systemd.says = "Job for paf-haproxy.service failed because the control process exited."
+    systemd.journal = "x\n[ALERT]    (7) : Binding [x:9] for proxy prod: cannot bind socket\n"
+    with pytest.raises(Rejected) as caught:
+        launch.start(params, 5)
+    assert "Binding [x:9] for proxy prod: cannot bind socket" in caught.value.reason
+    assert f"journalctl -u {supervisor.unit(params)}" in caught.value.reason
     assert not any(line.startswith("/usr/sbin/haproxy") for line in systemd.asked)
 
 
-def test_systemd_reloads_what_it_watches(
-    systemd: Systemd, params: Params, monkeypatch: pytest.MonkeyPatch
+def test_what_may_still_come_is_not_started_twice(systemd: Systemd, params: Params) -> None:
+    systemd.refuses = {"systemd-run": None}
+    with serving().listen(Path(params.statedir) / "admin.sock"), pytest.raises(CommandError):
+        launch.start(params, 5)
+    assert not any(line.startswith("/usr/sbin/haproxy") for line in systemd.asked)
+
+
+@pytest.fixture
+def sleeper(params: Params) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has HAProxy's arguments, in a group of its own."""
+    words = ["bash", "-c", "sleep 60 & wait", "haproxy", "-f", config_path(params)]
+    running = subprocess.Popen(words, start_new_session=True)
+    Path(process.pid_path(params)).write_text(f"{running.pid}\n")
+    yield running
+    running.kill()
+    running.wait()
+
+
+def test_who_is_the_master(params: Params, sleeper: subprocess.Popen[bytes]) -> None:
+    assert process.leader(params) == sleeper.pid
+    assert process.program(params) == "bash"
+
+
+def test_a_pid_that_is_another_programs_now(
+    params: Params, sleeper: subprocess.Popen[bytes]
 ) -> None:
-    monkeypatch.setattr(process, "find", lambda _: [17])
-    Path(supervisor.pidfile(params)).write_text("17\n")
-    with serving().listen(Path(params.statedir) / "admin.sock"):
-        process.launch(params, 5)
-    assert systemd.asked == ["systemctl reload " + supervisor.unit(params)]
+    """Nothing is killed for having a pid, or for having our arguments without being named."""
+    Path(process.pid_path(params)).write_text(f"{os.getpid()}\n")
+    assert process.leader(params) is None
+    process.stop(params, 5)
+    assert sleeper.poll() is None
 
 
-def test_what_has_ended_is_not_reloaded(systemd: Systemd, params: Params) -> None:
-    """systemd removes the file only after it has seen the end."""
-    Path(supervisor.pidfile(params)).write_text("17\n")
-    with serving().listen(Path(params.statedir) / "admin.sock"):
-        process.launch(params, 5)
-    assert [line.split()[0] for line in systemd.asked] == ["systemctl", "systemd-run"]
+@pytest.mark.parametrize("text", ["", "x\n", "1\n", "0\n", "-1\n", "99999999\n"])
+def test_a_pid_file_that_names_no_master(params: Params, text: str) -> None:
+    Path(process.pid_path(params)).write_text(text)
+    assert process.leader(params) is None
+
+
+def test_an_end_needs_no_other_program(
+    params: Params,
+    sleeper: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Without memory for systemctl, HAProxy and its workers end all the same."""
+    monkeypatch.setattr(supervisor, "RUNNING", str(tmp_path))
+
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(subprocess, "run", out_of_memory)
+    eventually(lambda: len(process.members(sleeper.pid)) == 2, "it has a worker")
+    pids = process.members(sleeper.pid)
+    process.stop(params, 5)
+    assert not any(map(process.alive, pids))
 
 
 def test_a_stop_lets_go_first(systemd: Systemd, params: Params) -> None:
@@ -162,7 +210,9 @@ def test_a_systemd_that_does_not_say_is_not_waited_for(systemd: Systemd, params:
 
 
 def context(action: str, params: Params) -> Context:
-    return Context(action, "srv1", {"statedir": params.statedir}, Notice("-"))
+    return Context(
+        action, "srv1", {"statedir": params.statedir}, Notice("-"), interval=4000, promoted=True
+    )
 
 
 @pytest.mark.parametrize("action", ["monitor", "demote", "promote"])

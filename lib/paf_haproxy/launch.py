@@ -1,0 +1,154 @@
+"""HAProxy is started, and a new worker of it takes the place of the one before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from . import log, master, process, runtime, supervisor
+from .ocf import AgentError, Rejected
+from .render import alert, config_path
+from .run import CommandError, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
+
+PAUSE = 0.05  # s between two looks
+RELOAD_WITHIN = 10.0  # s for a new worker; without one the reload has failed
+
+NOTHING_KNOWN = "1\n"
+"""A server state file without any server: only its version."""
+
+
+def state_path(params: Params) -> str:
+    """Returns the file from which a new worker takes the states of the servers."""
+    return str(params.statedir) + "/servers.state"
+
+
+def due_path(params: Params) -> str:
+    """Returns the file that is there while a reload is due."""
+    return str(params.statedir) + "/reload-due"
+
+
+def reload_is_due(params: Params) -> bool:
+    """Returns whether a reload was postponed, because clients waited for a primary."""
+    return os.path.exists(due_path(params))
+
+
+def put_off_reload(params: Params) -> None:
+    """Notes that HAProxy is to be reloaded once no client waits."""
+    try:
+        with open(due_path(params), "w", encoding="ascii"):
+            pass
+    except OSError as error:
+        raise AgentError(f"cannot write {due_path(params)}: {error.strerror}") from error
+
+
+def start(params: Params, timeout: float) -> None:
+    """Starts HAProxy by the configuration in the state directory, as systemd's unit, or as a daemon
+    if systemd does not do it. Returns once it answers.
+
+    Raises Rejected if HAProxy refuses to run, AgentError if it does not answer within timeout s.
+    """
+    end = time.monotonic() + timeout
+    write_states(params, NOTHING_KNOWN)
+    command = [params.haproxy, "-f", config_path(params), "-p", process.pid_path(params)]
+    command += ["-S", f"{master.path(params.statedir)},mode,600,level,admin"]
+    if not _by_systemd(params, command, timeout):
+        try:
+            run([command[0], "-W", "-D", *command[1:]], timeout)
+        except CommandError as error:
+            if error.timed_out:
+                raise
+            raise Rejected(f"HAProxy does not start: {alert(error.output)}") from error
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
+    while not process.answers(haproxy):
+        if time.monotonic() > end:
+            raise AgentError(f"HAProxy does not answer {timeout:g} s after its start")
+        time.sleep(PAUSE)
+    _reload_done(params)
+
+
+def _by_systemd(params: Params, command: list[str], timeout: float) -> bool:
+    """Returns whether systemd has started HAProxy. Raises Rejected if HAProxy refuses to run."""
+    if not supervisor.present():
+        return False
+    try:
+        supervisor.start(params, command, timeout)
+        return True
+    except CommandError as error:
+        if error.timed_out:
+            raise  # HAProxy may still start, and must not run twice
+        if supervisor.JOB_FAILED in error.output:
+            raise Rejected(f"HAProxy does not start: {_why(params)}") from error
+        reason = error.output.strip()[-300:]  # the command itself would fill the line
+        log.warning(
+            f"systemd does not start HAProxy: {reason}. HAProxy runs as a daemon; after a crash the"
+            " next monitor starts it"
+        )
+        return False
+
+
+def _why(params: Params) -> str:
+    """Returns what HAProxy says of its failure, or how to find out."""
+    if supervisor.present():
+        return supervisor.reason(params)
+    return "run it in the foreground to see why"
+
+
+def reload(params: Params, timeout: float) -> None:
+    """Has the master start a new worker with the configuration in the state directory. The worker
+    before it keeps its sessions and takes no new ones. Returns once the new one answers.
+
+    Raises Rejected if there is no new worker; the one before it then serves on. Raises AgentError
+    if HAProxy does not answer.
+    """
+    haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
+    pid = process.leader(params)
+    if pid is None or not process.has_master(params):
+        raise AgentError("HAProxy has no master process: it cannot be reloaded")
+    before = process.worker(haproxy)
+    # The new worker takes the states of the servers from this file, and no later one may.
+    write_states(params, haproxy.ask("show servers state"))
+    try:
+        os.kill(pid, signal.SIGUSR2)  # HAProxy Management Guide, "Stopping and restarting"
+        _await_worker(params, haproxy, before, min(timeout, RELOAD_WITHIN))
+    finally:
+        try:
+            write_states(params, NOTHING_KNOWN)
+        except AgentError as error:
+            log.warning(error.reason)
+    _reload_done(params)
+
+
+def _await_worker(params: Params, haproxy: runtime.Runtime, before: int, timeout: float) -> None:
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        time.sleep(PAUSE)
+        try:
+            if process.worker(haproxy) != before:
+                return
+            # The master counts a reload that failed. While it begins anew it does not answer.
+            if master.processes(params.statedir).failed:
+                break
+        except AgentError:
+            continue
+    raise Rejected(f"HAProxy does not take the new configuration: {_why(params)}")
+
+
+def write_states(params: Params, text: str) -> None:
+    """Writes the states with which a new worker begins. Raises AgentError."""
+    try:
+        with open(state_path(params), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise AgentError(f"cannot write {state_path(params)}: {error.strerror}") from error
+
+
+def _reload_done(params: Params) -> None:
+    try:
+        os.unlink(due_path(params))
+    except FileNotFoundError:
+        pass
