@@ -65,6 +65,11 @@ class ClusterView:
         return self.primary, self.candidate, self.leaving
 
 
+def before(notice: Notice) -> ClusterView:
+    """Returns the view of a node without a memory, as the notification tells what was before it."""
+    return ClusterView(notice.promoted[0] if len(notice.promoted) == 1 else None)
+
+
 def announce(view: ClusterView, notice: Notice) -> ClusterView:
     """Returns the view after a notification. Unknown events leave it as it is.
 

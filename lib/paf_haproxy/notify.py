@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import log, master, paf, rolefile, runtime
-from .cluster import ClusterView, announce
+from .cluster import announce, before
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, SHUTDOWN, commands, wanted
@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .cluster import ClusterView
     from .context import Context, Notice
     from .routing import Server
 
@@ -22,10 +23,10 @@ def notify(context: Context) -> int:
     """
     notice = context.notice
     try:
-        role = rolefile.load(context.statedir) or Role(ClusterView())
+        role = rolefile.load(context.statedir) or Role(before(notice))
     except AgentError as error:
-        log.warning(f"{error.reason}; starting from nothing")
-        role = Role(ClusterView())
+        log.warning(f"{error.reason}; HAProxy follows what the notification says")
+        role = Role(before(notice))
     view = announce(role.view, notice)
     if view == role.view:
         log.info(f"{notice.event}: nothing changes, {view}")

@@ -41,12 +41,20 @@ def leader(params: Params) -> int | None:
                 pid = int(file.readline())
         except (OSError, ValueError):
             pid = master.peer(params.statedir)
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
+        words = _words(pid) or _words(pid, PAUSE)
     except (OSError, ValueError):
         return None
     ours = config_path(params).encode() in words
     return pid if ours and pid > 1 and alive(pid) else None
+
+
+def _words(pid: int, after: float = 0.0) -> list[bytes]:
+    """Returns a command line. It is empty for a moment while the master begins anew in a reload.
+    after: s to wait before.
+    """
+    time.sleep(after)
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().split(b"\0")[:-1]
 
 
 def program(params: Params) -> str:

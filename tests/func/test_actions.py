@@ -266,6 +266,32 @@ def test_notify_where_haproxy_is_not(cluster: Cluster) -> None:
     assert node.role()["leaving"] == "srv1"
 
 
+def test_notify_without_a_role_file_that_can_be_written(running: Cluster) -> None:
+    """HAProxy follows, and the monitor does not bring an old primary back."""
+    node = running.srv1
+    role = node.statedir / "role"
+    role.unlink()
+    role.mkdir()
+    changes = {"demote": ["srv1"], "promote": ["srv2"]}
+    for event in ("pre-demote", "post-promote"):
+        environ = environments.notification(
+            event, "srv1", all_nodes=["srv1", "srv2"], promoted=["srv1"], **changes
+        )
+        role_view = node.act("notify", environ=environ)
+        assert role_view.code == 0 and "HAProxy follows all the same" in role_view.err
+    states = node.states()
+    assert (states["prod/srv1"], states["prod/srv2"]) == ("maint", "ready")
+    running.pacemaker("srv1", "S_TRANSITION_ENGINE")
+    node.mend()
+    assert node.states() == states, "Pacemaker is at work: what the notifications said holds"
+    running.pacemaker("srv2")
+    node.mend()
+    assert node.states() == states
+    role.rmdir()
+    node.mend()
+    assert node.role()["primary"] == "srv2"
+
+
 def test_an_unknown_action(cluster: Cluster) -> None:
     (reason,) = cluster.srv1.do("migrate_to", code=3).reasons
     assert reason.startswith("unknown action migrate_to")

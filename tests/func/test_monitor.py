@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -186,6 +187,38 @@ def test_a_recurring_monitor_starts_it_anew(running: Cluster, what: str) -> None
     node.do("demote")
     node.kill()
     assert node.act("monitor", environ=RECURRING).code == 0
+
+
+def test_a_slow_answer_costs_no_session(running: Cluster) -> None:
+    """HAProxy and the agent stand still for some seconds, as in a virtual machine that is paused:
+    the first time to answer passes, and HAProxy answers the second question.
+    """
+    node = running.srv1
+    session, pid = connect(node.address, PROD), node.pid()
+    os.kill(pid, signal.SIGSTOP)
+    waker = threading.Timer(5.0, os.kill, (pid, signal.SIGCONT))  # 1 s, 3 s, and 2 s of patience
+    waker.start()
+    try:
+        assert node.mend().code == 0
+    finally:
+        waker.join()
+    assert node.pid() == pid and query(session, "SELECT 1") == 1
+
+
+def test_a_persons_monitor_changes_nothing(running: Cluster) -> None:
+    """crm_resource --force-check runs beside the cluster's own actions."""
+    node = running.srv2
+    node.haproxy("disable server prod/srv1")
+    before = {path: path.stat().st_mtime_ns for path in node.statedir.iterdir()}
+    result = node.do("monitor")
+    assert "the next monitor action will set: prod/srv1 ready" in result.out
+    assert node.state("prod/srv1") == "maint"
+    node.params["maxconn"] = "1234"
+    node.do("monitor")
+    node.do("validate-all")
+    after = {path: path.stat().st_mtime_ns for path in node.statedir.iterdir()}
+    assert after == before
+    node.mend()
 
 
 def test_a_recurring_monitor_starts_nothing_that_was_stopped(cluster: Cluster) -> None:
