@@ -14,7 +14,8 @@ from rich.table import Table
 
 from ..drill import commands, report
 from ..drill.audits import Finding
-from ..drill.cli import FILE, alone, console
+from ..drill.alone import alone
+from ..drill.cli import FILE, console
 from ..drill.settings import Settings
 from ..node import NODES, named
 from . import idle, notify, publish, rest, throughput
