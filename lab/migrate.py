@@ -18,8 +18,8 @@ from .compare import trial
 from .compare.faults import Fault
 from .compare.figures import Trial
 from .drill import commands
-from .drill.audits import Finding
 from .drill.alone import alone
+from .drill.audits import Finding
 from .drill.cli import FILE, console
 from .drill.report import LiveView, finding_table
 from .drill.series import RECORDS
