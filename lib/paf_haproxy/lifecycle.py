@@ -80,7 +80,7 @@ def start(context: Context, params: Params) -> int:
     # A restart of Pacemaker's own makes no difference to HAProxy; who is primary may have changed.
     role = role.after("start", view=learn(params) or remembered(params).view)
     rolefile.save(params.statedir, role)
-    role = respected(params, role)
+    role = respected(params, role, context.instance)
     log.info(f"start: {role.view}; {describe(project(params.statedir, role))}")
     log.tell(f"HAProxy serves: {role.view}")
     pacemaker.set_promotable(context.instance, context.node)

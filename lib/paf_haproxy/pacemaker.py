@@ -14,7 +14,9 @@ it does, and the DC may have died.
 """
 PROMOTION_SCORE = "1"
 DRAINED = "paf-haproxy-drained"
-"""The node attribute that keeps a node out of stdby while it is "true"."""
+"""The node attribute that keeps a node out of stdby while it is "true". Its name is followed by
+that of the resource; without it, as earlier versions wrote it, it holds for every resource.
+"""
 MEMBER = ("", "member")
 """The type of a full node in the CIB; that of the others is "remote"."""
 
@@ -35,15 +37,21 @@ def members() -> frozenset[str]:
     return frozenset(run(["crm_node", "--partition"], ASK_WITHIN).split())
 
 
-def drained() -> frozenset[str]:
-    """Returns the nodes that a person took out of stdby, with `paf-haproxy drain`. Raises
-    CommandError without a cluster.
+def drain_attribute(resource: str) -> str:
+    """Returns the name of the node attribute, e.g. 'paf-haproxy-drained-haproxy'."""
+    return f"{DRAINED}-{resource.partition(':')[0]}"
+
+
+def drained(resource: str) -> frozenset[str]:
+    """Returns the nodes that a person took out of the resource's stdby, with `paf-haproxy drain`.
+    Raises CommandError without a cluster.
     """
+    names = (DRAINED, drain_attribute(resource))
     return frozenset(
         _value(node, "uname")
         for node in _nodes(ASK_WITHIN)
         for attribute in node.split("<nvpair ")[1:]
-        if (_value(attribute, "name"), _value(attribute, "value")) == (DRAINED, "true")
+        if _value(attribute, "name") in names and _value(attribute, "value") == "true"
     )
 
 

@@ -48,7 +48,7 @@ def look_after(context: Context) -> int:
     seen = lookout.state(context)
     params = lenient(context)
     try:
-        code = monitor(params, context.promoted)
+        code = monitor(params, context.promoted, context.instance)
     except runtime.Hung as error:
         if not context.interval:
             raise
