@@ -50,9 +50,9 @@ def find(proc: str, clone: str = CLONE) -> int | None:
                 words = file.read(4096).rstrip(b"\0").split(b"\0")
         except OSError:
             continue  # gone meanwhile
-        if words[-1] == NOTIFY[1] and len(words) > 1 and words[-2].endswith(b"/" + NOTIFY[0]):
-            if _is_in(clone, f"{proc}/{entry}/environ"):
-                return int(entry)
+        named = len(words) > 1 and words[-1] == NOTIFY[1] and words[-2].endswith(b"/" + NOTIFY[0])
+        if named and _is_in(clone, f"{proc}/{entry}/environ"):
+            return int(entry)
     return None
 
 

@@ -51,6 +51,8 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site.check()
     plan = chosen(perform.rows(scene), only)
+    before = {"rows": []} if file is None or not (only and file.exists()) else _read(file)
+    versions = commands.versions(site.nodes[0], ("paf-haproxy",))
     began = time.monotonic()
     outcomes: list[Outcome] = []
     trouble = ""
@@ -58,6 +60,10 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
         with alone(), scene.attended():
             for number, row in enumerate(plan, start=1):
                 outcomes.append(_one(row, scene, f"{row.name} {number}/{len(plan)}"))
+                if file is not None:
+                    file.write_text(
+                        json.dumps(document(before, outcomes, versions), indent=1) + "\n"
+                    )
     except LabError as error:
         trouble = str(error)  # what the rows before have shown is still worth showing
     show(outcomes)
@@ -65,12 +71,13 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     console.print(f"{len(outcomes)} of {len(plan)} rows in {taken:.0f} s", markup=False)
     if trouble:
         console.print(f"cannot go on: {trouble}", style="red", markup=False)
-    if file is not None:
-        before = json.loads(file.read_text()) if only and file.exists() else {"rows": []}
-        versions = commands.versions(site.nodes[0], ("paf-haproxy",))
-        file.write_text(json.dumps(document(before, outcomes, versions), indent=1) + "\n")
     passed = len(outcomes) == len(plan) and all(each.passed for each in outcomes)
     sys.exit(0 if passed else 1)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
 
 def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:

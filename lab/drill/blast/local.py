@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .row import LOCAL, PRIMARY, Row
+from .row import LOCAL, LOG, PRIMARY, Row
 from .values import CERTIFICATE, FILES, TEMPLATE, TIDY
 
 RUN = "/run/paf-haproxy"
@@ -17,7 +17,7 @@ SAVE = "cp -p {0} /root/blast.saved"
 RESTORE = "[ ! -e /root/blast.saved ] || mv -f /root/blast.saved {0}"
 
 
-def changed(name: str, text: str, path: str, how: str, report: str, where: str = "standby") -> Row:
+def changed(name: str, text: str, path: str, how: str, report: str, **more: object) -> Row:
     """Returns the row of a file that is changed on the victim, and put back."""
     return Row(
         name=name,
@@ -26,7 +26,7 @@ def changed(name: str, text: str, path: str, how: str, report: str, where: str =
         report=report,
         apply=f"{SAVE.format(path)}; {how}",
         undo=RESTORE.format(path),
-        where=where,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -38,39 +38,44 @@ ROWS = (
     changed("template-broken", "the agent's template is broken", TEMPLATE,
             f"echo 'global bogus' >>{TEMPLATE}", "bogus|template"),
     changed("template-gone", "the agent's template is missing", TEMPLATE,
-            f"rm {TEMPLATE}", "template", PRIMARY),
+            f"rm {TEMPLATE}", "template", where=PRIMARY),
     changed("lua-broken", "a Lua file of the agent is broken", LUA,
             f"echo 'end end' >>{LUA}", "lua"),
-    changed("lua-gone", "a Lua file of the agent is missing", LUA, f"rm {LUA}", "lua", PRIMARY),
+    changed("lua-gone", "a Lua file of the agent is missing", LUA,
+            f"rm {LUA}", "lua", where=PRIMARY),
     changed("configuration-broken", "haproxy.cfg in the state directory is broken",
-            f"{RUN}/haproxy.cfg", f"echo 'global bogus' >>{RUN}/haproxy.cfg", "bogus|haproxy.cfg"),
+            f"{RUN}/haproxy.cfg", f"echo 'global bogus' >>{RUN}/haproxy.cfg", "bogus|haproxy.cfg",
+            told=(LOG,)),
     changed("program-gone", "HAProxy's program is removed", "/usr/sbin/haproxy",
             "rm /usr/sbin/haproxy", "/usr/sbin/haproxy"),
     changed("hosts-empty", "/etc/hosts names no node", "/etc/hosts",
             # It may be a mount point, or held open: the content is replaced, not the file.
-            "echo '127.0.0.1 localhost' >/etc/hosts", r"srv\d|resolv|unknown"),
+            "echo '127.0.0.1 localhost' >/etc/hosts", r"srv\d|resolv|unknown", told=(LOG,)),
     broken("port-taken", "`rest_port=8009`, and another program listens there",
            f'python3 -c "{LISTEN}" </dev/null >/dev/null 2>&1 & echo $! >/run/blast.pid; sleep 1',
            "[ ! -e /run/blast.pid ] || kill $(cat /run/blast.pid); rm -f /run/blast.pid",
            "8009|in use", parameters={"rest_port": "8009"}),
     broken("last-valid-gone", "the last valid configuration is removed",
-           f"rm -rf {LAST}/* {RUN}/haproxy.cfg", "true", "haproxy.cfg|configuration"),
+           f"rm -rf {LAST}/* {RUN}/haproxy.cfg", "true", "", told=()),
     broken("statedir-owner", "the state directory belongs to postgres",
-           f"chown postgres {RUN}", f"chown root {RUN}", "statedir|paf-haproxy"),
+           f"chown postgres {RUN}", f"chown root {RUN}", "statedir|paf-haproxy",
+           told=(LOG,)),
     broken("statedir-mode", "all may write to the state directory",
-           f"chmod 777 {RUN}", f"chmod 755 {RUN}", "statedir|paf-haproxy", where=PRIMARY),
+           f"chmod 777 {RUN}", f"chmod 755 {RUN}", "statedir|paf-haproxy",
+           where=PRIMARY, told=(LOG,)),
     broken("statedir-read-only", "the state directory is read-only",
            f"mount --bind {RUN} {RUN} && mount -o remount,bind,ro {RUN}",
-           f"umount -l {RUN} 2>/dev/null; true", "read-only|cannot|statedir"),
+           f"umount -l {RUN} 2>/dev/null; true", "read-only|cannot|statedir",
+           told=(LOG,)),
     broken("var-full", "the disk of the last valid configuration is full",
            f"mkdir -p {LAST}; cp -a {LAST} /root/blast.last;"
            f" mount -t tmpfs -o size=4k tmpfs {LAST};"
            f" cp -a /root/blast.last/. {LAST}/ 2>/dev/null;"
            f" head -c 9000 /dev/zero >{LAST}/full 2>/dev/null; true",
            f"umount -l {LAST} 2>/dev/null; rm -rf /root/blast.last; true",
-           "no space|cannot|full"),
+           "no space|cannot|full", told=(LOG,)),
     broken("role-garbage", "the role file holds garbage",
-           f"head -c 200 /dev/urandom >{RUN}/role", "true", "role"),
+           f"head -c 200 /dev/urandom >{RUN}/role", "true", "role", told=(LOG,)),
     broken("jinja2-gone", "Python's jinja2 is removed",
            "d=$(python3 -c 'import jinja2,os; print(os.path.dirname(jinja2.__file__))');"
            " echo $d >/root/blast.jinja2; mv $d $d.blast",
