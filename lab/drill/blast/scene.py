@@ -21,7 +21,7 @@ EVERY = {CONNECTING: 0.1, READER: 0.1}
 PATIENCE = 5  # s of a client for one connection
 PAUSE = 0.2  # s between two looks
 ALL_OF_IT = 7200.0  # s for which the clients work at most
-KILL = "kill -9 $(pgrep -f '^[^ ]*haproxy .*-f /run/paf-haproxy/')"
+KILL = f"kill -9 $(pgrep -f '{commands.HAPROXY}')"
 METRICS = """
 import ssl, urllib.request
 context = ssl._create_unverified_context()
