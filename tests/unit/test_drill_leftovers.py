@@ -26,5 +26,5 @@ def test_judge(processes: list[str], names: list[str], found: list[str]) -> None
 
 @pytest.mark.parametrize("processes", [[], [""], ["1"], ["x 2"]])
 def test_a_node_that_cannot_be_looked_at(processes: list[str]) -> None:
-    with pytest.raises(ValueError, match="unpack|invalid literal"):
+    with pytest.raises(ValueError, match=r"unpack|invalid literal"):
         judge(processes, FILES)
