@@ -10,8 +10,8 @@ import pytest
 from lab.drill.blast import local, shared, values
 from lab.drill.blast.cli import chosen, document
 from lab.drill.blast.judge import judge
+from lab.drill.blast.reports import SUSPECT, matching
 from lab.drill.blast.row import CLUSTER, LOCAL, VALUE, Row
-from lab.drill.blast.scene import SUSPECT, matching
 from lab.drill.records import MISROUTED, UNKNOWN
 from lab.errors import LabError
 from tests.unit.blast_world import FAULT, KILL, PHASES, VICTIM, WRONG, course, spoilt, without
@@ -93,6 +93,11 @@ def test_trouble_and_help() -> None:
     assert judge(WRONG, course(helped=True)).broken == (
         "whole again only after crm_resource --cleanup",
     )
+
+
+def test_a_node_that_was_fenced() -> None:
+    found = judge(FAULT, course(died={VICTIM}))
+    assert found.broken == (f"{VICTIM} was fenced",) and found.lost == (VICTIM,)
 
 
 def test_the_rows() -> None:

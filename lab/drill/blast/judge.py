@@ -41,6 +41,8 @@ class Course:
     """Why the row did not run to its end; empty if it did."""
     helped: bool = False
     """Whether the cluster became whole only after `crm_resource --cleanup`."""
+    died: Collection[str] = ()
+    """Nodes that went down: fenced, for a failed stop."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def judge(row: Row, course: Course) -> Outcome:
         mine = each.node == course.victim
         (excused if mine and any(_overlap(phase, each) for phase in away) else bad).append(each)
     lost = {each.node for each in bad}
-    lost |= {node for node in course.nodes if _silent(course, node)}
+    lost |= {node for node in course.nodes if _silent(course, node)} | set(course.died)
     if not all(phase.returned for phase in away):
         lost.add(course.victim)
     elsewhere = [each for each in bad if each.node != course.victim]
@@ -123,6 +125,8 @@ def _broken(row: Row, course: Course, outcome: Outcome) -> Iterable[str]:
         yield f"{outcome.elsewhere} connections failed on other nodes"
     if silent := [channel for channel in row.told if channel not in outcome.reports]:
         yield f"not reported in {', '.join(silent)}"
+    if course.died:
+        yield f"{' '.join(sorted(course.died))} was fenced"
     if course.helped:
         yield "whole again only after crm_resource --cleanup"
 

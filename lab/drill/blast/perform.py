@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ...errors import LabError
 from . import values
 from .judge import Course, Outcome, Phase, judge
+from .reports import find
 from .row import PRIMARY, Row
 from .scene import Scene
 
@@ -29,6 +30,7 @@ def perform(row: Row, scene: Scene, say: Callable[[str], None]) -> Outcome:
     if not scene.whole(WHOLE_WITHIN):
         raise LabError(f"the cluster is not whole before {row.name}: paf-haproxy status")
     scene.attempts.clear()
+    scene.died.clear()
     primary = scene.primary()
     others = [name for name in scene.nodes if name != primary]
     victim = primary if row.where == PRIMARY else others[-1]
@@ -49,11 +51,15 @@ def perform(row: Row, scene: Scene, say: Callable[[str], None]) -> Outcome:
         helped = True
         scene.cleanup()
         if not scene.whole(WHOLE_WITHIN):
-            trouble = trouble or f"not whole {WHOLE_WITHIN:g} s after the fault was undone"
+            trouble = trouble or f"not whole {WHOLE_WITHIN:g} s after a cleanup"
+            say(trouble)
+            scene.repair()
     phases.append(Phase("undo", begin, time.time()))
     nodes = tuple(scene.nodes)
     seen = tuple(scene.attempts)
-    return judge(row, Course(victim, primary, nodes, phases, seen, reports, trouble, helped))
+    died = frozenset(scene.died)
+    course = Course(victim, primary, nodes, phases, seen, reports, trouble, helped, died)
+    return judge(row, course)
 
 
 def _prepare(row: Row, scene: Scene) -> None:
@@ -81,7 +87,7 @@ def _course(
         scene.sql(primary, row.sql)
         scene.set(row.parameters)
         scene.rest(SETTLE)
-        reports.update(scene.reports(victim, since, row.report))
+        reports.update(find(scene.nodes[victim], since, row.report))
     say(f"kill HAProxy on {victim}")
     begin = time.time()
     scene.kill(victim)
@@ -102,7 +108,7 @@ def _course(
         say("reload")
         scene.set(LIMIT)
         scene.rest(SETTLE)
-        reports.update({**scene.reports(victim, since, row.report), **reports})
+        reports.update({**find(scene.nodes[victim], since, row.report), **reports})
     return trouble
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -15,26 +14,12 @@ from .. import commands, programs, table
 from ..programs import Program
 from ..records import ACK, CONNECTING, READER, Attempt
 from ..site import Site
-from .row import CHANNELS, CRM_MON, LOG, METRIC, STATUS
 
 EVERY = {CONNECTING: 0.1, READER: 0.1}
 PATIENCE = 5  # s of a client for one connection
 PAUSE = 0.2  # s between two looks
 ALL_OF_IT = 7200.0  # s for which the clients work at most
 KILL = f"kill -9 $(pgrep -f '{commands.HAPROXY}')"
-METRICS = """
-import ssl, urllib.request
-context = ssl._create_unverified_context()
-for path in "7000/metrics", "7000/metrics/paf":
-    for scheme in "http", "https":
-        try:
-            url = f"{scheme}://127.0.0.1:{path}"
-            print(urllib.request.urlopen(url, timeout=3, context=context).read().decode())
-            break
-        except OSError:
-            pass
-"""
-SUSPECT = re.compile(r"^paf_haproxy\w*(reject|unknown|invalid)\w*(\{[^}]*\})? +[1-9].*", re.M)
 
 
 class Scene:
@@ -46,13 +31,17 @@ class Scene:
             site.settings, every=EVERY, patience=PATIENCE, seconds=ALL_OF_IT, most=10**7
         )
         self.directory = directory
+        self.site = site
         self.attempts: list[Attempt] = []
+        self.died: set[str] = set()
+        """Nodes that went down: their clients are started again once they are back."""
         self._programs: list[Program] = []
 
     @property
     def anyone(self) -> str:
-        """The name of a node that is asked what the cluster knows."""
-        return next(iter(self.nodes))
+        """The name of a node that runs, and is asked what the cluster knows."""
+        running = (name for name, node in self.nodes.items() if node.running)
+        return next(running, next(iter(self.nodes)))
 
     def primary(self) -> str:
         """Returns the node that is promoted. Raises LabError if there is none."""
@@ -83,11 +72,14 @@ class Scene:
                 table.drop(self.nodes[self.primary()], self.settings)
 
     def look(self) -> None:
-        """Takes in what the clients have told. Raises LabError if they have ended."""
+        """Takes in what the clients have told."""
         for program in self._programs:
             self.attempts += [each for each in program.new() if isinstance(each, Attempt)]
-            if why := program.ended():
-                raise LabError(why)
+            if program.ended():
+                self.died.add(program.node.name)
+                if program.node.running:
+                    with contextlib.suppress(LabError):  # it went down again
+                        program.start()
 
     def rest(self, seconds: float) -> None:
         time.sleep(seconds * self.settings.slowness)
@@ -163,9 +155,10 @@ class Scene:
         """Returns whether `paf-haproxy status` finds nothing, and every client is served."""
         end = time.monotonic() + within * self.settings.slowness
         while True:
-            code, _ = self.status(self.anyone)
-            if code == 0 and not commands.status(self.nodes[self.anyone]).failures:
-                return all(self.served(node, PATIENCE * 2) for node in self.nodes)
+            with contextlib.suppress(LabError):  # a node that is on its way down or up
+                code, _ = self.status(self.anyone)
+                if code == 0 and not commands.status(self.nodes[self.anyone]).failures:
+                    return all(self.served(node, PATIENCE * 2) for node in self.nodes)
             self.look()
             if time.monotonic() > end:
                 return False
@@ -175,34 +168,7 @@ class Scene:
         with contextlib.suppress(LabError):
             commands.cleanup(self.nodes[self.anyone], self.settings.haproxy)
 
-    def reports(self, node: str, since: float, pattern: str) -> dict[str, str]:
-        """Returns the first line of each channel that reports the fault."""
-        there = self.nodes[node]
-        names = ("-t", "paf-haproxy", "-t", "haproxy")
-        asked = {
-            STATUS: self.status(node)[1],
-            METRIC: there.run("python3", "-c", METRICS, check=False).stdout,
-            LOG: there.run(
-                "journalctl", "-q", "--no-pager", "-o", "cat", f"--since=@{since:.0f}", *names,
-                check=False,
-            ).stdout,
-            CRM_MON: there.run("crm_mon", "-1A", check=False).stdout,
-        }  # fmt: skip
-        found = {}
-        for channel in CHANNELS:
-            if channel == METRIC:
-                match = SUSPECT.search(asked[channel])
-                line = match[0] if match else ""
-            else:
-                line = matching(asked[channel], pattern)
-            if line:
-                found[channel] = line
-        return found
-
-
-def matching(text: str, pattern: str) -> str:
-    """Returns the first line that the pattern matches, or ''."""
-    if not pattern:
-        return ""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line[:300] for line in lines if re.search(pattern, line, re.I)), "")
+    def repair(self) -> None:
+        """Does all that a person could do for the cluster: starts nodes, forgets failures."""
+        with contextlib.suppress(LabError):
+            self.site.repair()
