@@ -50,7 +50,7 @@ ROWS = (
             "rm /usr/sbin/haproxy", "/usr/sbin/haproxy"),
     changed("hosts-empty", "/etc/hosts names no node", "/etc/hosts",
             # It may be a mount point, or held open: the content is replaced, not the file.
-            "echo '127.0.0.1 localhost' >/etc/hosts", r"srv\d|resolv|unknown", told=(LOG,)),
+            "echo '127.0.0.1 localhost' >/etc/hosts", r"resol|name or service not known|is unknown", told=(LOG,)),
     broken("port-taken", "`rest_port=8009`, and another program listens there",
            f'python3 -c "{LISTEN}" </dev/null >/dev/null 2>&1 & echo $! >/run/blast.pid; sleep 1',
            "[ ! -e /run/blast.pid ] || kill $(cat /run/blast.pid); rm -f /run/blast.pid",
@@ -58,14 +58,14 @@ ROWS = (
     broken("last-valid-gone", "the last valid configuration is removed",
            f"rm -rf {LAST}/* {RUN}/haproxy.cfg", "true", "", told=()),
     broken("statedir-owner", "the state directory belongs to postgres",
-           f"chown postgres {RUN}", f"chown root {RUN}", "statedir|paf-haproxy",
+           f"chown postgres {RUN}", f"chown root {RUN}", "statedir",
            told=(LOG,)),
     broken("statedir-mode", "all may write to the state directory",
-           f"chmod 777 {RUN}", f"chmod 755 {RUN}", "statedir|paf-haproxy",
+           f"chmod 777 {RUN}", f"chmod 755 {RUN}", "statedir",
            where=PRIMARY, told=(LOG,)),
     broken("statedir-read-only", "the state directory is read-only",
            f"mount --bind {RUN} {RUN} && mount -o remount,bind,ro {RUN}",
-           f"umount -l {RUN} 2>/dev/null; true", "read-only|cannot|statedir",
+           f"umount -l {RUN} 2>/dev/null; true", "read-only|statedir",
            told=(LOG,)),
     broken("var-full", "the disk of the last valid configuration is full",
            f"mkdir -p {LAST}; cp -a {LAST} /root/blast.last;"
@@ -73,9 +73,9 @@ ROWS = (
            f" cp -a /root/blast.last/. {LAST}/ 2>/dev/null;"
            f" head -c 9000 /dev/zero >{LAST}/full 2>/dev/null; true",
            f"umount -l {LAST} 2>/dev/null; rm -rf /root/blast.last; true",
-           "no space|cannot|full", told=(LOG,)),
+           "no space left", told=(LOG,)),
     broken("role-garbage", "the role file holds garbage",
-           f"head -c 200 /dev/urandom >{RUN}/role", "true", "role", told=(LOG,)),
+           f"head -c 200 /dev/urandom >{RUN}/role", "true", "role file|/role", told=(LOG,)),
     broken("jinja2-gone", "Python's jinja2 is removed",
            "d=$(python3 -c 'import jinja2,os; print(os.path.dirname(jinja2.__file__))');"
            " echo $d >/root/blast.jinja2; mv $d $d.blast",

@@ -23,7 +23,7 @@ SUSPECT = re.compile(r"^paf_haproxy\w*(reject|unknown|invalid)\w*(\{[^}]*\})? +[
 
 
 def find(there: Machine, since: float, pattern: str) -> dict[str, str]:
-    """Returns the first line of each channel that reports the fault."""
+    """Returns the first line of each channel that reports the fault; none without a pattern."""
     names = ("-t", "paf-haproxy", "-t", "haproxy")
     asked = {
         STATUS: there.run("paf-haproxy", "status", check=False).stdout,
@@ -34,8 +34,8 @@ def find(there: Machine, since: float, pattern: str) -> dict[str, str]:
         ).stdout,
         CRM_MON: there.run("crm_mon", "-1A", check=False).stdout,
     }  # fmt: skip
-    found = {}
-    for channel in CHANNELS:
+    found: dict[str, str] = {}
+    for channel in CHANNELS if pattern else ():
         if channel == METRIC:
             match = SUSPECT.search(asked[channel])
             line = match[0] if match else ""
@@ -48,7 +48,5 @@ def find(there: Machine, since: float, pattern: str) -> dict[str, str]:
 
 def matching(text: str, pattern: str) -> str:
     """Returns the first line that the pattern matches, or ''."""
-    if not pattern:
-        return ""
     lines = (line.strip() for line in text.splitlines())
     return next((line[:300] for line in lines if re.search(pattern, line, re.I)), "")

@@ -21,7 +21,7 @@ ROWS = (
         " CREATE ROLE haproxy LOGIN; GRANT pg_read_all_stats TO haproxy; END IF; END$$",
         "28000|28P01|CREATE ROLE|does not exist"),
     sql("role-nologin", "`ALTER ROLE haproxy NOLOGIN`",
-        "ALTER ROLE haproxy NOLOGIN", "ALTER ROLE haproxy LOGIN", "28000|LOGIN", PRIMARY),
+        "ALTER ROLE haproxy NOLOGIN", "ALTER ROLE haproxy LOGIN", "28000|NOLOGIN|not permitted to log in|ALTER ROLE", PRIMARY),
     sql("role-limit", "`ALTER ROLE haproxy CONNECTION LIMIT 0`: as if all slots were taken",
         "ALTER ROLE haproxy CONNECTION LIMIT 0", "ALTER ROLE haproxy CONNECTION LIMIT -1",
         "53300|CONNECTION LIMIT|too many"),

@@ -67,7 +67,7 @@ ROWS = (
     ),
     wrong("pguser=nosuch", r"28000|28P01|does not exist|nosuch", suffix="unknown"),
     wrong("pgdatabase=nosuch", r"3D000|does not exist|nosuch", suffix="unknown", where=PRIMARY),
-    wrong("pghost=/nonexistent", r"/nonexistent|pghost|unknown|cannot", suffix="missing"),
+    wrong("pghost=/nonexistent", r"/nonexistent|pghost", suffix="missing"),
     wrong("stats_auth=/root/blast/none", r"stats_auth.*none", suffix="missing"),
     file(
         "stats-auth-readable", "stats_auth", "a file that all can read",
