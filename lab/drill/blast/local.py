@@ -50,7 +50,8 @@ ROWS = (
             "rm /usr/sbin/haproxy", "/usr/sbin/haproxy"),
     changed("hosts-empty", "/etc/hosts names no node", "/etc/hosts",
             # It may be a mount point, or held open: the content is replaced, not the file.
-            "echo '127.0.0.1 localhost' >/etc/hosts", r"resol|name or service not known|is unknown", told=(LOG,)),
+            "echo '127.0.0.1 localhost' >/etc/hosts",
+            r"resol|name or service not known|is unknown", told=(LOG,)),
     broken("port-taken", "`rest_port=8009`, and another program listens there",
            f'python3 -c "{LISTEN}" </dev/null >/dev/null 2>&1 & echo $! >/run/blast.pid; sleep 1',
            "[ ! -e /run/blast.pid ] || kill $(cat /run/blast.pid); rm -f /run/blast.pid",
