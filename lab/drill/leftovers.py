@@ -24,6 +24,7 @@ FILES = frozenset(
         "hold.sock",
         "lobby.sock",
         "master.sock",
+        "memory",
         "parameters",
         "role",
         "seen",
@@ -31,8 +32,8 @@ FILES = frozenset(
         "show.sock",
     }
 )
-GENERATION = "lua-"
-"""How the name of each private copy of the Lua files begins."""
+COPIES = ("lua-", "cert-")
+"""How the names of the private copies of Lua files and certificates begin."""
 PATIENCE = 20.0
 """s for old HAProxys to finish their sessions, and for actions that are under way."""
 
@@ -90,5 +91,5 @@ def judge(processes: Sequence[str], names: Iterable[str]) -> list[str]:
     if everything != workers + 1:
         found.append(f"{everything} HAProxy processes, not the master process and its {workers}")
     found += [f"action {line}" for line in actions]
-    strange = {each for each in names if each not in FILES and not each.startswith(GENERATION)}
+    strange = {each for each in names if each not in FILES and not each.startswith(COPIES)}
     return found + [f"file {each}" for each in sorted(strange)]
