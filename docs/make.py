@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills | picture | growth | compared: the page of parameters, the
-agent's man page, the page of the drills, the picture of a switchover, the page on more nodes,
-README's table of the comparison.
+"""make.py parameters | man | drills | blast | picture | growth | compared: the page of parameters,
+the agent's man page, the page of the drills, that of mistakes and local faults, the picture of a
+switchover, the page on more nodes, README's table of the comparison.
 
 Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
 reports that `lab drill --all` wrote, the rest from those of `lab grow` and `lab compare`, so that
@@ -24,10 +24,12 @@ TEMPLATES = {
     "parameters": "parameters.md.j2",
     "man": "ocf_paf_haproxy.7.j2",
     "drills": "drills.md.j2",
+    "blast": "blast.md.j2",
     "growth": "growth.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
 
+import blast  # noqa: E402
 import compared  # noqa: E402
 import drills  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
@@ -52,6 +54,8 @@ def render(what: str) -> str:
     template = environment.get_template(TEMPLATES[what])
     if what == "drills":
         return template.render(**drilled())
+    if what == "blast":
+        return template.render(**blasted())
     if what == "growth":
         return template.render(**json.loads((DOCS / "growth.json").read_text()))
     return template.render(
@@ -71,6 +75,14 @@ def picture() -> str:
     if found is None:
         raise SystemExit("the report has no picture of a switchover")
     return found[1] + "\n"
+
+
+def blasted() -> dict[str, Any]:
+    """Returns what the page of mistakes and local faults shows."""
+    measured = DOCS / "measured"
+    before = measured / "blast-before.json"
+    report = json.loads((measured / "blast.json").read_text())
+    return blast.page(report, json.loads(before.read_text()) if before.exists() else None)
 
 
 def drilled() -> dict[str, Any]:

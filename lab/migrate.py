@@ -18,8 +18,9 @@ from .compare import trial
 from .compare.faults import Fault
 from .compare.figures import Trial
 from .drill import commands
+from .drill.alone import alone
 from .drill.audits import Finding
-from .drill.cli import FILE, alone, console
+from .drill.cli import FILE, console
 from .drill.report import LiveView, finding_table
 from .drill.series import RECORDS
 from .drill.stage import Stage

@@ -9,7 +9,6 @@ read -ra options <<<"${HAPROXY_OPTIONS:-}"
 if [ "$SLOWNESS" != 1 ] && [[ ${HAPROXY_OPTIONS:-} != *hold_timeout=* ]]; then
     options+=("hold_timeout=$(seconds 30)")
 fi
-# A HAProxy that failed is tried again without end; it must never be given up for good.
 if ! have "//primitive[@id='haproxy']"; then
     cib resource create haproxy ocf:paf:haproxy "${options[@]}" \
         op start "timeout=$(seconds 30)" op stop "timeout=$(seconds 30)" \
@@ -18,9 +17,13 @@ if ! have "//primitive[@id='haproxy']"; then
         op monitor "interval=$(seconds 5)" "timeout=$(seconds 20)" role=Unpromoted \
         op notify "timeout=$(seconds 10)" \
         op reload "timeout=$(seconds 30)" op reload-agent "timeout=$(seconds 30)" \
-        meta migration-threshold=INFINITY \
         promotable
 fi
+# A failed start is tried again 30 s later, as often as it fails: the failure expires. While the cluster
+# property start-failure-is-fatal is true, which is the default, the first failed start makes the
+# fail-count INFINITY: without failure-timeout the node is given up until somebody runs a cleanup,
+# whatever migration-threshold is. (migration-threshold=0 starts again twice a second.)
+cib resource meta haproxy migration-threshold=INFINITY "failure-timeout=$(seconds 30)"
 cib resource meta haproxy-clone notify=true interleave=true
 # Above this load Pacemaker runs the actions of all nodes one after another, notifications too: a
 # switchover then takes several times as long, and PAF's demote may overtake our pre-demote. A

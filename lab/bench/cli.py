@@ -13,8 +13,9 @@ import click
 from rich.table import Table
 
 from ..drill import commands, report
+from ..drill.alone import alone
 from ..drill.audits import Finding
-from ..drill.cli import FILE, alone, console
+from ..drill.cli import FILE, console
 from ..drill.settings import Settings
 from ..node import NODES, named
 from . import idle, notify, publish, rest, throughput

@@ -14,7 +14,8 @@ import click
 
 from .. import lifecycle, topology
 from ..drill import commands
-from ..drill.cli import FILE, alone, console
+from ..drill.alone import alone
+from ..drill.cli import FILE, console
 from ..drill.report import LiveView
 from ..drill.series import RECORDS
 from ..errors import LabError

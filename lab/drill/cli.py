@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import functools
 import json
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ import click
 from rich.console import Console
 
 from .. import inventory
-from ..errors import LabError
-from ..layout import RUN
 from . import compare, series
+from .alone import alone
+from .blast.cli import blast
 from .drill import Drill
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
@@ -147,21 +145,10 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
 
 
 drill.add_command(switchover)
+drill.add_command(blast)
 for _each in DRILLS:
     if _each is not Switchover:
         drill.add_command(_command(_each))
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Two drills at a time would judge each other's faults."""
-    RUN.mkdir(parents=True, exist_ok=True)
-    with (RUN / "drill.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError("another drill is at work: wait for it") from error
-        yield
 
 
 def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:

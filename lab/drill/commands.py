@@ -17,6 +17,12 @@ from .cluster import (
 )
 from .settings import Settings
 
+PIDFILE = "/run/paf-haproxy/haproxy.pid"
+"""It names HAProxy's master process."""
+REJECTED = "/run/paf-haproxy/rejected"
+"""It is there while the agent has rejected the configuration that Pacemaker asks for."""
+HAPROXY = "^[^ ]*haproxy .*-f /run/paf-haproxy/"
+"""The command line of the agent's HAProxy processes, for pgrep -f."""
 SHORT = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
 DAEMONS = tuple(f"pacemaker-{short}" for short in SHORT)
 """What pacemakerd starts."""
@@ -127,6 +133,17 @@ def limit(node: Machine, settings: Settings) -> str:
         if (row["pxname"], row["svname"]) == ("prod", "FRONTEND"):
             return str(row["slim"])
     return ""
+
+
+def haproxy_master(node: Machine) -> int | None:
+    """Returns the pid, as the node sees it, of HAProxy's master process, by its pidfile."""
+    text = node.run("cat", PIDFILE, check=False).stdout.strip()
+    return int(text) if text.isdecimal() else None
+
+
+def rejection(node: Machine) -> str:
+    """Returns why the agent has rejected the configuration that it should use; "" if it has not."""
+    return node.run("cat", REJECTED, check=False).stdout.strip()
 
 
 def haproxy_pid(node: Machine, settings: Settings) -> int | None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ..errors import LabError
 from . import commands
 from .stage import Stage
 
 QUERY = """SELECT sender_host || ':' || sender_port FROM pg_stat_wal_receiver
 WHERE status = 'streaming'"""
-PROCESSES = "pgrep -c -f '^/usr/sbin/haproxy -D'; pgrep -af 'paf/haproxy (start|stop|notify)'"
+PROCESSES = f"""master=$(cat {commands.PIDFILE} 2>/dev/null || echo none)
+workers=$(ps -o pid= --ppid "$master" 2>/dev/null | wc -l)
+echo "$workers $(pgrep -c -f '{commands.HAPROXY}')"
+pgrep -af 'paf/haproxy (start|stop|notify)'
+true"""
 FILES = frozenset(
     {
         "admin.sock",
@@ -17,12 +23,17 @@ FILES = frozenset(
         "haproxy.source",
         "hold.sock",
         "lobby.sock",
+        "master.sock",
+        "memory",
+        "parameters",
         "role",
         "seen",
         "servers.state",
         "show.sock",
     }
 )
+COPIES = ("lua-", "cert-")
+"""How the names of the private copies of Lua files and certificates begin."""
 PATIENCE = 20.0
 """s for old HAProxys to finish their sessions, and for actions that are under way."""
 
@@ -56,11 +67,29 @@ def find(stage: Stage) -> tuple[str, ...]:
 def _of(stage: Stage, name: str) -> list[str]:
     node = stage.nodes[name]
     try:
-        first, *actions = node.run("sh", "-c", PROCESSES, check=False).stdout.splitlines()
+        processes = node.run("sh", "-c", PROCESSES).stdout.splitlines()
         names = node.run("ls", "/run/paf-haproxy").stdout.split()
+        found = judge(processes, names)
     except (LabError, ValueError) as error:
         return [f"{name} cannot be looked at: {error}"]
-    found = [f"{name}: {first} HAProxys"] if first != "1" else []
-    found += [f"{name}: action {line}" for line in actions]
-    found += [f"{name}: no {daemon}" for daemon in commands.missing_daemons(node)]
-    return found + [f"{name}: file {each}" for each in sorted(set(names) - FILES)]
+    found += [f"no {daemon}" for daemon in commands.missing_daemons(node)]
+    return [f"{name}: {each}" for each in found]
+
+
+def judge(processes: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Returns what should not be on a node, in words. Pure.
+
+    processes: the number of the master's workers and that of all our HAProxy processes, then the
+    actions that run. names: of the files in the state directory. Raises ValueError if the first
+    line is no two numbers.
+    """
+    first, *actions = processes or ("",)
+    workers, everything = map(int, first.split())
+    found = []
+    if workers != 1:
+        found.append(f"{workers} workers of HAProxy's master process, not 1")
+    if everything != workers + 1:
+        found.append(f"{everything} HAProxy processes, not the master process and its {workers}")
+    found += [f"action {line}" for line in actions]
+    strange = {each for each in names if each not in FILES and not each.startswith(COPIES)}
+    return found + [f"file {each}" for each in sorted(strange)]

@@ -58,7 +58,7 @@ def start(context: Context) -> int:
     # A restart by Pacemaker makes no difference to HAProxy; the primary may have changed.
     role = role.after("start", view=learn(params) or remembered(params).view)
     remember(params, role)
-    role = respected(params, role)
+    role = respected(params, role, context.instance)
     log.info(f"start: {role.view}; {describe(project(params.statedir, role))}")
     log.tell(f"HAProxy serves: {role.view}")
     pacemaker.set_promotable(context.instance, context.node)

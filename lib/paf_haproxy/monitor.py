@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .params import Params
 
 
-def monitor(params: Params, promoted: bool = False) -> int:
+def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -> int:
     """Returns the instance's state as an exit code. promoted: whether Pacemaker expects it to be;
     a role file that is gone is no reason to restart it.
 
@@ -44,7 +44,7 @@ def monitor(params: Params, promoted: bool = False) -> int:
         # The memory is lost, and Pacemaker is at work or does not answer: what the notifications
         # made of HAProxy still holds, and to know nobody is no reason to serve nobody.
         return state
-    asked = respected(params, role)
+    asked = respected(params, role, resource)
     if asked is not role:
         role = asked
         log.info(f"monitor: {describe(project(params.statedir, role))}")
@@ -60,10 +60,10 @@ def monitor(params: Params, promoted: bool = False) -> int:
     return state
 
 
-def respected(params: Params, role: Role) -> Role:
+def respected(params: Params, role: Role, resource: str) -> Role:
     """Returns the role with the nodes that a person drained, as the CIB has them by now."""
     try:
-        drained = pacemaker.drained()
+        drained = pacemaker.drained(resource)
     except AgentError:
         return role  # no cluster: as before
     if drained == role.drained:

@@ -32,7 +32,7 @@ def notify(context: Context) -> int:
         log.info(f"{notice.event}: nothing changes, {view}")
         return SUCCESS
     if notice.event == "pre-demote":
-        paf.await_notify()
+        paf.await_notify(context.parameters.get("pgsql_clone", ""))
     gone = lost(context.node, view, notice)
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)

@@ -16,7 +16,9 @@ it does, and the DC may have died.
 ATTRIBUTE_WITHIN = 3.0  # s for Pacemaker's attribute manager
 PROMOTION_SCORE = "1"
 DRAINED = "paf-haproxy-drained"
-"""The node attribute that keeps a node out of stdby while it is "true"."""
+"""The node attribute that keeps a node out of stdby while it is "true". Its name is followed by
+that of the resource; without it, as earlier versions wrote it, it holds for every resource.
+"""
 MEMBER = ("", "member")
 """The type of a full node in the CIB; that of the others is "remote"."""
 
@@ -37,15 +39,21 @@ def members() -> frozenset[str]:
     return frozenset(run(["crm_node", "--partition"], ASK_WITHIN).split())
 
 
-def drained() -> frozenset[str]:
-    """Returns the nodes that a person took out of stdby, with `paf-haproxy drain`. Raises
-    CommandError without a cluster.
+def drain_attribute(resource: str) -> str:
+    """Returns the name of the node attribute, e.g. 'paf-haproxy-drained-haproxy'."""
+    return f"{DRAINED}-{resource.partition(':')[0]}"
+
+
+def drained(resource: str) -> frozenset[str]:
+    """Returns the nodes that a person took out of the resource's stdby, with `paf-haproxy drain`.
+    Raises CommandError without a cluster.
     """
+    names = (DRAINED, drain_attribute(resource))
     return frozenset(
         _value(node, "uname")
         for node in _nodes(ASK_WITHIN)
         for attribute in node.split("<nvpair ")[1:]
-        if (_value(attribute, "name"), _value(attribute, "value")) == (DRAINED, "true")
+        if _value(attribute, "name") in names and _value(attribute, "value") == "true"
     )
 
 
@@ -100,11 +108,16 @@ def unset_promotable(instance: str, node: str) -> None:
     _promotion(instance, node, "--delete")
 
 
+def rejected_attribute(resource: str) -> str:
+    """Returns the name of the node attribute, e.g. 'paf-haproxy-rejected-haproxy'."""
+    return f"paf-haproxy-rejected-{resource.partition(':')[0]}"
+
+
 def tell_rejected(instance: str, node: str, reason: str) -> None:
     """Shows why a configuration is not used, as an attribute of the node for `crm_mon -A`; ''
     removes the attribute. If Pacemaker does not answer, the log and HAProxy's metrics have it.
     """
-    scope = ["--node", node, "--name", f"{instance}-rejected", "--lifetime", "reboot"]
+    scope = ["--node", node, "--name", rejected_attribute(instance), "--lifetime", "reboot"]
     change = ["--update", reason] if reason else ["--delete"]
     try:
         run(["crm_attribute", *scope, *change], ATTRIBUTE_WITHIN)

@@ -96,10 +96,10 @@ def look_after(context: Context) -> int:
     seen = lookout.state(context)
     params = configuration.effective(context)
     try:
-        code = monitor(params, context.promoted)
+        code = monitor(params, context.promoted, context.instance)
     except runtime.Hung as error:
         if not still_hangs(params):
-            code = monitor(params, context.promoted)
+            code = monitor(params, context.promoted, context.instance)
         else:
             log.warning(f"monitor: {error.reason}")
             return _code(revive(context, params, hung=True))

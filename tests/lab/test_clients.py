@@ -203,7 +203,7 @@ def test_crm_resource_says_useful_words() -> None:
 
 def test_a_haproxy_that_died_is_back() -> None:
     """systemd starts it anew, and the agent says so."""
-    run("srv2", "sh", "-c", "kill -9 $(pgrep -f '^/usr/sbin/haproxy -D')")
+    run("srv2", "sh", "-c", "kill -9 $(pgrep -f '^/usr/sbin/haproxy .*-f /run/paf-haproxy/')")
     eventually(lambda: status("srv1")[0] == 0, "it is back", 60)
     said = "HAProxy has started, and follows"
     eventually(lambda: said in lab("logs", "srv2", "-n", "200"), "it says so")

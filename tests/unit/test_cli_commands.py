@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from paf_haproxy.cli import drain, judge, main, replay, survey
+from paf_haproxy.cli import advice, drain, judge, main, replay, survey
 from paf_haproxy.cli.survey import Cluster, Server
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.ocf import AgentError
+from paf_haproxy.run import CommandError
 
 from tests.tools import ROOT
 from tests.unit.cli_world import NAMES, well, with_server
@@ -150,9 +151,11 @@ def test_drain_waits_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drain, "PAUSE", 0)
     states = iter([well(), well(), drained_one("DRAIN")])
     said: list[str] = []
-    assert drain.change("srv3", True, lambda: next(states), said.append) == 0
+    assert drain.change("srv3", True, "lb", lambda: next(states), said.append) == 0
     assert asked[0][:3] == ["crm_attribute", "--node", "srv3"]
+    assert asked[0][3:5] == ["--name", "paf-haproxy-drained-lb"]
     assert asked[0][-2:] == ["--update", "true"]
+    assert len(asked) == 1
     assert said == [f"{name}: stdby/srv3 DRAIN" for name in NAMES]
 
 
@@ -161,7 +164,63 @@ def test_drain_says_who_does_not_follow(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(drain, "PAUSE", 0)
     monkeypatch.setattr(drain, "WITHIN", 0.01)
     with pytest.raises(AgentError, match="HAProxy on srv1 srv2 srv3 does not follow"):
-        drain.change("srv3", False, lambda: drained_one("DRAIN"), lambda _: None)
+        drain.change("srv3", False, "lb", lambda: drained_one("DRAIN"), lambda _: None)
+
+
+def test_undrain_forgets_what_an_earlier_version_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(drain, "run", asked.append)
+    assert drain.change("srv3", False, "lb", well, lambda _: None) == 0
+    assert [words[4] for words in asked] == ["paf-haproxy-drained-lb", "paf-haproxy-drained"]
+    assert all(words[-1] == "--delete" for words in asked)
+
+
+def lagging_one() -> Cluster:
+    """srv3 lags too much: every HAProxy gives it weight 0, which its statistics call DRAIN."""
+    nodes = []
+    for node in drained_one("DRAIN").nodes:
+        view = node.view
+        if node.name == "srv3" and view:
+            view = dataclasses.replace(view, lag=32 << 20, lagging=True)
+        nodes.append(dataclasses.replace(node, view=view))
+    return Cluster(tuple(nodes))
+
+
+def test_undrain_of_a_standby_that_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "run", lambda *_: "")
+    monkeypatch.setattr(drain, "PAUSE", 0)
+    monkeypatch.setattr(drain, "WITHIN", 0.01)
+    said: list[str] = []
+    assert drain.change("srv3", False, "lb", lagging_one, said.append) == 0
+    assert said[-1].startswith("srv3 is not drained any more; it lags 32 MB, more than max_lag")
+
+
+def test_drain_of_a_standby_that_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "run", lambda *_: "")
+    said: list[str] = []
+    assert drain.change("srv3", True, "lb", lagging_one, said.append) == 0
+    assert said == [f"{name}: stdby/srv3 DRAIN" for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("", True), ("0", True), ("0s", True), ("30s", False), ("1", False)]
+)
+def test_advice_on_failures_that_never_expire(value: str, found: bool) -> None:
+    texts = [finding.text for finding in advice.missing("lb", value)]
+    assert bool(texts) is found
+    if found:
+        command = "crm_resource --resource lb --meta --set-parameter failure-timeout"
+        assert texts[0].endswith(f"Type: {command} --parameter-value 30s")
+
+
+def test_advice_if_crm_resource_knows_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unset(words: list[str], *_: object) -> str:
+        raise CommandError(words, 105, "Attribute 'failure-timeout' not found for 'haproxy:0'")
+
+    monkeypatch.setattr(advice, "run", unset)
+    assert [finding.grade for finding in advice.advice("haproxy")] == [judge.OK]
+    monkeypatch.setattr(advice, "run", lambda *_: "30s\n")
+    assert advice.advice("haproxy") == []
 
 
 def test_an_error_is_one_line(

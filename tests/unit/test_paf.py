@@ -39,6 +39,51 @@ def test_find(tmp_path: Path, words: tuple[str, ...], found: bool) -> None:
     assert paf.find(str(tmp_path)) == (4711 if found else None)
 
 
+PGSQLMS = ("/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "notify")
+
+
+def acts_for(proc: Path, pid: str, instance: str) -> None:
+    """Writes what a notify of the PAF resource looks like in /proc."""
+    process(proc, pid, *PGSQLMS)
+    variables = (b"LANG=C", b"OCF_RESOURCE_INSTANCE=" + instance.encode(), b"X=1")
+    (proc / pid / "environ").write_bytes(b"\0".join(variables) + b"\0")
+
+
+@pytest.mark.parametrize(
+    ("instances", "clone", "found"),
+    [
+        (("pgsqld",), "pgsqld-clone", 100),
+        (("pgsqld:1",), "pgsqld-clone", 100),
+        (("other",), "pgsqld-clone", None),
+        (("other", "pgsqld"), "pgsqld-clone", 101),
+        (("pgsqld2", "pgsql"), "pgsqld-clone", None),
+        # crmsh lets people choose the name of a clone: it does not tell the resource's.
+        (("other",), "ms_pgsqld", 100),
+    ],
+)
+def test_find_only_that_of_our_clone(
+    tmp_path: Path, instances: tuple[str, ...], clone: str, found: int | None
+) -> None:
+    for number, instance in enumerate(instances, start=100):
+        acts_for(tmp_path, str(number), instance)
+    assert paf.find(str(tmp_path), clone) == found
+
+
+def test_a_notify_that_does_not_tell_its_resource_is_waited_for(tmp_path: Path) -> None:
+    process(tmp_path, "100", *PGSQLMS)
+    assert paf.find(str(tmp_path), "pgsqld-clone") == 100
+    (tmp_path / "100" / "environ").write_bytes(b"LANG=C\0")
+    assert paf.find(str(tmp_path), "pgsqld-clone") == 100
+
+
+def test_the_clone_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(paf, "find", lambda *words: asked.append(words))
+    paf.await_notify()
+    paf.await_notify("other-clone")
+    assert asked == [("/proc", "pgsqld-clone"), ("/proc", "other-clone")]
+
+
 @pytest.fixture
 def notify() -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends when its input does."""
@@ -51,7 +96,7 @@ def notify() -> Iterator[subprocess.Popen[bytes]]:
 def test_waits_for_its_end(
     notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paf, "find", lambda _: notify.pid)
+    monkeypatch.setattr(paf, "find", lambda *_: notify.pid)
     assert notify.stdin
     notify.stdin.close()
     assert paf.await_notify(longest=60)
@@ -59,24 +104,24 @@ def test_waits_for_its_end(
 
 
 def test_but_not_for_long(notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda _: notify.pid)
+    monkeypatch.setattr(paf, "find", lambda *_: notify.pid)
     assert paf.await_notify(longest=0.05)
     assert notify.poll() is None, "it runs on"
 
 
 def test_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda _: None)
+    monkeypatch.setattr(paf, "find", lambda *_: None)
     assert not paf.await_notify()
 
 
 def test_it_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-    monkeypatch.setattr(paf, "find", lambda _: ended.pid)
+    monkeypatch.setattr(paf, "find", lambda *_: ended.pid)
     assert not paf.await_notify()
 
 
 def test_a_kernel_or_a_python_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda _: 1)
+    monkeypatch.setattr(paf, "find", lambda *_: 1)
     monkeypatch.delattr("os.pidfd_open")
     assert not paf.await_notify()

@@ -74,7 +74,7 @@ def test_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked.commands == [["cibadmin", "--query", "--xpath", "//nodes/node"]]
 
 
-DRAINED = '<nvpair id="nodes-{0}-d" name="paf-haproxy-drained" value="{1}"/>'
+DRAINED = '<nvpair id="nodes-{0}-d" name="paf-haproxy-drained-haproxy" value="{1}"/>'
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,28 @@ def test_drained(
         )
         text = text.replace('uname="srv10" type="member"/>', f'uname="srv10">{attributes}')
     answer(monkeypatch, text, text)
-    assert pacemaker.drained() == drained
+    assert pacemaker.drained("haproxy") == drained
     assert pacemaker.nodes() == ("srv1", "srv10", "srv2"), "as ever"
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "drained"),
+    [
+        ("paf-haproxy-drained-haproxy", "haproxy", True),
+        ("paf-haproxy-drained-haproxy", "haproxy:1", True),
+        ("paf-haproxy-drained-haproxy", "haproxy2", False),
+        ("paf-haproxy-drained-haproxy2", "haproxy", False),
+        ("paf-haproxy-drained", "haproxy", True),
+        ("paf-haproxy-drained", "haproxy2", True),
+    ],
+)
+def test_drained_for_one_resource(
+    monkeypatch: pytest.MonkeyPatch, name: str, resource: str, drained: bool
+) -> None:
+    """The name without a resource is that of earlier versions, and holds for all."""
+    attribute = DRAINED.format(2, "true").replace("paf-haproxy-drained-haproxy", name)
+    answer(monkeypatch, NODES.replace("</instance", attribute + "</instance"))
+    assert pacemaker.drained(resource) == ({"srv2"} if drained else set())
 
 
 def test_the_only_node(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from .flood import Flood
 from .haproxy import (
     BrokenTemplate,
     KillHaproxy,
+    KillHaproxyMaster,
     KillHaproxyStandby,
     StopHaproxy,
     StopHaproxyStandby,
@@ -40,6 +41,7 @@ DRILLS: tuple[type[Drill], ...] = (
     FourthNode,
     ProxyNode,
     KillHaproxy,
+    KillHaproxyMaster,
     KillHaproxyStandby,
     StopHaproxy,
     StopHaproxyStandby,

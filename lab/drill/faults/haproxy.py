@@ -14,6 +14,7 @@ from ..stage import Stage
 TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
 CONFIGURATION = "/run/paf-haproxy/haproxy.cfg"
 BROKEN_FOR = 15.0  # s
+REPORTED_WITHIN = 15.0  # s: some monitors
 
 
 class KillHaproxy(Drill):
@@ -48,19 +49,20 @@ class KillHaproxy(Drill):
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]
-        pid = commands.haproxy_pid(node, stage.settings)
+        pid = self.process(stage)
         if pid is None:
             raise LabError(f"HAProxy on {node.name} does not tell its pid")
         stage.say(f"SIG{self.signal} to {pid}, the HAProxy", node.name)
         node.run("kill", f"-{self.signal}", str(pid))
 
+    def process(self, stage: Stage) -> int | None:
+        """Returns the pid of the process that gets the signal."""
+        return commands.haproxy_pid(stage.nodes[self._victim], stage.settings)
+
     def follow(self, stage: Stage) -> None:
         here = self._victim
         stage.wait(lambda: "" if stage.fell_silent(here) else "HAProxy still answers", within=5)
         stage.wait(lambda: stage.unrouted(stage.primary))
-
-    def _recorded(self, stage: Stage) -> bool:
-        return bool(commands.status(stage.anyone).failures)
 
     def undo(self, stage: Stage) -> None:
         commands.cleanup(stage.anyone, stage.settings.haproxy)
@@ -77,6 +79,16 @@ class KillHaproxy(Drill):
 
     def _within(self) -> float:
         return self._interval + self.bars.haproxy_back
+
+
+class KillHaproxyMaster(KillHaproxy):
+    """Its worker ends with it; systemd starts both anew."""
+
+    name = "kill-haproxy-master"
+    summary = "kill -9 of HAProxy's master process on the primary's node"
+
+    def process(self, stage: Stage) -> int | None:
+        return commands.haproxy_master(stage.nodes[self._victim])
 
 
 class KillHaproxyStandby(KillHaproxy):
@@ -113,12 +125,12 @@ HUNG = 5.0
 
 
 class BrokenTemplate(KillHaproxy):
-    """On the primary's node, HAProxy is killed and cannot start. It must not be stopped elsewhere,
-    and PostgreSQL must stay.
+    """On the primary's node the configuration and its template are broken, and HAProxy is killed.
+    It must come back with the last valid configuration and say so; no other node must notice.
     """
 
     name = "broken-template"
-    summary = "HAProxy on the primary's node cannot start: no other node notices"
+    summary = "template and haproxy.cfg broken on the primary's node: the last valid one serves"
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]
@@ -129,9 +141,14 @@ class BrokenTemplate(KillHaproxy):
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
-        here = self._victim
-        stage.wait(lambda: "" if stage.fell_silent(here) else "HAProxy still answers", within=5)
-        stage.wait(lambda: "" if self._recorded(stage) else "Pacemaker has no failure on record")
+        super().follow(stage)
+        node = stage.nodes[self._victim]
+
+        def silent() -> str:
+            return "" if commands.rejection(node) else f"{node.name} reports no rejection"
+
+        stage.wait(silent, within=REPORTED_WITHIN)
+        stage.say(f"reported: {commands.rejection(node)}", node.name)
         stage.rest(BROKEN_FOR)
 
     def undo(self, stage: Stage) -> None:
@@ -141,4 +158,4 @@ class BrokenTemplate(KillHaproxy):
         super().undo(stage)
 
     def _within(self) -> float:
-        return super()._within() + BROKEN_FOR + HUNG
+        return super()._within() + HUNG

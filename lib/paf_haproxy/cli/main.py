@@ -14,6 +14,7 @@ from ..context import DEFAULT_STATEDIR
 from ..ocf import AgentError
 from ..values import Refused, word
 from . import judge, show
+from .advice import advice
 from .drain import change
 from .replay import replay
 from .survey import Cluster, Node, resource_params, survey
@@ -86,7 +87,7 @@ def status(arguments: argparse.Namespace) -> int:
     name, params = resource_params(arguments.resource)
     while True:
         cluster = survey(params, name)
-        found = judge.findings(cluster)
+        found = judge.findings(cluster) + advice(name)
         text = show.document(cluster, found) if arguments.json else show.screen(cluster, found)
         clear = CLEAR if arguments.watch and sys.stdout.isatty() else ""
         sys.stdout.write(clear + text)
@@ -123,7 +124,7 @@ def drain(arguments: argparse.Namespace, drained: bool) -> int:
     name, params = resource_params(arguments.resource)
     if drained and node.postgres == "Promoted":
         print(f"{node.name} is the primary: prod leads to it as before; stdby will not, later on")
-    return change(node.name, drained, lambda: survey(params, name), print)
+    return change(node.name, drained, name, lambda: survey(params, name), print)
 
 
 def notify_replay(arguments: argparse.Namespace) -> int:

@@ -103,7 +103,7 @@ def survey(params: Params, resource: str) -> Cluster:
     with ThreadPoolExecutor(max_workers=16) as pool:
         views = list(pool.map(lambda each: ask(each[1], params.role_port), backends))
     known = members(monitor, params.pgsql_clone, resource)
-    drained = pacemaker.drained()
+    drained = pacemaker.drained(resource)
     nodes = []
     for (name, _), view in zip(backends, views):
         nodes.append(Node(name, **known.get(name, {}), drained=name in drained, view=view))

@@ -1,0 +1,132 @@
+"""The command `lab drill blast`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...errors import LabError
+from ...layout import STATE
+from .. import commands
+from ..alone import alone
+from ..site import LabSite
+from . import perform
+from .judge import Outcome
+from .row import Row
+from .scene import Scene
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+
+
+@click.command("blast")
+@click.option("--list", "show_list", is_flag=True, help="Name the rows.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run this row; may be repeated.")
+@click.option(
+    "--json", "file", type=FILE,
+    help="Write the table here. With --only the other rows of the file are kept.",
+)  # fmt: skip
+def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
+    """Mistakes and local faults: which nodes does each affect, and who says so?"""
+    site = LabSite()
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    scene = Scene(site, STATE / "drills" / f"blast-{now}")
+    if show_list:
+        for row in perform.rows(scene):
+            console.print(f"{row.name:24} {row.kind:8} {row.text}", markup=False, soft_wrap=True)
+        return
+    # Whatever ends it, what was done is undone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    site.check()
+    plan = chosen(perform.rows(scene), only)
+    before = {"rows": []} if file is None or not (only and file.exists()) else _read(file)
+    versions = commands.versions(site.nodes[0], ("paf-haproxy",))
+    began = time.monotonic()
+    outcomes: list[Outcome] = []
+    trouble = ""
+    try:
+        with alone(), scene.attended():
+            for number, row in enumerate(plan, start=1):
+                outcomes.append(_one(row, scene, f"{row.name} {number}/{len(plan)}"))
+                if file is not None:
+                    file.write_text(
+                        json.dumps(document(before, outcomes, versions), indent=1) + "\n"
+                    )
+    except LabError as error:
+        trouble = str(error)  # what the rows before have shown is still worth showing
+    show(outcomes)
+    taken = time.monotonic() - began
+    console.print(f"{len(outcomes)} of {len(plan)} rows in {taken:.0f} s", markup=False)
+    if trouble:
+        console.print(f"cannot go on: {trouble}", style="red", markup=False)
+    passed = len(outcomes) == len(plan) and all(each.passed for each in outcomes)
+    sys.exit(0 if passed else 1)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+    """Returns the rows that are named, or all. Raises LabError on a name that no row has."""
+    known = {row.name: row for row in rows}
+    for name in only:
+        if name not in known:
+            raise LabError(f"no row {name}: lab drill blast --list names them")
+    return [row for row in rows if not only or row.name in only]
+
+
+def _one(row: Row, scene: Scene, title: str) -> Outcome:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"{title} {time.monotonic() - began:6.1f} s  {text}", markup=False)
+
+    outcome = perform.perform(row, scene, say)
+    say("passed" if outcome.passed else f"FAILED: {'; '.join(outcome.broken)}")
+    return outcome
+
+
+def document(
+    before: dict[str, Any], outcomes: Sequence[Outcome], versions: dict[str, str]
+) -> dict[str, Any]:
+    """Returns the table as JSON: the rows of before, but for those that were run again."""
+    rows = {each["name"]: each for each in before["rows"]}
+    rows.update({each.name: each.as_json() for each in outcomes})
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "passed": all(each["passed"] for each in rows.values()),
+        "versions": versions,
+        "rows": list(rows.values()),
+    }
+
+
+def show(outcomes: Sequence[Outcome]) -> None:
+    """Prints the table."""
+    heads = ("", "row", "victim", "lost service", "failed elsewhere", "on victim", "reported in")
+    table = Table(*heads, "limits broken", box=SIMPLE_HEAD)
+    for each in outcomes:
+        table.add_row(
+            Text("pass", "green") if each.passed else Text("FAIL", "bold red"),
+            each.name,
+            each.victim,
+            " ".join(each.lost) or "none",
+            str(each.elsewhere),
+            f"{each.here} + {each.away} on purpose",
+            ", ".join(each.reports) or "nowhere",
+            Text("; ".join(each.broken)),
+        )
+    console.print(table)
