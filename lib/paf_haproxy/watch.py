@@ -159,8 +159,7 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
         if not rejection.reason(params.statedir):
             log.warning("monitor: the parameters or the cluster's nodes have changed")
         reload(context)
-        if rejection.reason(params.statedir):
-            lookout.remember(context, seen)  # it is tried again in a minute, or after a change
+        # If it is rejected, the next monitor tries again: a file or a port may be mended by then.
     elif resolve_again(params):
         reload(context)
     else:
