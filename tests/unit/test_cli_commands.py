@@ -98,6 +98,20 @@ def test_the_resource_and_its_parameters(monkeypatch: pytest.MonkeyPatch) -> Non
         survey.resource_params("x")
 
 
+def test_a_parameter_that_is_invalid_does_not_hide_the_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    raw = {"prod_port": "6432", "hold_timeout": "bogus", "statedir": str(tmp_path)}
+    assert survey.effective(raw).values["prod_port"] == 6432
+    assert survey.effective(raw).hold_timeout == 30_000, "its default"
+    (tmp_path / "parameters").write_text('{"prod_port": "7432", "hold_timeout": "60s"}')
+    assert survey.effective(raw).prod_port == 7432, "what HAProxy runs with"
+    assert survey.effective(raw).hold_timeout == 60_000
+    assert survey.effective({**raw, "hold_timeout": "5s"}).prod_port == 6432
+    monkeypatch.setattr(survey, "run", lambda *_: PRIMITIVE.format("haproxy", "abc"))
+    assert survey.resource_params()[1].prod_port == 5432
+
+
 SWITCHOVER = ROOT / "tests" / "golden" / "captured-switchover"
 
 

@@ -6,13 +6,17 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from .. import pacemaker, render
+from .. import configuration, pacemaker, render
+from ..context import DEFAULT_STATEDIR
 from ..ocf import ERR_CONFIGURED, AgentError
-from ..params import Params, parse
+from ..params import Params, parse, parse_leniently
 from ..run import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ANSWER_WITHIN = 2.0  # s for a HAProxy
 LARGEST = 1 << 20
@@ -128,7 +132,19 @@ def resource_params(name: str = "") -> tuple[str, Params]:
         text = f"name one of the resources with --resource: {' '.join(found) or 'there is none'}"
         raise AgentError(text, ERR_CONFIGURED)
     name = name or next(iter(found))
-    return name, parse(found[name])
+    return name, effective(found[name])
+
+
+def effective(raw: Mapping[str, str]) -> Params:
+    """Returns the values of the parameters. If one is invalid, those that HAProxy on this node runs
+    with; without these, the default of each that is invalid: that each HAProxy rejects it is found
+    in what it says itself.
+    """
+    try:
+        return parse(raw)
+    except AgentError:
+        in_use = configuration.used(raw.get("statedir") or DEFAULT_STATEDIR)
+        return in_use or parse_leniently(raw, lambda _: None)
 
 
 def members(text: str, *resources: str) -> dict[str, dict[str, Any]]:
