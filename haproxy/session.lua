@@ -107,6 +107,27 @@ local function ask_facts(session)
     return answer ~= nil
 end
 
+local SLOTS = [[
+SELECT pg_catalog.current_setting('max_connections')::int
+    - pg_catalog.current_setting('superuser_reserved_connections')::int
+    - coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0)
+    - (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database)::int
+]] .. "\0"
+
+-- How many connections PostgreSQL still accepts from ordinary users, asked on a session of its own, which counts; nil
+-- if that is not known.
+local function ask_slots()
+    local session, why = open()
+    if not session then
+        return why == TOO_MANY_CONNECTIONS and 0 or nil
+    end
+    send(session, "Q", SLOTS)
+    local answer = read(session, PATIENCE)
+    session:close()
+    local free = answer and answer["D"] and tonumber(columns(answer["D"])[1])
+    return free and math.max(0, free)
+end
+
 -- One answer, on the session that stands or on a new one; nil, no session and why if neither gives
 -- any. armed: a promotion is expected, and PostgreSQL is not to take its time.
 local function inquire(session, armed)
@@ -141,4 +162,7 @@ local function safely(session, armed)
     return nil, nil, "timeout" -- PostgreSQL has said nothing: it is asked again at once
 end
 
-paf.session = { inquire = safely, ask_facts = ask_facts, TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS }
+paf.session = {
+    inquire = safely, ask_facts = ask_facts, ask_slots = ask_slots,
+    TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS,
+}

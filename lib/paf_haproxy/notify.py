@@ -6,7 +6,7 @@ from . import log, paf, rolefile, runtime
 from .cluster import ClusterView, announce
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
-from .routing import PROD, commands, wanted
+from .routing import closing, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
     have, _ = haproxy.servers()
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
-    lines += [f"shutdown sessions server {PROD}/{n}" for n in sorted(gone) if (PROD, n) in have]
+    lines += closing(have, gone)
     objections = haproxy.run(lines)
     if objections:
         raise AgentError(f"HAProxy objects: {'; '.join(objections)}")

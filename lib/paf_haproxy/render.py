@@ -6,7 +6,7 @@ import os
 import struct
 import time
 
-from . import __version__, pacemaker
+from . import __version__, network, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
 from .run import CommandError, run
 from .values import Refused, node_name, word
@@ -45,24 +45,11 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def resolve(params: Params, pairs: tuple[tuple[str, str], ...]) -> None:
-    """Raises AgentError if an address of a backend does not resolve: ERR_CONFIGURED if it never
-    will.
+def unresolved(params: Params) -> list[str]:
+    """Returns the hosts of backends whose names do not resolve now. Raises AgentError
+    (ERR_CONFIGURED) if one is no host name.
     """
-    import socket
-
-    for name, address in pairs:
-        try:
-            socket.getaddrinfo(address, None)
-        except socket.gaierror as error:
-            permanent = params.nodes and error.errno == socket.EAI_NONAME
-            raise AgentError(
-                f"parameter nodes: host {address} of {name} is unknown: {error.strerror}",
-                ERR_CONFIGURED if permanent else 1,
-            ) from error
-        except UnicodeError as error:  # an empty label, or one of more than 63 characters
-            text = f"parameter nodes: host {address} of {name} is no host name"
-            raise AgentError(text, ERR_CONFIGURED) from error
+    return network.unresolved(network.resolve(address for _, address in backends(params)))
 
 
 def named(node: str) -> str:
@@ -115,7 +102,11 @@ def render(params: Params, node: str) -> str:
     )
     values = dict(params.values)
     values["nodes"] = backends(params)
-    resolve(params, values["nodes"])
+    addresses = network.resolve(address for _, address in values["nodes"])
+    values["members"] = network.members(addresses, params.role_allow)
+    values["loopback"] = network.loopback(params.bind)
+    values["ipv6"] = network.has_ipv6()
+    values["ipv6_loopback"] = values["loopback"] == "127.0.0.1" and network.has_ipv6("::1")
     values["lua"] = TEMPLATES
     values["node"] = named(node)
     values["stats_user"], values["stats_password"] = credentials(params.stats_auth)
@@ -159,17 +150,17 @@ def alert(output: str) -> str:
     return (alerts or lines or ["no reason given"])[0]
 
 
-def source(params: Params) -> str:
+def source(params: Params, unknown: list[str]) -> str:
     """Returns what the configuration is made from, as text to compare: our version and files, the
-    cluster's nodes and the parameters. Not a user's template: who edits one says when it is ready,
-    by name.
+    cluster's nodes, the parameters, and the hosts that did not resolve. Not a user's template: who
+    edits one says when it is ready, by name.
     """
     files = sorted(
         (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
         for entry in os.scandir(TEMPLATES)
         if entry.name.endswith(SUFFIXES)  # not what dpkg and rpm unpack beside them, to be renamed
     )
-    return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n"
+    return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n{unknown}\n"
 
 
 def is_upgraded() -> bool:
@@ -182,7 +173,7 @@ def install(params: Params, new: str) -> None:
     """Swaps in a configuration that was checked, atomically."""
     os.replace(new, config_path(params))
     with open(source_path(params), "w", encoding="utf-8") as file:
-        file.write(source(params))
+        file.write(source(params, unresolved(params)))
 
 
 def is_current(params: Params) -> bool:
@@ -191,6 +182,11 @@ def is_current(params: Params) -> bool:
     """
     try:
         with open(source_path(params), encoding="utf-8", errors="replace") as file:
-            return file.read() == source(params)
+            text = file.read()
     except FileNotFoundError:
         return False
+    # Only hosts that did not resolve then are looked up now: a name server that fails must not
+    # cause a reload.
+    then = text.rstrip("\n").rpartition("\n")[2]
+    unknown = [] if then == "[]" else [each for each in unresolved(params) if repr(each) in then]
+    return text == source(params, unknown)

@@ -23,8 +23,12 @@ MAINT = "maint"
 
 PROD = "prod"
 STDBY = "stdby"
+REPLICATION = "replication"
+"""The pool of the walreceiver. Its servers track those of prod: HAProxy itself gives them the same
+state. The agent only closes their sessions.
+"""
 HOLD = "hold"
-"""The server of prod behind which connections wait; no node."""
+"""The server of prod and of replication behind which connections wait; no node."""
 
 
 def wanted(
@@ -81,4 +85,14 @@ def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str
         if new == MAINT:
             # They would wait for a node that is gone, or go on where they must not.
             lines.append(f"shutdown sessions server {server}")
+            if pool == PROD and (REPLICATION, node) in have:
+                lines.append(f"shutdown sessions server {REPLICATION}/{node}")
     return lines
+
+
+def closing(have: Mapping[Server, str], nodes: Iterable[str]) -> list[str]:
+    """Returns the runtime commands that close all sessions to the primaries of these nodes; servers
+    unknown to HAProxy are left out.
+    """
+    servers = [(pool, node) for node in sorted(nodes) for pool in (PROD, REPLICATION)]
+    return [f"shutdown sessions server {pool}/{node}" for pool, node in servers if (pool, node) in have]

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 LARGEST = 4 << 20
 # Bits of srv_admin_state (Management Guide, "show servers state").
-_MAINT_BITS = 0x01 | 0x02 | 0x20
+# Not 0x20: the name of the server did not resolve when HAProxy started, and nobody can change that
+# on the socket. The server is down, whatever its state.
+_MAINT_BITS = 0x01 | 0x02
 _DRAIN_BITS = 0x08 | 0x10
 _COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")
 _UP = "2"

@@ -55,7 +55,7 @@ LAYERS = [
     {"routing"},
     {"values"},
     {"params"},
-    {"paf", "runtime", "rolefile", "pacemaker", "metadata", "postgres", "supervisor"},
+    {"network", "paf", "runtime", "rolefile", "pacemaker", "metadata", "postgres", "supervisor"},
     {"render", "notify", "lookout", "stats", "beliefs"},
     {"process", "follow"},
     {"monitor"},

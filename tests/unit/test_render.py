@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paf_haproxy import pacemaker, render
+from paf_haproxy import network, pacemaker, render
 from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, ERR_PERM, AgentError
 from paf_haproxy.params import PARAMETERS, Params, parse
 
@@ -23,11 +23,13 @@ CHANGED = {
     "bind": "10.0.0.3",
     "prod_port": "6432",
     "stdby_port": "6433",
+    "replication_port": "6437",
     "state_port": "6431",
     "role_port": "6435",
     "stats_port": "7001",
     "rest_port": "8009",
     "state_allow": "10.0.0.0/8",
+    "role_allow": "10.0.0.0/8",
     "stats_allow": "10.0.0.0/8 fd00::/8",
     "rest_allow": "192.0.2.0/24",
     "stats_auth": "/etc/lb/stats.auth",
@@ -43,7 +45,9 @@ CHANGED = {
     "user": "lbuser",
     "group": "lbgroup",
     "maxconn": "300",
+    "server_maxconn": "90",
     "session_timeout": "1h",
+    "client_keepalive": "2m",
     "check_interval": "100ms",
     "server_interval": "1s",
     "stop_grace": "10s",
@@ -57,6 +61,7 @@ CHANGED = {
 # What adds lines to the configuration, by other values.
 OPTIONAL = {
     "state_allow": "127.0.0.0/8",
+    "role_allow": "127.0.0.0/8",
     "stats_allow": "127.0.0.0/8",
     "rest_allow": "127.0.0.0/8",
     "stats_auth": "/other",
@@ -79,6 +84,7 @@ def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(render, "TEMPLATES", str(ROOT / "haproxy"))
+    monkeypatch.setattr(network, "has_ipv6", lambda address="::": True)
     monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "srv2", "srv3"))
     viewer = ("viewer", 'two words $and \\#" more')
     monkeypatch.setattr(render, "credentials", lambda path: viewer if path else ("", ""))
@@ -110,8 +116,8 @@ def test_changed_means_all_changed() -> None:
 
 def test_no_hold() -> None:
     text = render.render(parse({"hold_timeout": "0"}), "srv1")
-    for word in ("PAF_HOLD", "server hold", "timeout queue", "frontend lobby"):
-        assert word not in text
+    for word in ("setenv PAF_HOLD ", "server hold", "timeout queue", "frontend lobby"):
+        assert word not in text.replace("unsetenv", "")
         assert word in render.render(parse({}), "srv1")
 
 
@@ -119,7 +125,7 @@ def test_a_value_stays_within_its_line() -> None:
     """Nothing that a template would have to quote comes out of a parameter."""
     lines = render.render(parse(CHANGED), "srv1").splitlines()
     assert len(lines) == len(
-        render.render(parse({"nodes": "a b c", **OPTIONAL}), "srv1").splitlines()
+        render.render(parse({"nodes": "srv1 b c", **OPTIONAL}), "srv1").splitlines()
     )
     assert "    user viewer insecure-password 'two words $and \\#\" more'" in lines
 
@@ -156,20 +162,68 @@ def test_credentials_that_others_may_read(tmp_path: Path) -> None:
         assert caught.value.code == ERR_PERM
 
 
-@pytest.mark.parametrize(
-    ("host", "code"),
-    [("unknown", ERR_CONFIGURED), ("later", ERR_GENERIC), ("a..b", ERR_CONFIGURED), ("x" * 64, 6)],
-)
-def test_an_unknown_host(host: str, code: int) -> None:
-    reason = refusal(parse({"nodes": f"srv1=10.0.0.1 srv2={host}"}), code)
-    assert reason.startswith("parameter nodes: host ")
-    assert f"{host} of srv2" in reason
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_that_is_no_host_name(host: str) -> None:
+    reason = refusal(parse({"nodes": f"srv1=10.0.0.1 srv2={host}"}))
+    assert reason == f"parameter nodes: {host!r} is not a host name"
 
 
-def test_an_unknown_host_that_the_cluster_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No parameter is wrong; the node may be added to /etc/hosts while Pacemaker tries on."""
-    monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "unknown"))
-    assert "parameter nodes: host unknown" in refusal(parse({}), ERR_GENERIC)
+@pytest.mark.parametrize("host", ["unknown", "later"])
+def test_a_host_name_that_does_not_resolve_prevents_nothing(host: str) -> None:
+    params = parse({"nodes": f"srv1=10.0.0.1 srv2={host}"})
+    assert f"server srv2 {host}:5434" in render.render(params, "srv1")
+    assert render.unresolved(params) == [host]
+
+
+def test_a_host_name_that_resolves_at_last_makes_a_reload_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = {"nodes": "srv1 srv2=later srv3=unknown", "statedir": str(tmp_path)}
+    new = tmp_path / "new"
+    new.touch()
+    render.install(parse(raw), str(new))
+    assert render.is_current(parse(raw))
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: known("srv1", None))
+    assert not render.is_current(parse(raw))
+    new.touch()
+    render.install(parse(raw), str(new))
+    assert render.is_current(parse(raw))
+
+
+def test_a_name_server_that_fails_causes_no_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = parse({"nodes": "srv1 srv2", "statedir": str(tmp_path)})
+    new = tmp_path / "new"
+    new.touch()
+    render.install(params, str(new))
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert render.is_current(params)
+
+
+def test_without_ipv6_no_port_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bind *:5432,:::5432 v6only" in render.render(parse({}), "srv1")
+    assert "bind 127.0.0.1:5437,[::1]:5437" in render.render(parse({}), "srv1")
+    monkeypatch.setattr(network, "has_ipv6", lambda address="::": False)
+    text = render.render(parse({"nodes": "a b"}), "a")
+    assert "bind *:5432\n" in text and "bind 127.0.0.1:5437\n" in text and ":::" not in text
+
+
+def test_an_instance_has_no_way_to_replicate_from_itself() -> None:
+    text = render.render(parse({"nodes": "srv1 srv2 srv3"}), "srv2")
+    section = text.partition("listen replication\n")[2].partition("\n\n")[0]
+    servers = [line.split()[1] for line in section.splitlines() if line.startswith("    server ")]
+    assert servers == ["hold", "srv1", "srv3"]
+
+
+def test_the_nodes_are_never_locked_out_of_the_role_port() -> None:
+    text = render.render(parse({"nodes": "srv1=10.0.0.9", "role_allow": "192.0.2.0/24"}), "srv1")
+    assert "acl member src 127.0.0.0/8 ::1 10.0.0.1 192.0.2.0/24" in text
 
 
 @pytest.mark.parametrize("name", ["hold", 'srv"1', "srv1;", "srv{{1}}", "é", "-x", "#"])
