@@ -1,4 +1,4 @@
-"""What haproxy.cfg needs to know of the network: addresses of the nodes, and whether there is IPv6."""
+"""What haproxy.cfg needs to know of the network: addresses of the nodes, and if there is IPv6."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 WITHIN = 2.0
 """s for all names together: a name server that does not answer must not use up an action's time."""
-LOCAL = ("127.0.0.0/8", "::1")
+LOCAL = ("127.0.0.1", "::1")
 
 
 def resolve(hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -56,9 +56,7 @@ def unresolved(addresses: Mapping[str, Sequence[str]]) -> list[str]:
     return sorted(host for host, known in addresses.items() if not known)
 
 
-def members(
-    addresses: Mapping[str, Sequence[str]], role_allow: Sequence[str]
-) -> tuple[str, ...]:
+def members(addresses: Mapping[str, Sequence[str]], role_allow: Sequence[str]) -> tuple[str, ...]:
     """Returns the addresses and networks that count as nodes on the role port."""
     known = sorted({address for found in addresses.values() for address in found})
     return tuple(dict.fromkeys((*LOCAL, *known, *role_allow)))

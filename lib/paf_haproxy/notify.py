@@ -91,8 +91,8 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
-    have, _ = haproxy.servers()
-    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
+    have, up = haproxy.servers()
+    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained), up)
     lines += closing(have, gone)
     objections = haproxy.run(lines)
     if objections:

@@ -55,10 +55,11 @@ PARAMETERS = (
     Parameter("prod_port", "5432", port, "Port of the primary, read-write", "integer"),
     Parameter("stdby_port", "5433", port, "Port of the standbys, read-only", "integer"),
     Parameter("replication_port", "5437", port,
-              "Port on 127.0.0.1 and ::1 through which the standby of this node reaches the primary:"
-              " primary_conninfo = 'host=127.0.0.1 port=5437 ...'. It has a connection limit and a"
-              " queue of its own, and never leads to the PostgreSQL of this node. Change it only if"
-              " another program uses the port; change primary_conninfo on every node with it",
+              "Port on 127.0.0.1 and ::1 through which the standby of this node reaches the"
+              " primary: primary_conninfo = 'host=127.0.0.1 port=5437 ...'. It has a connection"
+              " limit and a queue of its own, and never leads to the PostgreSQL of this node."
+              " Change it only if another program uses the port, and change primary_conninfo on"
+              " every node with it",
               "integer"),
     Parameter("state_port", "5431", port, "Port that tells the role as text", "integer"),
     Parameter("role_port", "5435", port, "Port that the other nodes' HAProxys ask", "integer"),
@@ -69,8 +70,8 @@ PARAMETERS = (
               "Networks that may ask the state port, as '10.0.0.0/8 fd00::/8'; none named: all"),
     Parameter("role_allow", "", networks,
               "Networks that may ask the role port besides the addresses of the nodes; none named:"
-              " all. If you name some, name every network from which a node may connect: a node with"
-              " several addresses may use another one than its name resolves to"),
+              " all. If you name some, name every network from which a node may connect: a node"
+              " with several addresses may use another one than its name resolves to"),
     Parameter("stats_allow", "", networks,
               "Networks that may ask the statistics port; none named: all"),
     Parameter("rest_allow", "", networks, "Networks that may ask the REST port; none named: all"),
@@ -98,16 +99,17 @@ PARAMETERS = (
     Parameter("maxconn", "2000", number(10, 1_000_000),
               "Most connections at a time to each pool", "integer"),
     Parameter("server_maxconn", "0", number(0, 1_000_000),
-              "Most connections at a time that the HAProxy of one node opens to the PostgreSQL of one"
-              " node, for each pool; more wait up to hold_timeout. 0: as many as PostgreSQL accepts."
-              " Set it if clients should wait instead of being refused with 'too many clients':"
+              "Most connections at a time that the HAProxy of one node opens to the PostgreSQL of"
+              " one node, for each pool; more wait up to hold_timeout. 0: as many as PostgreSQL"
+              " accepts. Set it if clients should wait instead of being refused with 'too many"
+              " clients':"
               " max_connections divided by the number of nodes, if clients use all nodes alike",
               "integer"),
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
     Parameter("client_keepalive", "40s", keepalive,
-              "How long the machine of an idle client may be unreachable before its session is closed"
-              " and its locks are released (TCP keepalive); 0: for good. Raise it if networks between"
-              " clients and nodes fail for longer than that"),
+              "How long the machine of an idle client may be unreachable before its session is"
+              " closed and its locks are released (TCP keepalive); 0: for good. Raise it if networks"
+              " between clients and nodes fail for longer than that"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),

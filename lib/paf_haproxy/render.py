@@ -160,7 +160,9 @@ def source(params: Params, unknown: list[str]) -> str:
         for entry in os.scandir(TEMPLATES)
         if entry.name.endswith(SUFFIXES)  # not what dpkg and rpm unpack beside them, to be renamed
     )
-    return f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n{unknown}\n"
+    return (
+        f"{__version__}\n{files}\n{backends(params)}\n{sorted(params.values.items())}\n{unknown}\n"
+    )
 
 
 def is_upgraded() -> bool:

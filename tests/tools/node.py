@@ -128,7 +128,8 @@ class Node:
         for line in lines[2:]:
             row = dict(zip(columns, line.split()))
             if row and row["be_name"] in POOLS and row["srv_name"] != HOLD:
-                state = STATES[int(row["srv_admin_state"])]
+                # 0x20: its name did not resolve; a fault, and nobody's decision.
+                state = STATES[int(row["srv_admin_state"]) & ~0x20]
                 found[f"{row['be_name']}/{row['srv_name']}"] = state, row["srv_op_state"] == "2"
         return found
 

@@ -223,7 +223,7 @@ def test_an_instance_has_no_way_to_replicate_from_itself() -> None:
 
 def test_the_nodes_are_never_locked_out_of_the_role_port() -> None:
     text = render.render(parse({"nodes": "srv1=10.0.0.9", "role_allow": "192.0.2.0/24"}), "srv1")
-    assert "acl member src 127.0.0.0/8 ::1 10.0.0.1 192.0.2.0/24" in text
+    assert "acl member src 127.0.0.1 ::1 10.0.0.1 192.0.2.0/24" in text
 
 
 @pytest.mark.parametrize("name", ["hold", 'srv"1', "srv1;", "srv{{1}}", "é", "-x", "#"])
