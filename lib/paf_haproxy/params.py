@@ -108,8 +108,8 @@ PARAMETERS = (
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
     Parameter("client_keepalive", "40s", keepalive,
               "How long the machine of an idle client may be unreachable before its session is"
-              " closed and its locks are released (TCP keepalive); 0: for good. Raise it if networks"
-              " between clients and nodes fail for longer than that"),
+              " closed and its locks are released (TCP keepalive); 0: for good. Raise it if"
+              " networks between clients and nodes fail for longer than that"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),
