@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import psycopg2
 import pytest
 
 from tests.func.conftest import Pair
+from tests.func.test_traffic import switch_over
 from tests.tools.instance import WHO, as_postgres, ask, connect, program, query
 from tests.tools.node import PROD, REPLICATION, Cluster, Node
 from tests.tools.waiting import Waiting, always, eventually
 
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+CLIENTS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
 THROUGH = "SELECT sender_host || ':' || sender_port FROM pg_stat_wal_receiver"
 
 
@@ -146,3 +150,40 @@ def test_a_base_backup_through_port_5432_of_every_node(
         assert (copy / "PG_VERSION").exists()
     finally:
         shutil.rmtree(copy)
+
+
+def test_a_switchover_with_more_clients_than_places(cluster: Cluster, fresh: Pair) -> None:
+    """Commits wait for the standby, and clients that do nothing hold all places of both nodes."""
+    for node in cluster.nodes:
+        node.params["maxconn"] = "10"
+    cluster.start()
+    srv1, srv2 = cluster.nodes
+    eventually(lambda: srv1.postgres.sql(STREAMING) == 1, "srv2 streams", 20)
+    for node in cluster.nodes:
+        node.postgres.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        node.postgres.sql("SELECT pg_reload_conf()")
+
+    def stay(address: str) -> bool:
+        """Takes a place for as long as it can, again and again."""
+        while not over.wait(0.05):
+            with contextlib.suppress(psycopg2.Error):
+                session = connect(address, PROD)
+                while not over.wait(0.1):
+                    query(session, "SELECT 1")
+        return True
+
+    over = threading.Event()
+    crowd = [
+        Waiting(functools.partial(stay, node.address)) for node in cluster.nodes for _ in range(15)
+    ]
+    try:
+        eventually(lambda: srv1.postgres.sql(CLIENTS) >= 15, "the places are taken")
+        switch_over(cluster, srv1, srv2)
+        eventually(lambda: srv2.postgres.sql(STREAMING) == 1, "srv1 streams from srv2", 20)
+        eventually(lambda: srv2.postgres.sql(CLIENTS) >= 10, "the clients are there", 20)
+        assert srv2.postgres.sql("INSERT INTO t VALUES ('x') RETURNING node") == "x"
+        assert any(client.waits for client in crowd)
+    finally:
+        over.set()
+        for client in crowd:
+            client.end(20)
