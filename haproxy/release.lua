@@ -10,6 +10,7 @@ local HOLD_TIMEOUT = tonumber(os.getenv("PAF_HOLD_TIMEOUT") or "0") -- ms
 
 local FIRST = 5 -- connections that each node lets through before it has asked
 local ROUND = 100 -- ms between two looks
+local LIFTED_ROUND = 300 -- ms, the same while a primary is there; no return of one is as fast
 -- A client that was let through a moment ago may not count in PostgreSQL yet: the nodes together take at most half of
 -- what is free in one round.
 local PART = 2
@@ -128,7 +129,7 @@ if HOLD_TIMEOUT > 0 then
     core.register_task(function()
         while core.get_info()["Stopping"] == 0 do
             paf.try(look)
-            core.msleep(ROUND)
+            core.msleep(lifted and LIFTED_ROUND or ROUND)
         end
     end)
 end
