@@ -1,42 +1,78 @@
 -- How clients that wait for a primary are let through when it returns. All at once they would flood PostgreSQL, and
 -- beyond max_connections they would be refused. So the limit of a server of prod begins at FIRST connections. While
--- clients wait, the primary's node is asked how many connections PostgreSQL still accepts, and each node raises its
--- limit by a part of that. The limit is lifted as soon as no client waits.
+-- clients wait, each node asks the primary's node how many more it may let through. The limit is lifted as soon as
+-- no client waits.
 
 local NODE = os.getenv("PAF_NODE")
 local ROLE_PORT = tonumber(os.getenv("PAF_ROLE_PORT"))
 local FULL = tonumber(os.getenv("PAF_SERVER_MAXCONN")) -- the limit of a server otherwise
 local HOLD_TIMEOUT = tonumber(os.getenv("PAF_HOLD_TIMEOUT") or "0") -- ms
 
-local FIRST = 5 -- connections that each node lets through before it has asked
-local ROUND = 100 -- ms between two looks
+-- Connections that each node lets through before it has asked. Few: HAProxy up to 3.0 does not count them in the
+-- limit of the server (its issue 2744), so that so many more are let through than are granted.
+local FIRST = 2
+local ROUND = 50 -- ms between two looks
 local LIFTED_ROUND = 300 -- ms, the same while a primary is there; no return of one is as fast
--- A client that was let through a moment ago may not count in PostgreSQL yet: the nodes together take at most half of
--- what is free in one round.
-local PART = 2
 local ANSWER_WITHIN = 1 -- s
-local FRESH = 0.05 -- s that an answer of PostgreSQL is good for
+local FRESH = 0.03 -- s that an answer of PostgreSQL is good for
+local WAIT = 2 -- ms between two looks whether another node's answer has come
+local PATIENCE = 1 -- s without any answer; then FIRST connections more are let through in each round
+local REMEMBERED = 1 -- s that a node is taken to have the connections that it told of
 
-local slots = { at = 0 }
-
--- How many connections the local PostgreSQL still accepts from ordinary users, or nil.
-function paf.slots()
-    if paf.role() ~= "production" then
-        return nil
-    end
+local function clock()
     local now = core.now()
-    local time = now.sec + now.usec / 1000000
-    if math.abs(time - slots.at) > FRESH then
-        slots.at = time
-        slots.free = paf.session.ask_slots()
-    end
-    return slots.free
+    return now.sec + now.usec / 1000000
 end
 
-local function ask(name, server)
-    if name == NODE then
-        return paf.slots()
+local slots, looked, asking = nil, 0, false -- what PostgreSQL answered last, when, whether it is asked
+local askers = {} -- by node: address, connections that it has or was granted, when
+
+-- How many connections PostgreSQL does not count yet, because they have not logged in. What a node told is compared
+-- with what PostgreSQL has from its address; several nodes may have the same one.
+local function unseen(now)
+    local told, hidden = {}, 0
+    for _, asker in pairs(askers) do
+        if now - asker.at <= REMEMBERED then
+            told[asker.address] = (told[asker.address] or 0) + asker.connections
+        end
     end
+    for address, connections in pairs(told) do
+        hidden = hidden + math.max(0, connections - (slots.from[address] or 0))
+    end
+    return hidden
+end
+
+-- The answer to "slots NODE CONNECTIONS WAITING", asked from an address: how many more connections the node may let
+-- through to the local PostgreSQL; nil if that is not known. Half of what is free: other nodes ask as well, and have
+-- let through FIRST connections before they did.
+function paf.grant(question, address)
+    local name, connections, waiting = question:match("^slots (%S+) (%d+) (%d+)")
+    if not name or paf.role() ~= "production" then
+        return nil
+    end
+    while asking do -- for another node: its answer is good for this one
+        core.msleep(WAIT)
+    end
+    if math.abs(clock() - looked) > FRESH then
+        asking = true
+        local _, answer = paf.try(paf.session.ask_slots)
+        slots, looked, asking = answer, clock(), false
+    end
+    local now = clock()
+    if not slots then
+        return nil
+    end
+    address = address:gsub("^::ffff:", "")
+    local asker = { address = address, connections = tonumber(connections) + FIRST, at = now }
+    askers[name] = asker
+    local free = slots.free - unseen(now)
+    local granted = math.max(0, math.min(tonumber(waiting), math.ceil(free / 2)))
+    asker.connections = asker.connections + granted
+    return granted
+end
+
+-- Asks the HAProxy on the node of a server; nil if it gives no answer.
+local function ask(server, connections, waiting)
     local host = server:get_addr():match("^%[?(.-)%]?:%d+$")
     if not host then
         return nil
@@ -45,7 +81,7 @@ local function ask(name, server)
     session:settimeout(ANSWER_WITHIN)
     local line
     if session:connect(host, ROLE_PORT) then
-        session:send("slots\n")
+        session:send("slots " .. NODE .. " " .. connections .. " " .. waiting .. "\n")
         line = session:receive("*l")
     end
     session:close()
@@ -72,29 +108,6 @@ local function servers()
     return found
 end
 
--- How many more connections this node may let through. free: what PostgreSQL still accepts, or nil if unknown.
-local function more(free)
-    if not free then
-        return FIRST
-    end
-    local names, turn = {}, nil
-    for name in pairs(servers()) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
-    for index, name in ipairs(names) do
-        turn = name == NODE and index or turn
-    end
-    local nodes = turn and #names or #names + 1
-    local part = math.floor(free / (PART * nodes))
-    if part == 0 and free > 0 then -- the last ones: one node after the other
-        local now = core.now()
-        local round = math.floor((now.sec * 1000 + now.usec / 1000) / ROUND)
-        part = round % nodes + 1 == (turn or nodes) and 1 or 0
-    end
-    return part
-end
-
 local lifted = false -- whether the servers have their full limits
 local since = 0 -- s, when the primary returned
 
@@ -110,17 +123,17 @@ local function look()
     if lifted then
         return
     end
-    since = since > 0 and since or core.now().sec
-    lifted = pool["qcur"] == 0 or core.now().sec - since > HOLD_TIMEOUT / 1000
+    since = since > 0 and since or clock()
+    lifted = pool["qcur"] == 0 or clock() - since > HOLD_TIMEOUT / 1000
     for name, server in pairs(servers()) do
+        local stats = server:get_stats()
         if lifted then
             limit(name, server, FULL)
-        else
-            local stats = server:get_stats()
-            if stats["status"]:find("^UP") then
-                local _, free = paf.try(ask, name, server)
-                limit(name, server, server:get_stats()["scur"] + more(free))
-            end
+        elseif stats["status"]:find("^UP") then
+            local connections = stats["scur"]
+            local _, more = paf.try(ask, server, connections, pool["qcur"])
+            more = more or clock() - since > PATIENCE and FIRST or 0
+            limit(name, server, connections + more)
         end
     end
 end

@@ -153,7 +153,7 @@ core.register_service("role", "tcp", function(applet)
         return
     end
     if pool == "slots" then
-        applet:send((paf.slots() or "-") .. "\n")
+        applet:send((paf.grant(question, applet.f:src()) or "-") .. "\n")
         return
     end
     local asker = applet.f:src() .. " " .. question
