@@ -24,7 +24,8 @@ local function clock()
     return now.sec + now.usec / 1000000
 end
 
-local slots, looked, asking = nil, 0, false -- what PostgreSQL answered last, when, whether it is asked
+local slots, looked = nil, 0 -- what PostgreSQL answered last, and when
+local asked = 0 -- s, since when it is asked; 0: it is not
 local askers = {} -- by node: address, connections that it has or was granted, when
 
 -- How many connections PostgreSQL does not count yet, because they have not logged in. What a node told is compared
@@ -50,13 +51,15 @@ function paf.grant(question, address)
     if not name or paf.role() ~= "production" then
         return nil
     end
-    while asking do -- for another node: its answer is good for this one
+    -- It may be asked for another node: that answer is good for this one. Not for ever: HAProxy ends the service of a
+    -- node that has disconnected, in the middle of the question.
+    while asked > 0 and math.abs(clock() - asked) < ANSWER_WITHIN do
         core.msleep(WAIT)
     end
     if math.abs(clock() - looked) > FRESH then
-        asking = true
+        asked = clock()
         local _, answer = paf.try(paf.session.ask_slots)
-        slots, looked, asking = answer, clock(), false
+        slots, looked, asked = answer, clock(), 0
     end
     local now = clock()
     if not slots then

@@ -216,12 +216,12 @@ def test_who_may_ask_the_role_port(cluster: Cluster) -> None:
     node = cluster.srv1
 
     def answer(source: str) -> bytes:
-        with socket.create_connection((node.address, ROLE), 5, (source, 0)) as client:
-            try:
+        try:
+            with socket.create_connection((node.address, ROLE), 5, (source, 0)) as client:
                 client.sendall(b"prod test\n")
                 return client.recv(2)
-            except OSError:
-                return b""
+        except OSError:
+            return b""
 
     assert answer(ELSEWHERE) == b""
     assert answer("127.0.0.1") == answer(cluster.srv2.address) == b"up"

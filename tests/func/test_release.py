@@ -11,7 +11,7 @@ import pytest
 
 from tests.func.test_hold import leaderless, queued
 from tests.tools.instance import WHO, connect, connect_plain, query
-from tests.tools.node import PROD, Cluster, Node
+from tests.tools.node import PROD, ROLE, Cluster, Node
 from tests.tools.waiting import Waiting, always, eventually
 
 __all__ = ["leaderless"]
@@ -32,8 +32,6 @@ def write(address: str) -> Any:
 
 def limit(node: Node, name: str = "srv1") -> int:
     """Returns how many connections of prod HAProxy would let through to a server."""
-    (line,) = node.haproxy(f"get weight prod/{name}").splitlines()[:1]
-    assert line, "there is such a server"
     lines = node.haproxy("show stat prod 4 -1").splitlines()
     columns = lines[0].lstrip("# ").split(",")
     rows = [dict(zip(columns, line.split(","))) for line in lines[1:] if line]
@@ -88,6 +86,30 @@ def test_all_of_one_node_are_served_if_postgresql_accepts_them(leaderless: Clust
     finally:
         for session in sessions:
             session.close()
+
+
+def test_how_many_connections_a_node_is_granted(steady: Cluster) -> None:
+    """Half of what is free, and not more than wait."""
+    srv1, srv2 = steady.nodes
+
+    def granted(question: bytes) -> str:
+        return srv1.read(ROLE, b"slots " + question + b"\n").strip()
+
+    assert granted(b"other 0 1") == "1"
+    assert 1 < int(granted(b"other 0 1000")) <= SLOTS // 2
+    for strange in (b"", b"other", b"other 1", b"other x 1", b"other -1 1", b"x" * 60 + b" 1 1"):
+        assert granted(strange) == "-"
+    assert srv2.read(ROLE, b"slots other 0 1\n") == "-\n", "it is not the primary"
+    time.sleep(1.1)  # then what was granted counts no more
+
+
+def test_a_node_that_disconnects_before_the_answer_holds_up_no_other(steady: Cluster) -> None:
+    node = steady.srv1
+    for _ in range(50):
+        with connect_plain(node.address, ROLE) as client:
+            client.sendall(b"slots gone 0 1\n")
+    eventually(lambda: node.read(ROLE, b"slots other 0 1\n") == "1\n", "it is answered", within=3)
+    time.sleep(1.1)
 
 
 def test_with_a_primary_nobody_is_queued_by_default(steady: Cluster) -> None:
