@@ -176,6 +176,11 @@ def test_silent_clients_of_the_role_port_do_not_delay_a_switchover(
     eventually(replicates(srv1, srv2), "srv2 replicates", 20)
     with Silent(srv1, ROLE, 500) as first, Silent(srv2, ROLE, 500) as second:
         eventually(lambda: first.opened > 1000 < second.opened, "they come again")
+        for node in running.nodes:
+            for _ in range(10):
+                began = time.monotonic()
+                assert node.read(ROLE, b"prod test\n") in ("up\n", "down\n")
+                assert time.monotonic() - began < 1.5, "a node waits for no place"
         with Load(srv1.address) as one, Load(srv2.address) as two:
             eventually(lambda: len(one.attempts) > 20 < len(two.attempts), "clients are served")
             switch_over(running, srv1, srv2)
