@@ -114,9 +114,12 @@ local function parse(line)
 end
 
 local function inquire(server)
+    local host = server:get_addr():match("^%[?(.-)%]?:%d+$")
+    if not host then
+        return nil -- its name has not resolved
+    end
     local session = core.tcp()
     session:settimeout(CONNECT_WITHIN)
-    local host = server:get_addr():match("^%[?(.-)%]?:%d+$")
     local line
     if session:connect(host, ROLE_PORT) then
         session:send("facts\n")

@@ -152,6 +152,10 @@ core.register_service("role", "tcp", function(applet)
         applet:send(pool == "facts" and paf.tell() or paf.view())
         return
     end
+    if pool == "slots" then
+        applet:send((paf.grant(question, applet.f:src()) or "-") .. "\n")
+        return
+    end
     local asker = applet.f:src() .. " " .. question
     local known, patience = fit(pool), 0
     -- Before PostgreSQL's first word, nobody is told that it is down.

@@ -107,6 +107,41 @@ local function ask_facts(session)
     return answer ~= nil
 end
 
+-- How many connections are free for ordinary users, and how many there are from each address.
+local SLOTS = [[
+SELECT pg_catalog.current_setting('max_connections')::int
+    - pg_catalog.current_setting('superuser_reserved_connections')::int
+    - coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0)
+    - (SELECT pg_catalog.sum(numbackends) FROM pg_catalog.pg_stat_database)::int,
+    (SELECT pg_catalog.string_agg(pg_catalog.host(client_addr) || '=' || many, ' ') FROM (
+        SELECT client_addr, count(*) AS many FROM pg_catalog.pg_stat_activity
+        WHERE client_addr IS NOT NULL AND backend_type = 'client backend' GROUP BY client_addr) AS found)
+]] .. "\0"
+
+-- Asks that on a session of its own, which counts. Returns nil if it is not known.
+local function ask_slots()
+    local session, why = open()
+    if not session then
+        if why == TOO_MANY_CONNECTIONS then
+            return { free = 0, from = {} }
+        end
+        return nil
+    end
+    send(session, "Q", SLOTS)
+    local answer = read(session, PATIENCE)
+    session:close()
+    local row = answer and answer["D"] and columns(answer["D"])
+    local free = row and tonumber(row[1])
+    if not free then
+        return nil
+    end
+    local from = {}
+    for address, many in (row[2] or ""):gmatch("(%S+)=(%d+)") do
+        from[address] = tonumber(many)
+    end
+    return { free = free, from = from }
+end
+
 -- One answer, on the session that stands or on a new one; nil, no session and why if neither gives
 -- any. armed: a promotion is expected, and PostgreSQL is not to take its time.
 local function inquire(session, armed)
@@ -141,4 +176,7 @@ local function safely(session, armed)
     return nil, nil, "timeout" -- PostgreSQL has said nothing: it is asked again at once
 end
 
-paf.session = { inquire = safely, ask_facts = ask_facts, TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS }
+paf.session = {
+    inquire = safely, ask_facts = ask_facts, ask_slots = ask_slots,
+    TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS,
+}

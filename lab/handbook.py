@@ -10,7 +10,7 @@ from .layout import REPO
 
 PAGE = REPO / "docs" / "operations.md"
 INDENT = "    "
-NODE = re.compile(r"\bsrv\d+\b")
+NODE = re.compile(r"\bsrv\d+\b(?![\w-])")
 FILE = re.compile(r"into\s+`(/[^`]+)`")
 
 

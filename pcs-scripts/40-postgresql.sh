@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# On every node, before PAF runs there: the instance, its pg_hba.conf, and on the first node the
-# roles. Nothing is touched where there is an instance that Pacemaker runs.
+# On every node, before PAF runs there: the instance with its configuration, and on the first node the
+# roles. An instance that exists already keeps its configuration: the script says which lines are missing.
 #
 #   40-postgresql.sh primary         makes the instance and the roles; leaves it running
-#   40-postgresql.sh standby NODE    copies NODE's instance
+#   40-postgresql.sh standby NODE    copies NODE's instance, with its pg_hba.conf and paf.conf
 #   40-postgresql.sh stop            stops the first one, so that Pacemaker can start it
 #
 # REPLICATOR_PASSWORD, APP_PASSWORD: of the PostgreSQL roles replicator and app.
@@ -15,15 +15,10 @@ node=$(uname -n)
 as_postgres() { runuser -u postgres -- "$@"; }
 pg_ctl() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s "$@"; }
 
-configure() {
-    cat >"$PGDATA/pg_hba.conf" <<CONF
+hba() {
+    cat <<CONF
 $PG_HBA
-# A standby reaches the primary through its own HAProxy. If that one still leads to this node, the
-# instance must not replicate from itself.
-local   replication  all                        reject
-host    replication  all         $node          reject
-host    replication  all         127.0.0.1/32   reject
-host    replication  all         ::1/128        reject
+# Standbys, base backups, pg_receivewal and Barman.
 host    replication  replicator  $NETWORK       scram-sha-256
 
 # HAProxy asks for the role, and the agent confirms a promotion, over the Unix socket.
@@ -32,9 +27,20 @@ local   all          postgres                   peer
 host    all          all         $NETWORK       scram-sha-256
 host    all          all         127.0.0.1/32   scram-sha-256
 CONF
+}
+
+# What every node has of its own.
+own() {
+    cat <<CONF
+cluster_name = 'pgsql-$node'
+primary_conninfo = '$CONNINFO user=replicator application_name=$node'
+CONF
+}
+
+conf() {
     # wal_init_zero: after a promotion every standby begins a segment of the new timeline, and would
     # first fill it with zeros. Until one has, no synchronous commit is acknowledged.
-    cat >"$PGDATA/paf.conf" <<CONF
+    cat <<CONF
 listen_addresses = '*'
 port = $PGPORT
 unix_socket_directories = '/run/postgresql'
@@ -50,18 +56,68 @@ wal_retrieve_retry_interval = 100ms
 wal_receiver_timeout = 10s
 wal_sender_timeout = 10s
 recovery_target_timeline = latest
-cluster_name = 'pgsql-$node'
-primary_conninfo = '$CONNINFO user=replicator application_name=$node'
 log_destination = syslog
 log_line_prefix = '%m [%p] %q%u@%d '
 syslog_sequence_numbers = off
 CONF
-    grep -qs '^include.*paf.conf' "$PGDATA/postgresql.conf" ||
-        echo "include = 'paf.conf'" >>"$PGDATA/postgresql.conf"
-    printf '*:*:*:replicator:%s\n' "$REPLICATOR_PASSWORD" >~postgres/.pgpass
-    printf '*:*:*:app:%s\n' "$APP_PASSWORD" >/root/.pgpass
-    chown postgres: "$PGDATA"/*.conf ~postgres/.pgpass
-    chmod 600 ~postgres/.pgpass /root/.pgpass
+    own
+}
+
+# Configures an instance that this script has just made, before it is moved to its place.
+configure() {
+    local data=$1
+    hba >"$data/pg_hba.conf"
+    conf >"$data/paf.conf"
+    finish "$data"
+}
+
+# The same for a copy of another node's: what that one has of its own is replaced.
+configure_copy() {
+    local data=$1 file
+    if [ ! -e "$data/pg_hba.conf" ]; then hba >"$data/pg_hba.conf"; fi
+    if [ -e "$data/paf.conf" ]; then
+        sed -i '/^[[:space:]]*\(cluster_name\|primary_conninfo\)\>/d' "$data/paf.conf"
+        own >>"$data/paf.conf"
+    else
+        conf >"$data/paf.conf"
+    fi
+    # ALTER SYSTEM, typed on the other node: it would overrule paf.conf.
+    file=$data/postgresql.auto.conf
+    if [ -e "$file" ]; then
+        sed -i '/^[[:space:]]*\(cluster_name\|primary_conninfo\)\>/d' "$file"
+    fi
+    finish "$data"
+    touch "$data/standby.signal"
+    chown postgres: "$data/standby.signal"
+}
+
+finish() {
+    local data=$1
+    grep -qs '^include.*paf.conf' "$data/postgresql.conf" ||
+        echo "include = 'paf.conf'" >>"$data/postgresql.conf"
+    chown postgres: "$data"/*.conf
+    chmod 600 "$data"/*.conf
+}
+
+# Says what an instance that was there before lacks. It changes nothing.
+advise() {
+    local lines
+    lines=$(hba | missing_lines "$PGDATA/pg_hba.conf")
+    if [ -n "$lines" ]; then
+        printf '%s\n' "40-postgresql: $PGDATA exists and is not changed. pg_hba.conf lacks these lines:" \
+            "$lines" "  Add them before all others, unless others have the same effect; then: pg_ctl reload" >&2
+    fi
+    lines=$(conf | missing_lines "$PGDATA/paf.conf")
+    if [ -n "$lines" ]; then
+        printf '%s\n' "40-postgresql: $PGDATA exists and is not changed. paf.conf lacks these lines:" \
+            "$lines" "  Set them there or in postgresql.conf, unless you have other values for a reason;" \
+            "  then restart PostgreSQL, or reload it if only primary_conninfo differs" >&2
+    fi
+}
+
+passwords() {
+    remember_password ~postgres/.pgpass postgres replicator "$REPLICATOR_PASSWORD"
+    remember_password /root/.pgpass root app "$APP_PASSWORD"
 }
 
 roles() {
@@ -84,29 +140,34 @@ SQL
 
 case ${1:-} in
 primary)
-    if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    passwords
+    if [ -s "$PGDATA/PG_VERSION" ]; then
+        advise
+    else
         install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")"
         rm -rf "$PGDATA.new"
         as_postgres "$PGBIN/initdb" -D "$PGDATA.new" --data-checksums >/dev/null
+        configure "$PGDATA.new"
         rm -rf "$PGDATA"
         mv "$PGDATA.new" "$PGDATA" # whole or not at all
     fi
-    configure
     pg_ctl status >/dev/null || pg_ctl -l /dev/null start
     roles
     ;;
 standby)
     : "${2:?the node to copy from}"
-    if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    passwords
+    if [ -s "$PGDATA/PG_VERSION" ]; then
+        advise
+    else
         install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")"
         rm -rf "$PGDATA.new"
         PGPASSWORD=$REPLICATOR_PASSWORD as_postgres "$PGBIN/pg_basebackup" -h "$2" -p "$PGPORT" \
             -U replicator -D "$PGDATA.new" -X stream -c fast
+        configure_copy "$PGDATA.new"
         rm -rf "$PGDATA"
         mv "$PGDATA.new" "$PGDATA"
     fi
-    configure
-    as_postgres touch "$PGDATA/standby.signal"
     ;;
 stop)
     if pg_ctl status >/dev/null; then pg_ctl stop -m fast; fi

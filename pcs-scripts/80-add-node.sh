@@ -14,7 +14,7 @@ node=${1:?the node to add}
 if have "//primitive[@id='fence']"; then
     live stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
 fi
-if ! grep -qw "name: $node" /etc/corosync/corosync.conf; then
+if ! is_member "$node"; then
     printf '%s\n' "$HACLUSTER_PASSWORD" | pcs_nodes host auth "$node" -u hacluster
     pcs_nodes cluster node add "$node"
 fi

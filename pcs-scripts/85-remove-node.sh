@@ -7,11 +7,11 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 node=${1:?the node to remove}
-if crm_resource --resource pgsqld-clone --locate | grep -Eq ": $node (Promoted|Master)"; then
+if crm_resource --resource pgsqld-clone --locate | grep -qF -e ": $node Promoted" -e ": $node Master"; then
     echo "85-remove-node: $node is the primary: switch over first" >&2
     exit 1
 fi
-if grep -qw "name: $node" /etc/corosync/corosync.conf; then
+if is_member "$node"; then
     # What stops first is what clients are sent to. Why not pcs node standby: docs/architecture.md.
     crm_standby --node "$node" --update on
     crm_resource --wait --timeout "$(seconds 120)"

@@ -6,13 +6,13 @@
 : "${PGBIN:=/usr/lib/postgresql/15/bin}"
 : "${PGDATA:=/var/lib/postgresql/15/main}"
 : "${PGPORT:=5434}"
-: "${PROD_PORT:=5432}"
+: "${REPLICATION_PORT:=5437}"                 # HAProxy's replication_port
 : "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
 : "${FENCE_AGENT:=fence_paf_lab}"
 : "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
 : "${SLOWNESS:=1}"                           # how many times slower the machines are than usual
 : "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
-: "${CONNINFO:=host=127.0.0.1 port=$PROD_PORT}"  # where a standby finds the primary
+: "${CONNINFO:=host=127.0.0.1 port=$REPLICATION_PORT}"  # where a standby finds the primary
 : "${PG_HBA:=}"                              # more lines for pg_hba.conf, before all others
 # shellcheck disable=SC2034
 read -ra NODE_LIST <<<"$NODES"
@@ -63,5 +63,37 @@ have() {
 # The nodes that can be fenced, but for one.
 fenced_without() {
     crm_resource --resource fence --get-parameter pcmk_host_list | tr -s ' ' '\n' |
-        grep -vx "$1" | paste -sd' '
+        grep -vxF -e "$1" | paste -sd' '
+}
+
+# Whether a node is in Corosync's list of nodes. Its whole name counts: srv1 is not srv1-b.
+is_member() {
+    awk -v node="$1" '$1 == "name:" && $2 == node { found = 1 } END { exit !found }' \
+        "${2:-/etc/corosync/corosync.conf}"
+}
+
+# The lines of the standard input that a file does not have; comments and numbers of blanks do not
+# count. All of them if there is no such file.
+missing_lines() {
+    local file=$1
+    if [ ! -e "$file" ]; then file=/dev/null; fi
+    awk -v file="$file" '
+        function bare(line) { gsub(/[ \t]+/, " ", line); sub(/^ /, "", line); sub(/ $/, "", line); return line }
+        BEGIN { while ((getline line < file) > 0) have[bare(line)] = 1 }
+        bare($0) != "" && $0 !~ /^[ \t]*#/ && !(bare($0) in have)'
+}
+
+# Gives a file of passwords (libpq's .pgpass) the password of one user; other lines stay.
+#   remember_password FILE OWNER USER PASSWORD
+remember_password() {
+    local file=$1 owner=$2 user=$3 password=$4 new
+    password=${password//\\/\\\\}
+    new=$(mktemp "$file.XXXXXX")
+    if [ -e "$file" ]; then
+        awk -v start="*:*:*:$user:" 'index($0, start) != 1' "$file" >"$new"
+    fi
+    printf '*:*:*:%s:%s\n' "$user" "${password//:/\\:}" >>"$new"
+    chown "$owner:" "$new"
+    chmod 600 "$new"
+    mv "$new" "$file"
 }

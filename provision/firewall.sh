@@ -15,6 +15,7 @@ public=5431,5432,5433,7000,8008
 # next one (corosync.conf(5), mcastport).
 among_nodes=2224,5434,5435
 corosync=5405-5412
+# The replication port, 5437, is on the loopback interface.
 
 cat <<CONF
 #!/usr/sbin/nft -f

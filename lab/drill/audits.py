@@ -23,7 +23,8 @@ Row = tuple[str, int]
 
 WHOLE = "cluster whole again"
 """The name of the audit that says so, or what it lacked."""
-THROUGH_HAPROXY = "127.0.0.1:5432"
+THROUGH_HAPROXY = ("127.0.0.1:5437", "127.0.0.1:5432")
+"""HAProxy's replication port; and prod, as clusters have it that were made before there was one."""
 LEAST = 5
 """Acknowledged attempts that every client must have before the event, and again at the end."""
 
@@ -172,7 +173,7 @@ def replication(evidence: Evidence) -> Finding:
     bad = [
         f"{name} from {evidence.receivers.get(name, 'nobody')}"
         for name in standbys
-        if evidence.receivers.get(name) != THROUGH_HAPROXY
+        if evidence.receivers.get(name) not in THROUGH_HAPROXY
     ]
     value = f"{len(standbys) - len(bad)} of {len(standbys)}"
     name = "standbys that stream through HAProxy"

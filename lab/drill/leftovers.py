@@ -21,6 +21,7 @@ FILES = frozenset(
         "haproxy.cfg",
         "haproxy.pid",
         "haproxy.source",
+        "hold-replication.sock",
         "hold.sock",
         "lobby.sock",
         "master.sock",

@@ -10,7 +10,7 @@ from ..drill.settings import Settings
 from ..layout import DATABASE_NODES
 from ..node import Node
 from .base import PERIODS
-from .paf import OnPaf
+from .paf import GUARD, OnPaf
 
 HOSTS: dict[str, Any] = {"host": ",".join(DATABASE_NODES), "port": 5434, "connect_timeout": 2}
 WRITER = {**HOSTS, "target_session_attrs": "read-write"}
@@ -31,4 +31,4 @@ class Multihost(OnPaf):
         # Not itself: pg_hba.conf rejects that, and libpq tries no other host after a rejection.
         others = ",".join(name for name in DATABASE_NODES if name != node.name)
         where = f"host={others} port=5434 connect_timeout=2"
-        return {"CONNINFO": f"{where} target_session_attrs=read-write"}
+        return {"CONNINFO": f"{where} target_session_attrs=read-write", "PG_HBA": GUARD}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import health
 from ..drill.settings import Settings
+from ..node import Node
 from .base import PERIODS
 from .paf import OnPaf
 
@@ -16,6 +19,9 @@ class PafHaproxy(OnPaf):
     scripts = ("30-fencing", "50-paf", "60-haproxy", "70-constraints")
     made_by = "haproxy"
     settings = Settings(every=PERIODS)
+
+    def environment(self, node: Node) -> Mapping[str, str]:
+        return {}
 
     def lacking(self) -> str:
         return health.healthy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from xml.etree import ElementTree
 
 from .. import cluster, health
@@ -11,6 +11,10 @@ from ..errors import LabError
 from ..node import NODES, Node, named
 from ..shell import together
 from .base import Step, Topology
+
+# Standbys that reach the primary through their own node's 5432. While HAProxy there still leads to
+# the instance of the same node, that instance would replicate from itself.
+GUARD = "local replication all reject\nhost replication all samehost reject"
 
 Pcs = Callable[..., object]
 """Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
@@ -26,6 +30,9 @@ class OnPaf(Topology):
     """Of pcs-scripts."""
     made_by = "pgsqld"
     """The resource that tells that the configuration was sent; it is sent in one step."""
+
+    def environment(self, node: Node) -> Mapping[str, str]:
+        return {"CONNINFO": "host=127.0.0.1 port=5432", "PG_HBA": GUARD}
 
     def build(self, step: Step) -> None:
         joined = cluster.joined()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..layout import PGDATA
 from ..node import Node
 from . import proxy
-from .paf import Pcs
+from .paf import GUARD, Pcs
 from .proxy import OnPafWithProxy
 
 HBA = f"{PGDATA}/pg_hba.conf"
@@ -40,10 +40,10 @@ class PgsqlCheck(OnPafWithProxy):
     summary = "PAF, and HAProxy's pgsql-check with pg_hba.conf rewritten on each role change"
 
     def environment(self, node: Node) -> Mapping[str, str]:
-        return {
-            "PG_HBA": "host all check_primary samenet reject\n"
-            "host all check_standby samenet scram-sha-256"
-        }
+        users = (
+            "host all check_primary samenet reject\nhost all check_standby samenet scram-sha-256"
+        )
+        return {**super().environment(node), "PG_HBA": f"{GUARD}\n{users}"}
 
     def equip(self, node: Node) -> None:
         scripts = {"usr/local/sbin/alert-hba": ALERT, SCRIPT.lstrip("/"): REWRITE}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ..node import Node
 from . import proxy
+from .paf import GUARD
 from .proxy import OnPafWithProxy
 
 QUERY = b"SELECT pg_is_in_recovery()"
@@ -45,7 +46,8 @@ class SqlCheck(OnPafWithProxy):
     summary = "PAF, and HAProxy that asks PostgreSQL in its own protocol (trust)"
 
     def environment(self, node: Node) -> Mapping[str, str]:
-        return {"PG_HBA": "host postgres haproxy samenet trust"}
+        hba = f"{GUARD}\nhost postgres haproxy samenet trust"
+        return {**super().environment(node), "PG_HBA": hba}
 
     def sections(self) -> tuple[str, ...]:
         return proxy.pool("prod", checks(NO)), proxy.pool("stdby", checks(YES))

@@ -9,7 +9,7 @@ from ..drill.records import CONNECTING, SESSION
 from ..drill.settings import Settings
 from ..node import Node
 from .base import PERIODS
-from .paf import CLONE, OnPaf, Pcs
+from .paf import CLONE, GUARD, OnPaf, Pcs
 
 ADDRESS = "10.20.30.60"
 TARGET: dict[str, Any] = {"host": ADDRESS, "port": 5434}
@@ -28,8 +28,7 @@ class Vip(OnPaf):
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # The old primary may still hold the address; it must not replicate from itself.
-        hba = f"host replication all {ADDRESS}/32 reject"
-        return {"CONNINFO": f"host={ADDRESS} port=5434", "PG_HBA": hba}
+        return {"CONNINFO": f"host={ADDRESS} port=5434", "PG_HBA": GUARD}
 
     def resources(self, pcs: Pcs) -> None:
         address = (f"ip={ADDRESS}", "cidr_netmask=24")

@@ -143,7 +143,7 @@ def install(params: Params, new: str) -> None:
         os.replace(f"{new}.parameters", parameters_path(params.statedir))
         os.replace(new, config_path(params))
         with open(source_path(params), "w", encoding="utf-8") as file:
-            file.write(render.source(params))
+            file.write(render.source(params, render.unresolved(params)))
     except OSError as error:
         raise Rejected(f"cannot write {new}: {error.strerror}") from error
 

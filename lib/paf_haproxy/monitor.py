@@ -49,7 +49,7 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         role = asked
         log.info(f"monitor: {describe(project(params.statedir, role))}")
         have, up = haproxy.servers()
-    lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained))
+    lines = commands(have, wanted(view, sorted({node for _, node in have}), role.drained), up)
     if lines:
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
         remember(params, role.after("monitor", repaired=role.repaired + 1))

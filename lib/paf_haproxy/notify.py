@@ -6,7 +6,7 @@ from . import log, master, paf, rolefile, runtime
 from .cluster import announce, before
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
-from .routing import PROD, SHUTDOWN, commands, wanted
+from .routing import SHUTDOWN, closing, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     Raises AgentError if HAProxy cannot be reached or objects.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(statedir))
-    have, _ = haproxy.servers()
-    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained))
-    lines += [f"{SHUTDOWN}{PROD}/{n}" for n in sorted(gone) if (PROD, n) in have]
+    have, up = haproxy.servers()
+    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained), up)
+    lines += closing(have, gone)
     objections = haproxy.run(lines)
     try:
         master.close_old_sessions(statedir, closed_by(lines))

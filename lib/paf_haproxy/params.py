@@ -9,6 +9,7 @@ from .values import (
     bind_address,
     duration,
     fallback,
+    keepalive,
     log_target,
     networks,
     nodes,
@@ -46,10 +47,20 @@ PARAMETERS = (
     Parameter("nodes", "", nodes, "Nodes that run PostgreSQL, as 'srv1 srv2=10.0.0.2'. " + _NAMED),
     Parameter("pgsql_clone", "pgsqld-clone", word, "The clone of the PAF resource"),
     Parameter("hold_timeout", "30s", duration(0, 600_000),
-              "How long a new connection to prod waits for a primary; 0: it is refused at once"),
-    Parameter("bind", "*", bind_address, "Address that HAProxy listens on; * is all"),
+              "How long a new connection to prod or to the replication port waits for a primary;"
+              " 0: it is refused at once"),
+    Parameter("bind", "*", bind_address,
+              "Address that HAProxy listens on. *: all addresses, those of IPv6 too if the machine"
+              " has IPv6. The replication port listens on the loopback interface alone"),
     Parameter("prod_port", "5432", port, "Port of the primary, read-write", "integer"),
     Parameter("stdby_port", "5433", port, "Port of the standbys, read-only", "integer"),
+    Parameter("replication_port", "5437", port,
+              "Port on 127.0.0.1 and ::1 through which the standby of this node reaches the"
+              " primary: primary_conninfo = 'host=127.0.0.1 port=5437 ...'. It has a connection"
+              " limit and a queue of its own, and never leads to the PostgreSQL of this node."
+              " Change it only if another program uses the port, and change primary_conninfo on"
+              " every node with it",
+              "integer"),
     Parameter("state_port", "5431", port, "Port that tells the role as text", "integer"),
     Parameter("role_port", "5435", port, "Port that the other nodes' HAProxys ask", "integer"),
     Parameter("stats_port", "7000", port, "Port of the statistics page and of /metrics", "integer"),
@@ -57,6 +68,10 @@ PARAMETERS = (
               "Port that tells the role over HTTP, like Patroni's REST API", "integer"),
     Parameter("state_allow", "", networks,
               "Networks that may ask the state port, as '10.0.0.0/8 fd00::/8'; none named: all"),
+    Parameter("role_allow", "", networks,
+              "Networks that may ask the role port besides the addresses of the nodes; none named:"
+              " all. If you name some, name every network from which a node may connect: a node"
+              " with several addresses may use another one than its name resolves to"),
     Parameter("stats_allow", "", networks,
               "Networks that may ask the statistics port; none named: all"),
     Parameter("rest_allow", "", networks, "Networks that may ask the REST port; none named: all"),
@@ -88,7 +103,18 @@ PARAMETERS = (
               "How long such a process may go on after a reload before its sessions are ended"),
     Parameter("maxconn", "2000", number(10, 1_000_000),
               "Most connections at a time to each pool", "integer"),
+    Parameter("server_maxconn", "0", number(0, 1_000_000),
+              "Most connections at a time that the HAProxy of one node opens to the PostgreSQL of"
+              " one node, for each pool; more wait up to hold_timeout. 0: as many as PostgreSQL"
+              " accepts. Set it if clients should wait instead of being refused with 'too many"
+              " clients':"
+              " max_connections divided by the number of nodes, if clients use all nodes alike",
+              "integer"),
     Parameter("session_timeout", "24d", duration(1000), "How long a session may be idle"),
+    Parameter("client_keepalive", "40s", keepalive,
+              "How long the machine of an idle client may be unreachable before its session is"
+              " closed and its locks are released (TCP keepalive); 0: for good. Raise it if"
+              " networks between clients and nodes fail for longer than that"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),
@@ -131,6 +157,7 @@ def parse(raw: Mapping[str, str]) -> Params:
     for name in (
         "prod_port",
         "stdby_port",
+        "replication_port",
         "state_port",
         "role_port",
         "stats_port",

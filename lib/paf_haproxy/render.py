@@ -6,20 +6,17 @@ import os
 import struct
 import time
 
-from . import __version__, pacemaker
+from . import __version__, network, pacemaker
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, ERR_PERM, AgentError
 from .values import Refused, node_name, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .params import Params
 
 TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")
 SUFFIXES = (".j2", ".lua", ".map")
 PROTOCOL_3 = 196608
-RESOLVE_WITHIN = 2.0  # s
 QUIET = 5.0
 """s without a new file beside ours: in an upgrade dpkg and rpm rename all files at once."""
 
@@ -47,30 +44,11 @@ def backends(params: Params) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def unresolved(names: Iterable[str], within: float = RESOLVE_WITHIN) -> tuple[str, ...]:
-    """Returns the host names that do not resolve within so many s, sorted. A name server that does
-    not answer must not hold up an action.
+def unresolved(params: Params) -> list[str]:
+    """Returns the hosts of backends whose names do not resolve now. Raises AgentError
+    (ERR_CONFIGURED) if one is no host name.
     """
-    import threading
-
-    left = set(names)
-
-    def look(name: str) -> None:
-        import socket
-
-        try:
-            socket.getaddrinfo(name, None)
-            left.discard(name)
-        except (socket.gaierror, UnicodeError):  # UnicodeError: an empty or too long label
-            pass
-
-    threads = [threading.Thread(target=look, args=(name,), daemon=True) for name in left]
-    end = time.monotonic() + within
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return tuple(sorted(left))
+    return network.unresolved(network.resolve(address for _, address in backends(params)))
 
 
 def named(node: str) -> str:
@@ -125,6 +103,11 @@ def render(params: Params, node: str, lua: str, tls_cert: str) -> str:
     )
     values = dict(params.values)
     values["nodes"] = backends(params)
+    addresses = network.resolve(address for _, address in values["nodes"])
+    values["members"] = network.members(addresses, params.role_allow)
+    values["loopback"] = network.loopback(params.bind)
+    values["ipv6"] = network.has_ipv6()
+    values["ipv6_loopback"] = values["loopback"] == "127.0.0.1" and network.has_ipv6("::1")
     values["lua"] = lua
     values["tls_cert"] = tls_cert
     values["node"] = named(node)
@@ -154,10 +137,10 @@ def alert(output: str) -> str:
     return rest.partition(":")[2].strip() if mark and not before else line
 
 
-def source(params: Params) -> str:
+def source(params: Params, unknown: list[str]) -> str:
     """Returns what the configuration is made from, as text to compare: our version and files, the
-    cluster's nodes, the parameters, and the files that they name. Not a user's template: its author
-    says by a parameter when it is ready.
+    cluster's nodes, the parameters, the files that they name, and the hosts that did not resolve.
+    Not a user's template: its author says by a parameter when it is ready.
     """
     files = sorted(
         (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
@@ -165,7 +148,10 @@ def source(params: Params) -> str:
         if entry.name.endswith(SUFFIXES)  # not what dpkg and rpm unpack beside them, to be renamed
     )
     named = [_stamp(path) for path in (params.tls_cert, params.stats_auth) if path]
-    return f"{__version__}\n{files}\n{named}\n{backends(params)}\n{sorted(params.values.items())}\n"
+    return (
+        f"{__version__}\n{files}\n{named}\n{backends(params)}\n{sorted(params.values.items())}\n"
+        f"{unknown}\n"
+    )
 
 
 def _stamp(path: str) -> tuple[str, int, int]:
@@ -189,6 +175,11 @@ def is_current(params: Params) -> bool:
     """
     try:
         with open(source_path(params), encoding="utf-8", errors="replace") as file:
-            return file.read() == source(params)
+            text = file.read()
     except FileNotFoundError:
         return False
+    # Only hosts that did not resolve then are looked up now: a name server that fails must not
+    # cause a reload.
+    then = text.rstrip("\n").rpartition("\n")[2]
+    unknown = [] if then == "[]" else [each for each in unresolved(params) if repr(each) in then]
+    return text == source(params, unknown)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from .cluster import ClusterView
 
@@ -24,8 +24,12 @@ MAINT = "maint"
 PROD = "prod"
 STDBY = "stdby"
 SHUTDOWN = "shutdown sessions server "
+REPLICATION = "replication"
+"""The pool of the walreceiver. Its servers track those of prod: HAProxy itself gives them the same
+state. The agent only closes their sessions.
+"""
 HOLD = "hold"
-"""The server of prod behind which connections wait; no node."""
+"""The server of prod and of replication behind which connections wait; no node."""
 
 
 def wanted(
@@ -57,16 +61,19 @@ def wanted(
     return states
 
 
-def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str]:
+def commands(
+    have: Mapping[Server, str], want: Mapping[Server, str], up: Container[Server] = ()
+) -> list[str]:
     """Returns the runtime commands that turn `have` into `want`; servers unknown to HAProxy are
-    left out.
+    left out. up: the servers that are up.
 
     Order: out of prod, out of stdby, into stdby, into prod. A server that enters is marked down
     first, and comes up with its first check that passes: from maintenance, HAProxy would take it
     for up at once if it was up before.
     """
+    stuck = {server for server, state in want.items() if state == READY and _stuck(server, have)}
     changes = [(server, have[server], state) for server, state in want.items() if server in have]
-    changes = [change for change in changes if change[1] != change[2]]
+    changes = [change for change in changes if change[1] != change[2] or change[0] in stuck]
 
     def turn(change: tuple[Server, str, str]) -> tuple[bool, bool, Server]:
         (pool, node), _, state = change
@@ -76,10 +83,33 @@ def commands(have: Mapping[Server, str], want: Mapping[Server, str]) -> list[str
     lines: list[str] = []
     for (pool, node), old, new in sorted(changes, key=turn):
         server = f"{pool}/{node}"
-        if old == MAINT:
+        if (pool, node) in stuck:
+            lines.append(f"set server {server} state {MAINT}")
+        if old == MAINT or ((pool, node) in stuck and (pool, node) not in up):
             lines.append(f"set server {server} agent down")
         lines.append(f"set server {server} state {new}")
         if new == MAINT:
             # They would wait for a node that is gone, or go on where they must not.
             lines.append(SHUTDOWN + server)
+            if pool == PROD and (REPLICATION, node) in have:
+                lines.append(f"{SHUTDOWN}{REPLICATION}/{node}")
     return lines
+
+
+def _stuck(server: Server, have: Mapping[Server, str]) -> bool:
+    """Returns whether a server of prod is not in maintenance, and its follower in the replication
+    pool is. After a reload HAProxy (2.4 to 3.2) gives the follower the state that the word
+    `disabled` in the configuration means. It leaves maintenance only when the server of prod does.
+    """
+    pool, node = server
+    follower = have.get((REPLICATION, node))
+    return pool == PROD and follower == MAINT and have.get(server, MAINT) != MAINT
+
+
+def closing(have: Mapping[Server, str], nodes: Iterable[str]) -> list[str]:
+    """Returns the runtime commands that close all sessions to the primaries of these nodes; servers
+    unknown to HAProxy are left out.
+    """
+    servers = [(pool, node) for node in sorted(nodes) for pool in (PROD, REPLICATION)]
+    known = [server for server in servers if server in have]
+    return [f"{SHUTDOWN}{pool}/{node}" for pool, node in known]

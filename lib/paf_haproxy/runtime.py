@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 LARGEST = 4 << 20
 # Bits of srv_admin_state (Management Guide, "show servers state").
+# Not 0x20: the name of the server did not resolve when HAProxy started, and nobody can change that
+# on the socket. The server is down, whatever its state.
 _MAINT_BITS = 0x01 | 0x02
-_NO_ADDRESS_BIT = 0x20
 _DRAIN_BITS = 0x08 | 0x10
 _COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")
 _UP = "2"
@@ -95,38 +96,23 @@ class Runtime:
             return []
         return [line for line in self.ask(";".join(lines)).splitlines() if line.strip()]
 
-    def without_address(self) -> frozenset[str]:
-        """Returns the nodes whose host name did not resolve when HAProxy started."""
-        return frozenset(
-            fields["srv_name"]
-            for fields in self._states()
-            if fields["srv_admin_state"].isdecimal()
-            and int(fields["srv_admin_state"]) & _NO_ADDRESS_BIT
-        )
-
     def servers(self) -> tuple[dict[Server, str], set[Server]]:
-        """Returns the administrative state of every server that has an address, and the set of
-        those that are up.
-        """
+        """Returns the administrative state of every server, and the set of those that are up."""
         states: dict[Server, str] = {}
         up: set[Server] = set()
-        told = False
         for fields in self._states():
             server = fields["be_name"], fields["srv_name"]
             if server[1] == HOLD:
                 continue
-            told = True
             try:
                 bits = int(fields["srv_admin_state"])
             except ValueError as error:
                 text = f"HAProxy on {self.path} tells of a state that is no number: {fields}"
                 raise AgentError(text) from error
-            if bits & _NO_ADDRESS_BIT:
-                continue  # no command brings it into use
             states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
             if fields["srv_op_state"] == _UP:
                 up.add(server)
-        if not told:
+        if not states:
             raise AgentError(f"HAProxy on {self.path} tells of no servers")
         return states, up
 

@@ -74,6 +74,16 @@ def duration(least: int, most: int = LONGEST) -> Callable[[str], int]:
     return read
 
 
+def keepalive(text: str) -> int:
+    """Reads a time of 8 s to 1 h, in milliseconds, or 0. The kernel counts in whole seconds, and an
+    eighth of it is the time between two probes.
+    """
+    value = duration(0, 3_600_000)(text)
+    if 0 < value < 8000:
+        raise Refused("expected 0, or a time from 8s to 1h, such as 40s")
+    return value
+
+
 def size(text: str) -> int:
     """Reads a size as PostgreSQL writes it, such as 16MB or 512kB or 1024, in bytes."""
     digits = text.rstrip(_LETTERS)

@@ -160,18 +160,6 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
             log.warning("monitor: the parameters or the cluster's nodes have changed")
         reload(context)
         # If it is rejected, the next monitor tries again: a file or a port may be mended by then.
-    elif resolve_again(params):
-        reload(context)
     else:
         rejection.accept(context)
         lookout.remember(context, seen)
-
-
-def resolve_again(params: Params) -> bool:
-    """Returns whether a node resolves by now whose host name HAProxy could not resolve."""
-    missing = runtime.Runtime(runtime.admin_socket(params.statedir)).without_address()
-    names = [address for node, address in render.backends(params) if node in missing]
-    if not names or len(render.unresolved(names)) == len(names):
-        return False
-    log.info(f"monitor: {' '.join(names)} did not resolve when HAProxy started; it is reloaded")
-    return True

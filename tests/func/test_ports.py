@@ -8,9 +8,21 @@ import time
 import urllib.request
 
 import pytest
+from paf_haproxy.network import has_ipv6
 
-from tests.tools.instance import ask
-from tests.tools.node import PROD, ROLE, STATE, STATS, Cluster, Node, elapsed
+from tests.tools.instance import WHO, ask
+from tests.tools.node import (
+    PROD,
+    REPLICATION,
+    REST,
+    ROLE,
+    STATE,
+    STATS,
+    STDBY,
+    Cluster,
+    Node,
+    elapsed,
+)
 from tests.tools.waiting import always, eventually
 
 
@@ -151,3 +163,53 @@ def test_who_is_new_is_told_at_once(steady: Cluster) -> None:
     assert max(answers[:5]) < 0.3, "new for 2 s"
     assert answers[-1] > 0.7, "no news"
     assert took("another") < 0.3, "from the same address"
+
+
+@pytest.fixture
+def everywhere(cluster: Cluster) -> Node:
+    """One node, on all addresses of this machine."""
+    if not has_ipv6("::1"):
+        pytest.skip("this machine has no IPv6")
+    node = cluster.srv1
+    node.params["bind"] = "*"
+    return node
+
+
+def answers(address: str, port: int, say: bytes) -> bytes:
+    try:
+        with socket.create_connection((address, port), 5) as client:
+            client.sendall(say)
+            return client.recv(10)
+    except OSError:
+        return b""
+
+
+HTTP = b"GET / HTTP/1.0\r\n\r\n"
+ASK = {STATE: b"", ROLE: b"prod test\n", STATS: HTTP, REST: HTTP}
+
+
+def test_every_port_is_there_over_ipv6_as_well(everywhere: Node) -> None:
+    everywhere.do("start")
+    everywhere.await_up("prod/srv1")
+    for address in ("127.0.0.1", "::1", everywhere.address):
+        for port, say in ASK.items():
+            assert answers(address, port, say), f"{address} {port}"
+        for port in (PROD, STDBY):
+            socket.create_connection((address, port), 5).close()
+    for address in ("127.0.0.1", "::1"):
+        socket.create_connection((address, REPLICATION), 5).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((everywhere.address, REPLICATION), 5)
+    assert ask("::1", PROD, WHO) == "srv1"
+
+
+@pytest.mark.parametrize(
+    ("networks", "allowed", "others"),
+    [("127.0.0.0/8", "127.0.0.1", "::1"), ("::1/128", "::1", "127.0.0.1")],
+)
+def test_networks_of_both_kinds(everywhere: Node, networks: str, allowed: str, others: str) -> None:
+    everywhere.params |= {f"{name}_allow": networks for name in ("state", "stats", "rest")}
+    everywhere.do("start")
+    for port in (STATE, STATS, REST):
+        assert answers(allowed, port, ASK[port])
+        assert answers(others, port, ASK[port]) == b""

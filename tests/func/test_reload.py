@@ -246,3 +246,17 @@ def test_the_cluster_does_not_tell_its_nodes(running: Cluster) -> None:
     (node.mock / "nodes").unlink(missing_ok=True)
     assert "HAProxy serves on as it is" in node.mend().err
     assert node.pid() == old
+
+
+def test_a_host_name_that_does_not_resolve_prevents_nothing(cluster: Cluster) -> None:
+    node = cluster.srv1
+    node.params["nodes"] += " srv3=nowhere.invalid"
+    node.do("start")
+    node.await_up("prod/srv1")
+    assert node.states()["stdby/srv3"] == "ready" and not node.up("stdby/srv3")
+    assert node.do("monitor").err == "", "there is nothing to mend"
+    pid = node.pid()
+    assert node.do("monitor").err == "" and node.pid() == pid
+    node.params["maxconn"] = "1234"
+    node.do("reload")
+    assert node.up("prod/srv1") and node.do("monitor").err == ""

@@ -30,7 +30,7 @@ listen_addresses = '{address}'
 port = {port}
 unix_socket_directories = '{socket}'
 cluster_name = '{name}'
-primary_conninfo = 'host={address} port=5432 user=postgres application_name={name}'
+primary_conninfo = 'host={address} port=5437 user=postgres application_name={name}'
 fsync = off
 max_connections = 20
 wal_retrieve_retry_interval = 200ms

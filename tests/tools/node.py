@@ -23,7 +23,8 @@ from .waiting import at_once, eventually
 
 AGENT = Path("/usr/lib/ocf/resource.d/paf/haproxy")
 STAND_INS = ROOT / "tests" / "tools" / "pacemaker"
-PROD, STDBY, STATE, ROLE, STATS, REST = 5432, 5433, 5431, 5435, 7000, 8008
+PROD, STDBY, STATE, ROLE, STATS, REST, REPLICATION = 5432, 5433, 5431, 5435, 7000, 8008, 5437
+POOLS = ("prod", "stdby")
 STATES = {0x00: "ready", 0x04: "ready", 0x08: "drain", 0x0C: "drain", 0x01: "maint", 0x05: "maint"}
 
 
@@ -137,8 +138,9 @@ class Node:
         found = {}
         for line in lines[2:]:
             row = dict(zip(columns, line.split()))
-            if row and row["srv_name"] != HOLD:
-                state = STATES[int(row["srv_admin_state"])]
+            if row and row["be_name"] in POOLS and row["srv_name"] != HOLD:
+                # 0x20: its name did not resolve; a fault, and nobody's decision.
+                state = STATES[int(row["srv_admin_state"]) & ~0x20]
                 found[f"{row['be_name']}/{row['srv_name']}"] = state, row["srv_op_state"] == "2"
         return found
 

@@ -98,7 +98,7 @@ def good() -> Evidence:
         "",
         rows,
         0,
-        receivers=dict.fromkeys(ADDRESSES, "127.0.0.1:5432"),
+        receivers=dict.fromkeys(ADDRESSES, "127.0.0.1:5437"),
     )
 
 

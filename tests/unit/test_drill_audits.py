@@ -250,7 +250,7 @@ def test_a_primary_that_should_have_moved_and_did_not() -> None:
 
 
 def test_a_standby_that_goes_round_haproxy() -> None:
-    world = replace(good(), receivers={"srv1": "10.0.0.2:5434", "srv3": "127.0.0.1:5432"})
+    world = replace(good(), receivers={"srv1": "10.0.0.2:5434", "srv3": "127.0.0.1:5437"})
     finding = fails(audits.replication, world)
     assert (finding.value, finding.detail) == ("1 of 2", "srv1 from 10.0.0.2:5434")
     assert fails(audits.replication, replace(world, receivers={})).value == "0 of 2"

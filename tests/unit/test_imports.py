@@ -56,7 +56,10 @@ LAYERS = [
     {"routing"},
     {"values"},
     {"params"},
-    {"certificate", "metadata", "pacemaker", "paf", "ports", "postgres", "rolefile", "runtime"},
+    {
+        *("certificate", "metadata", "network", "pacemaker", "paf", "ports", "postgres"),
+        *("rolefile", "runtime"),
+    },
     {"beliefs", "lookout", "master", "rejection", "render", "stats"},
     {"copies", "notify", "supervisor"},
     {"follow", "process"},

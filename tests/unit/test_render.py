@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paf_haproxy import pacemaker, render
+from paf_haproxy import configuration, network, pacemaker, render
 from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, ERR_PERM, AgentError
 from paf_haproxy.params import PARAMETERS, Params, parse
 
@@ -24,11 +23,13 @@ CHANGED = {
     "bind": "10.0.0.3",
     "prod_port": "6432",
     "stdby_port": "6433",
+    "replication_port": "6437",
     "state_port": "6431",
     "role_port": "6435",
     "stats_port": "7001",
     "rest_port": "8009",
     "state_allow": "10.0.0.0/8",
+    "role_allow": "10.0.0.0/8",
     "stats_allow": "10.0.0.0/8 fd00::/8",
     "rest_allow": "192.0.2.0/24",
     "stats_auth": "/etc/lb/stats.auth",
@@ -44,9 +45,11 @@ CHANGED = {
     "user": "lbuser",
     "group": "lbgroup",
     "maxconn": "300",
+    "server_maxconn": "90",
     "session_timeout": "1h",
     "old_workers": "3",
     "old_worker_age": "12h",
+    "client_keepalive": "2m",
     "check_interval": "100ms",
     "server_interval": "1s",
     "stop_grace": "10s",
@@ -61,6 +64,7 @@ CHANGED = {
 # What adds lines to the configuration, by other values.
 OPTIONAL = {
     "state_allow": "127.0.0.0/8",
+    "role_allow": "127.0.0.0/8",
     "stats_allow": "127.0.0.0/8",
     "rest_allow": "127.0.0.0/8",
     "stats_auth": "/other",
@@ -83,6 +87,7 @@ def everyone_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(render, "TEMPLATES", str(ROOT / "haproxy"))
+    monkeypatch.setattr(network, "has_ipv6", lambda address="::": True)
     monkeypatch.setattr(pacemaker, "nodes", lambda: ("srv1", "srv2", "srv3"))
     viewer = ("viewer", 'two words $and \\#" more')
     monkeypatch.setattr(render, "credentials", lambda path: viewer if path else ("", ""))
@@ -119,16 +124,16 @@ def test_changed_means_all_changed() -> None:
 
 def test_no_hold() -> None:
     text = made(parse({"hold_timeout": "0"}), "srv1")
-    assert "unsetenv PAF_HOLD" in text, "a master keeps it"
-    for word in ("    setenv PAF_HOLD", "server hold", "timeout queue", "frontend lobby"):
-        assert word not in text
+    for word in ("setenv PAF_HOLD ", "server hold", "timeout queue", "frontend lobby"):
+        assert word not in text.replace("unsetenv", "")
         assert word in made(parse({}), "srv1")
+    assert "unsetenv PAF_HOLD\n" in text, "a master keeps it"
 
 
 def test_a_value_stays_within_its_line() -> None:
     """Nothing that a template would have to quote comes out of a parameter."""
     lines = made(parse(CHANGED), "srv1").splitlines()
-    assert len(lines) == len(made(parse({"nodes": "a b c", **OPTIONAL}), "srv1").splitlines())
+    assert len(lines) == len(made(parse({"nodes": "srv1 b c", **OPTIONAL}), "srv1").splitlines())
     assert "    user viewer insecure-password 'two words $and \\#\" more'" in lines
 
 
@@ -164,24 +169,68 @@ def test_credentials_that_others_may_read(tmp_path: Path) -> None:
         assert caught.value.code == ERR_PERM
 
 
-def test_hosts_that_do_not_resolve() -> None:
-    """HAProxy starts without them, and the reload that brings them in is the monitor's."""
-    names = ["10.0.0.1", "unknown", "later", "a..b", "x" * 64]
-    assert set(render.unresolved(names)) == set(names) - {"10.0.0.1"}
-    assert "server srv2 unknown:5434" in made(parse({"nodes": "srv1 srv2=unknown"}), "srv1")
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_that_is_no_host_name(host: str) -> None:
+    reason = refusal(parse({"nodes": f"srv1=10.0.0.1 srv2={host}"}))
+    assert reason == f"parameter nodes: {host!r} is not a host name"
 
 
-def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds up nothing."""
-    done = threading.Event()
+@pytest.mark.parametrize("host", ["unknown", "later"])
+def test_a_host_name_that_does_not_resolve_prevents_nothing(host: str) -> None:
+    params = parse({"nodes": f"srv1=10.0.0.1 srv2={host}"})
+    assert f"server srv2 {host}:5434" in made(params, "srv1")
+    assert render.unresolved(params) == [host]
 
-    def getaddrinfo(*_: Any) -> list[Any]:
-        done.wait(30)
-        return []
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    assert render.unresolved(["srv1", "srv2"], within=0.1) == ("srv1", "srv2")
-    done.set()
+def test_a_host_name_that_resolves_at_last_makes_a_reload_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = {"nodes": "srv1 srv2=later srv3=unknown", "statedir": str(tmp_path)}
+    new = tmp_path / "new"
+    new.touch()
+    configuration.install(parse(raw), str(new))
+    assert render.is_current(parse(raw))
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: known("srv1", None))
+    assert not render.is_current(parse(raw))
+    new.touch()
+    configuration.install(parse(raw), str(new))
+    assert render.is_current(parse(raw))
+
+
+def test_a_name_server_that_fails_causes_no_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = parse({"nodes": "srv1 srv2", "statedir": str(tmp_path)})
+    new = tmp_path / "new"
+    new.touch()
+    configuration.install(params, str(new))
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert render.is_current(params)
+
+
+def test_without_ipv6_no_port_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bind *:5432,:::5432 v6only" in made(parse({}), "srv1")
+    assert "bind 127.0.0.1:5437,[::1]:5437" in made(parse({}), "srv1")
+    monkeypatch.setattr(network, "has_ipv6", lambda address="::": False)
+    text = made(parse({"nodes": "a b"}), "a")
+    assert "bind *:5432\n" in text and "bind 127.0.0.1:5437\n" in text and ":::" not in text
+
+
+def test_an_instance_has_no_way_to_replicate_from_itself() -> None:
+    text = made(parse({"nodes": "srv1 srv2 srv3"}), "srv2")
+    section = text.partition("listen replication\n")[2].partition("\n\n")[0]
+    servers = [line.split()[1] for line in section.splitlines() if line.startswith("    server ")]
+    assert servers == ["hold", "srv1", "srv3"]
+
+
+def test_the_nodes_are_never_locked_out_of_the_role_port() -> None:
+    text = made(parse({"nodes": "srv1=10.0.0.9", "role_allow": "192.0.2.0/24"}), "srv1")
+    assert "acl member src 127.0.0.1 ::1 10.0.0.1 192.0.2.0/24" in text
 
 
 @pytest.mark.parametrize("name", ["hold", 'srv"1', "srv1;", "srv{{1}}", "é", "-x", "#"])

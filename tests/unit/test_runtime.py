@@ -161,6 +161,8 @@ def test_states(path: Path) -> None:
         (0x01, MAINT),  # forced
         (0x02, MAINT),  # inherited
         (0x05, MAINT),  # `disabled` in the file
+        (0x20, READY),  # its name does not resolve: a fault, and nobody's decision
+        (0x21, MAINT),
         (0x04, READY),  # it was `disabled` in the file once
         (0x08, DRAIN),
         (0x10, DRAIN),
@@ -173,14 +175,6 @@ def test_admin_state(path: Path, bits: int, state: str) -> None:
     with listening(path, says(HEADER + row + "\n")):
         assert Runtime(str(path)).servers()[0] == {(PROD, "srv1"): state}
     assert set(ADMIN_BITS) == {READY, MAINT, DRAIN}
-
-
-def test_a_server_without_an_address(path: Path) -> None:
-    """Its name does not resolve: no command brings it into use, and none is sent."""
-    rows = ROW.replace(" 2 0 1 ", " 0 32 1 ") + "\n" + ROW.replace("srv1", "srv2") + "\n"
-    with listening(path, says(HEADER + rows)):
-        assert set(Runtime(str(path)).servers()[0]) == {(PROD, "srv2")}
-        assert Runtime(str(path)).without_address() == {"srv1"}
 
 
 def test_columns_by_name(path: Path) -> None:
