@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 LARGEST = 4 << 20
 # Bits of srv_admin_state (Management Guide, "show servers state").
-# Not 0x20: the name of the server did not resolve when HAProxy started, and nobody can change that
-# on the socket. The server is down, whatever its state.
-_MAINT_BITS = 0x01 | 0x02
+_INHERITED = 0x02
+_MAINT_BITS = 0x01 | _INHERITED
+_UNRESOLVED = 0x20
+"""The name of the server did not resolve when HAProxy started. The server is down, whatever its
+state, and no command changes that. A server that follows it inherits maintenance.
+"""
 _DRAIN_BITS = 0x08 | 0x10
 _COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")
 _UP = "2"
@@ -109,6 +112,8 @@ class Runtime:
             except ValueError as error:
                 text = f"HAProxy on {self.path} tells of a state that is no number: {fields}"
                 raise AgentError(text) from error
+            if bits & _UNRESOLVED:
+                bits &= ~_INHERITED
             states[server] = MAINT if bits & _MAINT_BITS else DRAIN if bits & _DRAIN_BITS else READY
             if fields["srv_op_state"] == _UP:
                 up.add(server)

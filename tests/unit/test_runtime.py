@@ -163,6 +163,7 @@ def test_states(path: Path) -> None:
         (0x05, MAINT),  # `disabled` in the file
         (0x20, READY),  # its name does not resolve: a fault, and nobody's decision
         (0x21, MAINT),
+        (0x22, READY),
         (0x04, READY),  # it was `disabled` in the file once
         (0x08, DRAIN),
         (0x10, DRAIN),
