@@ -18,6 +18,7 @@ true"""
 FILES = frozenset(
     {
         "admin.sock",
+        "confirmed",
         "haproxy.cfg",
         "haproxy.pid",
         "haproxy.source",

@@ -94,7 +94,7 @@ def _check_parameters(params: Params) -> None:
         pwd.getpwnam(params.system_user)
     except KeyError:
         text = f"parameter system_user: no user {params.system_user}: HAProxy serves clients here"
-        log.warning(f"{text}, but nothing can be promoted")
+        log.warning(f"{text}, but PostgreSQL is not asked before a promotion")
 
 
 def _write(params: Params, text: str) -> str:

@@ -222,7 +222,7 @@ def test_an_action_between_two_processes_waits(
     """HAProxy has crashed, and systemd starts it: nothing has failed."""
     rolefile.save(params.statedir, Role(ClusterView("srv1"), True, "post-promote"))
     monkeypatch.setattr(postgres, "await_primary", lambda *_: None)
-    monkeypatch.setattr(pacemaker, "drained", frozenset)
+    monkeypatch.setattr(pacemaker, "drained", lambda _: frozenset())
     monkeypatch.setattr(pacemaker, "idle", lambda: False)
     with ExitStack() as stack:
 
@@ -233,6 +233,39 @@ def test_an_action_between_two_processes_waits(
 
         systemd.state = begin
         assert perform(context(action, params)) == (PROMOTED if action == "monitor" else 0)
+
+
+def serves(stack: ExitStack, params: Params) -> None:
+    rolefile.save(params.statedir, Role(ClusterView("srv1"), False, "pre-promote"))
+    stack.enter_context(serving().listen(Path(params.statedir, "admin.sock")))
+
+
+def test_a_promotion_without_the_user_that_would_ask_postgresql(
+    params: Params, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Pacemaker would demote, stop, start and promote HAProxy again, for ever."""
+    raw = {"statedir": params.statedir, "system_user": "nosuch"}
+    with ExitStack() as stack:
+        serves(stack, params)
+        assert perform(Context("promote", "srv1", raw, Notice("-"))) == 0
+    role = rolefile.load(params.statedir)
+    assert role and role.promoted
+    assert "parameter system_user: no user nosuch; promoted all the same" in capfd.readouterr().err
+
+
+def test_a_promotion_while_postgresql_is_no_primary(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AgentError("PostgreSQL on this node is not the primary: it is in recovery")
+
+    monkeypatch.setattr(postgres, "await_primary", never)
+    with ExitStack() as stack:
+        serves(stack, params)
+        with pytest.raises(AgentError, match="it is in recovery"):
+            perform(context("promote", params))
+    role = rolefile.load(params.statedir)
+    assert role and not role.promoted
 
 
 @pytest.mark.parametrize(("action", "code"), [("monitor", 7), ("demote", 7)])

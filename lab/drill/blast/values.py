@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .row import PRIMARY, VALUE, Row
+from .row import LOG, PRIMARY, VALUE, Row
 
 FILES = "/root/blast"
 """Directory of the files that a row needs, on every node."""
@@ -59,7 +59,8 @@ ROWS = (
     wrong("state_allow=10.0.0.0/99", r"state_allow.*10\.0\.0\.0/99"),
     wrong("user=nosuch"),
     wrong("group=nosuch", r"group.*nosuch|nosuch.*group"),
-    wrong("system_user=nosuch", where=PRIMARY),
+    # HAProxy serves, and only the log says so: a node without PostgreSQL has no such user.
+    wrong("system_user=nosuch", where=PRIMARY, told=(LOG,)),
     wrong("haproxy=/nonexistent", suffix="missing"),
     wrong(
         "log=nosuch.invalid", r"nosuch\.invalid",
