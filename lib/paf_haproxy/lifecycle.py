@@ -60,6 +60,19 @@ def prepare(params: Params) -> None:
     if status.st_uid != 0 or status.st_mode & 0o022 or not os.path.isdir(params.statedir):
         text = f"parameter statedir: {params.statedir} must be a directory that only root writes to"
         raise AgentError(text, ERR_PERM)
+    memory(params)
+
+
+def memory(params: Params) -> None:
+    """Makes the one directory of the state directory that HAProxy itself may write to: what it is certain of
+    outlives a reload and a crash. Without it a new process asks PostgreSQL and the agent instead.
+    """
+    path = params.statedir + "/memory"
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        os.chown(path, pwd.getpwnam(params.user).pw_uid, -1)
+    except (OSError, KeyError) as error:
+        log.warning(f"{path} cannot be made: {error}")
 
 
 def start(context: Context, params: Params) -> int:
