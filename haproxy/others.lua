@@ -163,6 +163,10 @@ end
 
 -- Sees that there is always a strand, and that it overlaps the one before it.
 local function tie(guard, server)
+    local before = guard.strands
+    if before and before.broken and seconds() - before.begun < MOST_RETRY / 1000 then
+        return
+    end
     if not alive(guard.strands) then
         serial = serial + 1
         guard.strands = { id = born .. "-" .. serial, begun = 0 }
@@ -200,8 +204,18 @@ local function close(guard, node, why)
 end
 
 local function judge(guard, node, server)
-    local failing, failures, status = plain_check(server)
     local now, one = seconds(), word("prod", node)
+    if now - one.asked > ASKED then
+        -- A standby's. If Pacemaker promotes it, the strands tell that PostgreSQL has not been started anew.
+        guard.trusted, guard.silent = false, not fresh(word("stdby", node))
+        if guard.silent then
+            tie(guard, server)
+        end
+        return
+    elseif one.at == 0 and one.failures == 0 then
+        return -- it has not been asked yet
+    end
+    local failing, failures, status = plain_check(server)
     paf.expecting = paf.expecting or not status:find("^UP")
     if fresh(one) then
         guard.trusted, guard.silent = one.answer == "up\n", false
@@ -215,17 +229,19 @@ local function judge(guard, node, server)
             close(guard, node, "PostgreSQL there has closed a connection")
         elseif not guard.silent and now - guard.at > FRESH + 1 then
             close(guard, node, "this node's HAProxy was not running for a while")
-        elseif not guard.silent then
-            core.log(core.warning, "HAProxy on " .. node .. " does not answer; prod still leads there while PostgreSQL"
-                .. " has not been started anew")
         end
     end
+    guard.since = guard.silent and guard.since or now
     guard.silent, guard.failures = true, failures
     tie(guard, server)
     if not guard.trusted and not failing and vouched(guard, node) then
         guard.trusted = true
     end
-    if now - (guard.told or 0) >= REPORT then
+    if one.failures > 0 and now - guard.since >= REPORT and now - (guard.told or 0) >= REPORT then
+        if guard.trusted and (guard.told or 0) < guard.since then
+            core.log(core.warning, "HAProxy on " .. node .. " does not answer; new connections to prod are led there"
+                .. " while PostgreSQL has not been started anew")
+        end
         guard.told = now
         tell(guard, node)
     end
@@ -236,6 +252,11 @@ local function inherited(node)
     local name, state, at = paf.read_file(MEMORY):match("^(%S+) (%l+) %S+ %d+ (%d+)\n")
     local age = name == node and state == "trusted" and os.time() - tonumber(at)
     return age and age >= 0 and age <= INHERITED
+end
+
+local function guard_of(node, server)
+    local _, failures = plain_check(server)
+    return { trusted = inherited(node), failures = failures, at = seconds() }
 end
 
 core.register_task(function()
@@ -250,16 +271,14 @@ core.register_task(function()
     end
     while core.get_info()["Stopping"] == 0 do
         paf.expecting = false
-        for node, one in pairs(words.prod) do
+        for _, node in ipairs(paf.nodes()) do
             local server = core.proxies["prod"].servers[node]
-            if seconds() - one.asked <= ASKED and (one.at > 0 or one.failures > 0) then
-                if not guards[node] then
-                    local _, failures = plain_check(server)
-                    guards[node] = { trusted = inherited(node), failures = failures, at = seconds() }
-                end
+            local asked = node ~= NODE and math.max(word("prod", node).asked, word("stdby", node).asked)
+            if asked and seconds() - asked <= ASKED then
+                guards[node] = guards[node] or guard_of(node, server)
                 paf.try(judge, guards[node], node, server)
-            elseif guards[node] and seconds() - one.asked > ASKED then
-                guards[node] = nil -- no longer a server of prod
+            else
+                guards[node] = nil
             end
         end
         core.msleep(IDLE_ROUND)

@@ -64,8 +64,8 @@ def prepare(params: Params) -> None:
 
 
 def memory(params: Params) -> None:
-    """Makes the one directory of the state directory that HAProxy itself may write to: what it is certain of
-    outlives a reload and a crash. Without it a new process asks PostgreSQL and the agent instead.
+    """Makes the one directory in the state directory that HAProxy itself may write to: what it is
+    certain of outlives a reload and a crash. Without it, PostgreSQL and the agent are asked again.
     """
     path = params.statedir + "/memory"
     try:

@@ -83,7 +83,7 @@ def forget(statedir: str) -> None:
 
 
 def _silent(context: Context) -> bool:
-    """Returns whether a HAProxy that this one asks for the primary has not answered in the last seconds."""
+    """Returns whether the HAProxy on the primary's node does not answer ours (others.lua)."""
     try:
         return time.time() - os.stat(f"{context.statedir}/memory/silent").st_mtime < SILENT_WITHIN
     except OSError:

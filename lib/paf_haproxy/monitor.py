@@ -13,8 +13,8 @@ from .rolefile import Role
 from .routing import PROD, commands, wanted
 
 VOUCH_AFTER = 30
-"""Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it counts: PAF's
-monitor of a primary runs every 15 s for 10 s at most, so by then it has found that very PostgreSQL to be one.
+"""Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
+counts. PAF's monitor of a primary runs every 15 s, for 10 s at most: it has seen that PostgreSQL.
 """
 
 TYPE_CHECKING = False
@@ -107,8 +107,8 @@ def reconsider(params: Params, role: Role, told: ClusterView | None) -> Role:
 
 
 def confirm(params: Params) -> None:
-    """Tells HAProxy that the local PostgreSQL is a primary, if it is one: HAProxy's role in PostgreSQL may be
-    unable to log in, and Pacemaker's word alone may be older than a crash.
+    """Tells HAProxy that the local PostgreSQL is a primary, if it is one: HAProxy's own role in
+    PostgreSQL may be unable to log in, and Pacemaker's word alone may be older than a crash.
     """
     from . import postgres
 
@@ -119,11 +119,12 @@ def confirm(params: Params) -> None:
 
 
 def vouch(params: Params, view: ClusterView, silence: stats.Silence) -> None:
-    """Lets clients reach a primary whose own HAProxy is gone, so that nothing there says what PostgreSQL is.
+    """Lets clients reach a primary whose own HAProxy is gone, so that nothing there says what
+    PostgreSQL is.
 
-    One failed connection is no evidence. It takes Pacemaker's word, while it is idle, and a PostgreSQL that has
-    run long enough for PAF's monitor to have found it to be the primary since its last start. HAProxy ends
-    this by itself with the first failed check, or when PostgreSQL there ends.
+    One failed connection is no evidence. It takes Pacemaker's word, while it is idle, and a
+    PostgreSQL that PAF's monitor must have found to be the primary since its last start. HAProxy
+    ends this by itself with the first failed check, or when PostgreSQL there ends.
     """
     if view.primary != silence.node or silence.seconds < VOUCH_AFTER:
         return
@@ -137,6 +138,6 @@ def vouch(params: Params, view: ClusterView, silence: stats.Silence) -> None:
         log.warning(f"monitor: cannot write {path}: {error.strerror}")
         return
     log.warning(
-        f"monitor: HAProxy on {view.primary} does not answer; Pacemaker has it promoted and its PostgreSQL has"
-        f" not been started for {silence.seconds} s: writes are led there"
+        f"monitor: HAProxy on {view.primary} does not answer; Pacemaker vouches for its primary:"
+        f" promoted, and not restarted for {silence.seconds} s"
     )

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .params import Params
 
+OPTIONS = "-c statement_timeout=5s -c default_transaction_isolation=read\\ committed"
+"""What the question depends on, whatever ALTER ROLE ... SET says."""
 PAUSE = 0.1  # s between two questions
 SOCKETS = "/proc/net/unix"
 _LISTENS = "00010000"
@@ -30,7 +32,7 @@ def in_recovery(params: Params, within: int = 5) -> bool:
         dbname=params.pgdatabase,
         connect_timeout=within,
         application_name="paf-haproxy",
-        options=f"-c statement_timeout={within}s -c default_transaction_isolation=read\\ committed",
+        options=OPTIONS,
     )
     try:
         with connection.cursor() as cursor:
@@ -64,8 +66,8 @@ def await_primary(params: Params, timeout: float) -> None:
 
 
 def confirm(params: Params) -> bool:
-    """Returns whether the local instance is a primary, and if so tells HAProxy: that cannot ask if its own
-    role may not log in, while a superuser still can.
+    """Returns whether the local instance is a primary, and if so tells HAProxy: a superuser can log
+    in when HAProxy's own role cannot.
     """
     postmaster = listening(params)
     if postmaster is None:
@@ -82,8 +84,8 @@ def confirm(params: Params) -> bool:
 
 
 def note(params: Params, postmaster: str | None) -> bool:
-    """Writes the file that tells HAProxy which postmaster is a primary: until it ends, it is one. Returns
-    whether it is the one that still listens.
+    """Writes the file that tells HAProxy which postmaster is a primary: until it ends, it is one.
+    Returns whether it is the one that still listens.
     """
     if postmaster is None or postmaster != listening(params):
         return False
@@ -100,8 +102,8 @@ def note(params: Params, postmaster: str | None) -> bool:
 
 
 def listening(params: Params) -> str | None:
-    """Returns the number of the socket that PostgreSQL listens on, None if there is none. No other postmaster
-    gets the same one (proc(5), /proc/net/unix).
+    """Returns the number of the socket that PostgreSQL listens on, None if there is none. No other
+    postmaster gets the same one (proc(5), /proc/net/unix).
     """
     wanted = _place(f"{params.pghost}/.s.PGSQL.{params.pgport}")
     found = None

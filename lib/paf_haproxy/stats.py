@@ -16,10 +16,10 @@ SILENT_WITHIN = 5.0  # s since HAProxy reported a silent node
 
 
 class Silence:
-    """A node of prod whose HAProxy does not answer, as this node's HAProxy reports it (others.lua).
+    """A node of prod whose HAProxy does not answer, as this node's reports it (others.lua).
 
-    trusted: whether prod still leads there. strands: the connections that this HAProxy holds to PostgreSQL
-    there, by name; for how many s none of them has ended.
+    trusted: whether prod still leads there. strands: the name of the connections that this HAProxy
+    holds to PostgreSQL there. seconds: for how long none of them has ended.
     """
 
     __slots__ = ("node", "seconds", "strands", "trusted")
@@ -32,8 +32,8 @@ class Silence:
 
 
 def silence(statedir: str) -> Silence | None:
-    """Returns the node of prod whose HAProxy is silent, or None. HAProxy wrote the file, not root: what has
-    another form counts for nothing.
+    """Returns the node of prod whose HAProxy is silent, or None. HAProxy wrote the file, not root:
+    what has another form counts for nothing.
     """
     try:
         fd = os.open(f"{statedir}/memory/silent", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

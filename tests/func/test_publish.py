@@ -53,7 +53,7 @@ def test_metrics_of_a_cluster_that_is_well(steady: Cluster) -> None:
         roles = {name: value for name, value in found.items() if name.startswith("role{")}
         assert roles == {
             f'role{{role="{each}"}}': float(each == role)
-            for each in ("production", "standby", "down")
+            for each in ("production", "standby", "down", "unknown")
         }
         assert found["held_connections"] == found["lagging"] == 0
         eventually(lambda node=node: samples(node).get("timeline") == 1, "timeline", 10)  # type: ignore[misc]
