@@ -16,6 +16,7 @@ from tests.tools.waiting import always, eventually
 pytestmark = pytest.mark.usefixtures("fresh")
 
 RECURRING = {"OCF_RESKEY_CRM_meta_interval": "4000"}
+WHO = "SELECT pg_is_in_recovery()"
 OURS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'paf-haproxy'"
 LOCKED_OUT = [
     ("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", "42501", "GRANT CONNECT ON DATABASE"),
@@ -64,8 +65,8 @@ def test_a_refused_login_takes_no_server_out(
     for node in running.nodes:
         node.await_up("prod/srv1")
         always(lambda node=node: node.up("prod/srv1"), "prod/srv1 is up", during=1)  # type: ignore[misc]
-        assert ask(node.address, PROD, "SELECT pg_is_in_recovery()") is False
-        assert ask(node.address, STDBY, "SELECT pg_is_in_recovery()") is True
+        assert ask(node.address, PROD, WHO, "postgres") is False
+        assert ask(node.address, STDBY, WHO, "postgres") is True
     assert [node.tells() for node in running.nodes] == ["production", "standby"]
     why = eventually(lambda: unknown(running.srv1), "it says why")
     assert code in why and remedy in why
@@ -138,7 +139,7 @@ def test_a_promotion_that_haproxy_may_not_ask_for(running: Cluster) -> None:
 def test_settings_of_the_role_change_nothing(running: Cluster, setting: str) -> None:
     primary = running.srv1.postgres
     primary.sql(f"ALTER ROLE haproxy SET {setting}")
-    primary.sql(f"ALTER DATABASE postgres SET {setting}")
+    primary.sql(f"ALTER ROLE haproxy IN DATABASE postgres SET {setting}")
     for node in running.nodes:
         end_sessions(node.postgres)
     for node, role in ((running.srv1, "production"), (running.srv2, "standby")):
@@ -171,9 +172,7 @@ def taken(running: Cluster) -> Iterator[list[Any]]:
         session.close()
 
 
-def test_a_candidate_whose_slots_are_full_is_recognised(
-    running: Cluster, taken: list[Any]
-) -> None:
+def test_a_candidate_whose_slots_are_full_is_recognised(running: Cluster, taken: list[Any]) -> None:
     """It even stops answering for a moment: the session that stands is not given up for that."""
     srv1, srv2 = running.nodes
     pid = query(srv2.postgres.connect(), OURS)
@@ -209,7 +208,7 @@ def test_a_standby_that_hangs_for_long_loses_them(cluster: Cluster) -> None:
 
 
 def test_a_node_that_is_no_backend_asks_nothing(cluster: Cluster) -> None:
-    """HAProxy runs there for its clients only; a PostgreSQL that is there is none of the cluster's."""
+    """HAProxy runs there for its clients only; a PostgreSQL there is none of the cluster's."""
     srv1, srv2 = cluster.nodes
     srv2.params["nodes"] = f"srv1={srv1.address}"
     srv1.do("start")
