@@ -29,7 +29,7 @@ local SETTLED = 2 -- s after a change, or after an asker's first question, with 
 local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: it is new
 local ASKERS = 1000 -- most that are remembered
 local PROBATION = 2 -- s that a standby which was down leaves readers to the others
-local LONGEST = 96 -- characters of a question: the pool, the node, and which process asks
+local LONGEST = 400 -- characters of a question: the pool, the node, and which process asks
 
 local postgres = "unknown" -- the confirmed role of the local instance: production, standby, down or unknown
 local bound -- the postmaster that confirmed it, or nil
