@@ -121,7 +121,6 @@ local function listening()
 end
 
 local function open(talk)
-    local before = listening()
     local session = core.tcp()
     session:settimeout(LOGIN_WITHIN)
     if not session:connect(ADDRESS) then
@@ -131,6 +130,7 @@ local function open(talk)
         end
         return nil, { code = "absent", text = "nobody listens on " .. SOCKET }
     end
+    local before = listening() -- a postmaster that ends now ends the session with it
     send(session, "", startup())
     local began = core.now().sec
     local ready, why = read(session)
