@@ -49,9 +49,12 @@ local function fresh(one)
     return one.at > 0 and one.failures == 0 and seconds() - one.at <= FRESH
 end
 
+-- nil: it has not been asked yet.
 local function fit(pool, node)
     local one = word(pool, node)
-    if fresh(one) then
+    if one.at == 0 and one.failures == 0 then
+        return nil
+    elseif fresh(one) then
         return one.answer
     end
     if pool == "prod" then

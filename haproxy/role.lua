@@ -387,14 +387,16 @@ core.register_service("role", "tcp", function(applet)
     node = node ~= "" and node or nil
     local asker = applet.f:src() .. " " .. question
     local known, patience = answer(pool, node), 0
-    if ignorant() or core.now().sec - changed > SETTLED and knows(asker, known) then
+    if not known or ignorant() or core.now().sec - changed > SETTLED and knows(asker, known) then
         patience = TELL_WITHIN
     end
     while patience > 0 and answer(pool, node) == known do
-        local round = pool == "prod" and (paf.armed or paf.expecting) and ROUND or postgres == "down" and SOON or IDLE_ROUND
+        local soon = not known or pool == "prod" and (paf.armed or paf.expecting)
+        local round = soon and ROUND or postgres == "down" and SOON or IDLE_ROUND
         core.msleep(round)
         patience = patience - round
     end
-    remember(asker, answer(pool, node))
-    applet:send(answer(pool, node))
+    known = answer(pool, node) or "down\n"
+    remember(asker, known)
+    applet:send(known)
 end)
