@@ -24,8 +24,8 @@ local ROUND = 50 -- ms
 local IDLE_ROUND = 100 -- ms
 local RETRY = 100 -- ms after the first failure; more after each further one
 local MOST_RETRY = 1000 -- ms
-local STRAND = 25 -- s; PostgreSQL's authentication_timeout must be longer
-local OVERLAP = 10 -- s between the beginnings of two strands
+local STRAND = 8 -- s; PostgreSQL's authentication_timeout must be longer
+local OVERLAP = 3 -- s between the beginnings of two strands
 local REPORT = 1 -- s between two reports of a silent node
 local INHERITED = 5 -- s that a trust of the process before this one is good for
 
@@ -58,13 +58,14 @@ local function fit(pool, node)
         return one.answer
     end
     if pool == "prod" then
-        return guards[node] and guards[node].trusted and "up\n" or "down\n"
+        return guards[node] and (guards[node].trusted and "up\n" or "down\n")
     end
     if one.answer then
         return one.answer
     end
-    local primary = one.failures > 0 and paf.settled()
-    return primary and primary ~= node and "up\n" or "down\n"
+    local primary = paf.settled()
+    local checked = core.proxies[pool].servers[node]:get_stats()["check_status"]
+    return primary and primary ~= node and checked and checked:find("OK$") and "up\n" or "down\n"
 end
 
 -- The answer to this HAProxy's agent-check for the server of another node; asked: whether it is that.

@@ -9,7 +9,7 @@ local DATABASE = os.getenv("PAF_PGDATABASE")
 local LOGIN_WITHIN = 5 -- s for PostgreSQL to let us in
 -- s for an answer. HAProxy closes a socket whose time is over, and with connection slots exhausted there
 -- would be no other: role.lua tries a second session long before.
-local ANSWER_WITHIN = 300
+local ANSWER_WITHIN = 60
 local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
 local AFTER_ERROR = 200 -- ms
 
