@@ -1,4 +1,4 @@
--- The role of the local PostgreSQL, and what this HAProxy tells the other nodes.
+-- The role of the local PostgreSQL.
 --
 -- One session to the local instance (session.lua) stays open and is asked pg_is_in_recovery(). Only a
 -- PostgreSQL that does not listen is down. All else that prevents an answer (a refused login, no free
@@ -11,9 +11,8 @@ local MEMORY = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/role" --
 local CONFIRMED = os.getenv("PAF_CONFIRMED") -- what the agent has confirmed, as a superuser
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
 
-local ROUND = 10 -- ms between two looks of a reply that waits for a primary
-local IDLE_ROUND = 100 -- ms, if none is expected
-local WATCH_ROUND = 30 -- ms between two looks at the sessions while something is about to happen
+local IDLE_ROUND = 100 -- ms between two looks at the sessions
+local WATCH_ROUND = 30 -- ms, while something is about to happen
 local PATIENCE = 0.5 -- s for an answer, then another session is tried beside the one that stands
 local ARMED_PATIENCE = 0.1 -- s, the same while a promotion is expected
 local MOST_SESSIONS = 3 -- at a time, those without an answer included
@@ -24,12 +23,7 @@ local SOON, LATER, SELDOM = 30, 200, 1000
 local ABSENT_FOR = 60 -- s, then a PostgreSQL that does not run is looked for seldom
 local REFUSED_FOR = 5 -- s, then a login that is refused is tried seldom
 
-local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
-local SETTLED = 2 -- s after a change, or after an asker's first question, with answers at once
-local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: it is new
-local ASKERS = 1000 -- most that are remembered
 local PROBATION = 2 -- s that a standby which was down leaves readers to the others
-local LONGEST = 400 -- characters of a question: the pool, the node, and which process asks
 
 local postgres = "unknown" -- the confirmed role of the local instance: production, standby, down or unknown
 local bound -- the postmaster that confirmed it, or nil
@@ -99,19 +93,6 @@ function paf.unknown()
     end
     local text = reason.text ~= "" and ": " .. reason.text or ""
     return reason.code .. text .. "; to mend it: " .. paf.session.remedy(reason.code), reason.code
-end
-
-local fit -- below
-
--- A server that must not serve any more is closed at once: HAProxy's agent-check may be between two questions.
-function paf.apply(node)
-    for _, pool in ipairs({ "prod", "stdby" }) do
-        local server = core.proxies[pool].servers[node]
-        local word = node == NODE and fit(pool) or node ~= NODE and paf.fit_of(pool, node)
-        if server and word == "down\n" then
-            server:agent_force_down()
-        end
-    end
 end
 
 local function learn(role, postmaster)
@@ -318,28 +299,14 @@ core.register_task(function()
     end
 end)
 
-local FITS = { prod = "production", stdby = "standby" }
-
--- The weight takes a standby that lags out of stdby; its sessions go on. PostgreSQL's own word that it
--- accepts no connection (57P03) closes both pools: it starts, recovers or shuts down.
-function fit(pool)
-    if not pool or FITS[pool] ~= paf.role() or reason and reason.code == "57P03" then
-        return "down\n"
-    elseif pool == "stdby" and paf.on_probation() then
-        return "down\n"
-    end
-    if pool == "stdby" and paf.MAX_LAG > 0 then
-        return paf.lagging and "up 0%\n" or "up 100%\n"
-    end
-    return "up\n"
+-- Whether PostgreSQL itself says that it accepts no connection: it starts, recovers or shuts down.
+function paf.refusing()
+    return reason ~= nil and reason.code == "57P03"
 end
 
--- What a question is answered. node: the server's, in a question of this HAProxy's own agent-check.
-local function answer(pool, node)
-    if node and node ~= NODE then
-        return paf.fit_of(pool, node, true)
-    end
-    return fit(pool)
+-- Since when the role has been as it is, s; 0: this process has not heard of it yet.
+function paf.changed_at()
+    return changed
 end
 
 -- Since when, s.
@@ -347,56 +314,7 @@ function paf.changed()
     return math.max(changed, born)
 end
 
-local told, askers = {}, 0 -- by who asks what: the last answer, when, and since when it asks
-
--- Whoever has only just begun to ask was started anew, and still learns whom to lead where: what it
--- was told before it had learnt it does not count for it.
-local function knows(asker, answer)
-    local last, now = told[asker], core.now().sec
-    return last and last.answer == answer and now - last.at <= REMEMBERED and now - last.since > SETTLED
-end
-
-local function remember(asker, answer)
-    local last, now = told[asker], core.now().sec
-    if not last then
-        if askers >= ASKERS then
-            told, askers = {}, 0
-        end
-        askers = askers + 1
-    end
-    local since = last and now - last.at <= REMEMBERED and last.since or now
-    told[asker] = { answer = answer, at = now, since = since }
-end
-
 -- Whether this process has heard nothing yet: it tells nobody that PostgreSQL is down before that.
-local function ignorant()
+function paf.ignorant()
     return changed == 0 and not reason
 end
-
--- HAProxy's agent-check protocol. If the answer has not changed, the reply waits for a change (long
--- polling): the others hear of it at once, and ask seldom otherwise.
---
--- "prod" and "stdby" ask for this node; "prod@srv2" is what this HAProxy's own agent-check asks (others.lua).
-core.register_service("role", "tcp", function(applet)
-    local question = applet:getline():sub(1, LONGEST)
-    local pool, node = question:match("^(%a+)@?([^ \n]*)")
-    if pool == "facts" or pool == "view" then
-        applet:send(pool == "facts" and paf.tell() or paf.view())
-        return
-    end
-    node = node ~= "" and node or nil
-    local asker = applet.f:src() .. " " .. question
-    local known, patience = answer(pool, node), 0
-    if not known or ignorant() or core.now().sec - changed > SETTLED and knows(asker, known) then
-        patience = TELL_WITHIN
-    end
-    while patience > 0 and answer(pool, node) == known do
-        local soon = not known or pool == "prod" and (paf.armed or paf.expecting)
-        local round = soon and ROUND or postgres == "down" and SOON or IDLE_ROUND
-        core.msleep(round)
-        patience = patience - round
-    end
-    known = answer(pool, node) or "down\n"
-    remember(asker, known)
-    applet:send(known)
-end)
