@@ -20,8 +20,8 @@ local CONNECT_WITHIN = 2 -- s for another node
 local ANSWER_WITHIN = 4 -- s; an answer may wait for a change for 0.9 s
 local FRESH = 2 -- s, then an answer is no longer trusted
 local ASKED = 3 -- s since HAProxy asked for a server: one in maintenance is not asked for
-local ROUND = 50 -- ms
-local IDLE_ROUND = 100 -- ms
+local ROUND = 100 -- ms between two looks whether a server that is not asked for is asked for now
+local GUARD_ROUND = 200 -- ms
 local RETRY = 100 -- ms after the first failure; more after each further one
 local MOST_RETRY = 1000 -- ms
 local STRAND = 8 -- s; PostgreSQL's authentication_timeout must be longer
@@ -220,7 +220,9 @@ local function judge(guard, node, server)
         return -- it has not been asked yet
     end
     local failing, failures, status = plain_check(server)
-    paf.expecting = paf.expecting or not status:find("^UP")
+    -- Agent-checks go on in maintenance, so that a node which is about to be promoted is known already.
+    local admitted = not status:find("MAINT", 1, true)
+    paf.expecting = paf.expecting or admitted and not status:find("^UP")
     if fresh(one) then
         guard.trusted, guard.silent = one.answer == "up\n", false
         guard.failures, guard.at = failures, now
@@ -241,7 +243,7 @@ local function judge(guard, node, server)
     if not guard.trusted and not failing and vouched(guard, node) then
         guard.trusted = true
     end
-    if one.failures > 0 and now - guard.since >= REPORT and now - (guard.told or 0) >= REPORT then
+    if admitted and one.failures > 0 and now - guard.since >= REPORT and now - (guard.told or 0) >= REPORT then
         if guard.trusted and (guard.told or 0) < guard.since then
             core.log(core.warning, "HAProxy on " .. node .. " does not answer; new connections to prod are led there"
                 .. " while PostgreSQL has not been started anew")
@@ -285,6 +287,6 @@ core.register_task(function()
                 guards[node] = nil
             end
         end
-        core.msleep(IDLE_ROUND)
+        core.msleep(paf.expecting and ROUND / 2 or GUARD_ROUND)
     end
 end)

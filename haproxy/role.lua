@@ -11,7 +11,7 @@ local MEMORY = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/role" --
 local CONFIRMED = os.getenv("PAF_CONFIRMED") -- what the agent has confirmed, as a superuser
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
 
-local IDLE_ROUND = 100 -- ms between two looks at the sessions
+local IDLE_ROUND = 200 -- ms between two looks at the sessions
 local WATCH_ROUND = 30 -- ms, while something is about to happen
 local PATIENCE = 0.5 -- s for an answer, then another session is tried beside the one that stands
 local ARMED_PATIENCE = 0.1 -- s, the same while a promotion is expected

@@ -5,7 +5,10 @@ local NODE = os.getenv("PAF_NODE")
 local ROUND = 10 -- ms between two looks of a reply that waits for a primary
 local SOON = 30 -- ms, if PostgreSQL is down
 local IDLE_ROUND = 100 -- ms, if no change is expected
+local OWN_ROUND = 250 -- ms, the same for this HAProxy's own agent-checks: what goes down is told at once (apply)
+local DOWN_FOR = 60 -- s, then a PostgreSQL that is down is no longer expected back any moment
 local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
+local TELL_ITSELF_WITHIN = 2400 -- ms, to this HAProxy's own agent-checks; "timeout check" is longer
 local SETTLED = 2 -- s after a change, or after an asker's first question, with answers at once
 local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: it is new
 local ASKERS = 1000 -- most that are remembered
@@ -82,11 +85,13 @@ core.register_service("role", "tcp", function(applet)
     local asker = applet.f:src() .. " " .. question
     local known, patience = answer(pool, node), 0
     if not known or paf.ignorant() or core.now().sec - paf.changed_at() > SETTLED and knows(asker, known) then
-        patience = TELL_WITHIN
+        patience = known and node and TELL_ITSELF_WITHIN or TELL_WITHIN
     end
     while patience > 0 and answer(pool, node) == known do
         local soon = not known or pool == "prod" and (paf.armed or paf.expecting)
-        local round = soon and ROUND or paf.role() == "down" and SOON or IDLE_ROUND
+        local back = paf.role() == "down" and (not node or node == NODE)
+            and core.now().sec - paf.changed_at() < DOWN_FOR
+        local round = soon and ROUND or back and SOON or node and OWN_ROUND or IDLE_ROUND
         core.msleep(round)
         patience = patience - round
     end
