@@ -203,14 +203,29 @@ core.register_task(function()
     end
 end)
 
+local function escape(character)
+    if character == '"' or character == "\\" then
+        return "\\" .. character
+    end
+    return string.format("\\u%04x", character:byte())
+end
+
+-- A text as JSON. It may come from anywhere: what is not UTF-8 becomes a question mark.
+local function quote(text)
+    if not utf8.len(text) then
+        text = text:gsub("[\128-\255]", "?")
+    end
+    return '"' .. text:gsub('[%c"\\\127]', escape) .. '"'
+end
+
 -- A JSON object of names and values in their order, those that are nil left out; more: members that
--- are JSON already. Words of ours, digits and PostgreSQL's time: nothing that must be escaped.
+-- are JSON already.
 function paf.object(members, more)
     local found = {}
     for _, member in ipairs(members) do
         local name, value = member[1], member[2]
         if value ~= nil then
-            local text = type(value) == "string" and '"' .. value .. '"' or tostring(value)
+            local text = type(value) == "string" and quote(value) or tostring(value)
             found[#found + 1] = '"' .. name .. '": ' .. text
         end
     end

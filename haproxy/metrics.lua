@@ -2,6 +2,7 @@
 
 local NODE = os.getenv("PAF_NODE")
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
+local REJECTED = os.getenv("PAF_REJECTED_FILE") -- there while HAProxy runs with an older configuration
 local known = false -- whether there has been a primary
 local began -- s, since when a transition has been under way, or nil
 local ended = 0 -- s, when the last one did; 0: none yet
@@ -37,6 +38,12 @@ local function counted()
         file:close()
     end
     return found
+end
+
+-- The configuration that was rejected and why, or nil.
+local function rejected()
+    local text = paf.read_file(REJECTED):gsub("%s+$", "")
+    return text ~= "" and text or nil
 end
 
 -- How long there is no primary for new connections. role.lua calls it after each answer of
@@ -77,13 +84,20 @@ end
 
 local function metrics()
     local lines, roles, lags, counts = {}, {}, {}, counted()
-    for _, role in ipairs({ "production", "standby", "down" }) do
+    local _, code = paf.unknown()
+    for _, role in ipairs({ "production", "standby", "down", "unknown" }) do
         roles['{role="' .. role .. '"}'] = paf.role() == role and 1 or 0
     end
     for _, name in ipairs(paf.nodes()) do
         lags['{standby="' .. name .. '"}'] = paf.lag(name)
     end
     metric(lines, "role", "gauge", "What PostgreSQL on this node says that it is.", roles)
+    metric(lines, "role_unknown", "gauge", "Whether PostgreSQL does not tell its role, by SQLSTATE or reason.",
+        { ['{reason="' .. (code or "") .. '"}'] = code and 1 or 0 })
+    metric(lines, "silent_nodes", "gauge", "Nodes whose HAProxy does not answer this one.", #paf.silent())
+    metric(lines, "configuration_rejected", "gauge",
+        "Whether HAProxy runs with the last valid configuration because a newer one was rejected.",
+        rejected() and 1 or 0)
     metric(lines, "role_changed_timestamp_seconds", "gauge", "When that changed last.", paf.changed())
     metric(lines, "timeline", "gauge", "PostgreSQL's timeline.", paf.own().timeline or {})
     metric(lines, "lag_bytes", "gauge", "WAL that a standby has to replay yet.", lags)
@@ -141,5 +155,8 @@ function paf.view()
         { "probation", paf.on_probation() },
         { "sync", facts.sync },
         { "held", held() },
+        { "unknown", paf.unknown() or nil },
+        { "silent", table.concat(paf.silent(), " ") },
+        { "rejected", rejected() },
     }, '"servers": [' .. table.concat(servers, ", ") .. "]") .. "\n"
 end

@@ -7,6 +7,9 @@
 local NODE = os.getenv("PAF_NODE")
 local FACTS = Map.new(os.getenv("PAF_FACTS"), Map._str)
 local FRESH = 0.005 -- s that what was looked up last is good for
+local BORN = os.time()
+local BEGIN_WITHIN = 2 -- s for the first answer of PostgreSQL
+local ROUND, ROUNDS = 20, 40 -- ms, and how many a question may wait for it
 local READY_LAG = 1048576 -- bytes, Patroni's maximum_lag_on_failover
 
 local seen = { at = 0 }
@@ -23,7 +26,7 @@ local function look()
     if math.abs(now - seen.at) < FRESH then
         return seen
     end
-    local prod, role = status("prod"), FACTS:lookup("role") or "down"
+    local prod, role = status("prod"), FACTS:lookup("role") or "unknown"
     local sync = FACTS:lookup("sync")
     seen = {
         at = now,
@@ -38,8 +41,14 @@ local function look()
     return seen
 end
 
+-- A process that has just begun does not know the role yet, and says nothing before it does.
 core.register_service("state", "tcp", function(applet)
     local node = look()
+    local rounds = os.time() - BORN <= BEGIN_WITHIN and ROUNDS or 0
+    while node.role == "unknown" and rounds > 0 do
+        core.msleep(ROUND)
+        node, rounds = look(), rounds - 1
+    end
     applet:send((node.rogue and "down" or node.role) .. "\n")
 end)
 

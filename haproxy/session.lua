@@ -1,20 +1,58 @@
 -- One session to the local PostgreSQL, over its Unix socket, in its own protocol: HAProxy's Lua knows
 -- no library for that.
 
-local NODE = os.getenv("PAF_NODE")
 local ADDRESS = os.getenv("PAF_PGSOCKET")
+local SOCKET = ADDRESS:gsub("^unix@", "")
+local USER = os.getenv("PAF_PGUSER")
+local DATABASE = os.getenv("PAF_PGDATABASE")
 
-local PATIENCE = 0.5 -- s for an answer, then another session is tried
-local ARMED_PATIENCE = 0.1 -- s, the same on a session that stands: a promotion must not wait for it
+local LOGIN_WITHIN = 5 -- s for PostgreSQL to let us in
+-- s for an answer. HAProxy closes a socket whose time is over, and with connection slots exhausted there
+-- would be no other: role.lua tries a second session long before.
+local ANSWER_WITHIN = 60
+local SLOTS_WITHIN = 1 -- s for the question how many connections are free
+local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
+local AFTER_ERROR = 200 -- ms
 
-local SSL_NEVER_PROTOCOL_3 = 196608
-local TOO_MANY_CONNECTIONS = "53300" -- it answers, and its role is what it was
-local STARTUP = "user\0" .. os.getenv("PAF_PGUSER")
-    .. "\0database\0" .. os.getenv("PAF_PGDATABASE")
-    .. "\0application_name\0paf-haproxy\0\0"
+local PROTOCOL_3 = 196608
+local AUTHENTICATED = 0
 local QUESTION = "SELECT pg_catalog.pg_is_in_recovery()\0"
 -- The same, answered a moment later: PostgreSQL does the waiting.
 local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.2)\0"
+-- What a session starts with outranks ALTER ROLE ... SET and ALTER DATABASE ... SET.
+local SETTINGS = {
+    { "user", USER },
+    { "database", DATABASE },
+    { "application_name", "paf-haproxy" },
+    { "client_encoding", "UTF8" },
+    { "search_path", "pg_catalog" },
+    { "DateStyle", "ISO, MDY" },
+    { "default_transaction_isolation", "read committed" }, -- a standby refuses "serializable"
+    { "default_transaction_read_only", "on" },
+    { "default_transaction_deferrable", "off" },
+    { "statement_timeout", "0" },
+    { "lock_timeout", "0" },
+    { "idle_in_transaction_session_timeout", "0" },
+}
+-- Versions before these refuse a session that names them.
+local SETTINGS_SINCE = { { 14, "idle_session_timeout" }, { 17, "transaction_timeout" } }
+local LATER_SETTINGS = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+    .. " WHERE name IN ('idle_session_timeout', 'transaction_timeout')\0"
+
+local version = 0 -- of PostgreSQL, the major one; 0: not known yet
+
+local function startup()
+    local words = {}
+    for _, setting in ipairs(SETTINGS) do
+        words[#words + 1] = setting[1] .. "\0" .. setting[2] .. "\0"
+    end
+    for _, setting in ipairs(SETTINGS_SINCE) do
+        if version >= setting[1] then
+            words[#words + 1] = setting[2] .. "\0" .. "0\0"
+        end
+    end
+    return string.pack(">I4", PROTOCOL_3) .. table.concat(words) .. "\0"
+end
 
 -- Messages of PostgreSQL's protocol 3.0 (PostgreSQL documentation, "Message Formats").
 
@@ -22,63 +60,107 @@ local function send(session, kind, body)
     session:send(kind .. string.pack(">I4", #body + 4) .. body)
 end
 
--- Why nothing came. HAProxy itself calls it closed, too, when the patience is at its end.
-local function reason(began, patience, why)
-    local now = core.now()
-    local waited = now.sec - began.sec + (now.usec - began.usec) / 1000000
-    return waited > patience / 2 and "timeout" or why
+-- The SQLSTATE and the text of an ErrorResponse.
+local function objection(body)
+    local fields = {}
+    for kind, text in body:gmatch("(.)([^\0]*)\0") do
+        fields[kind] = text
+    end
+    return { code = fields.C or "error", text = fields.M or "" }
 end
 
--- Reads up to ReadyForQuery, with so much patience for each part; returns the messages by their
--- type, or nil and the SQLSTATE or reason.
-local function read(session, patience)
-    session:settimeout(patience)
-    local messages = {}
-    local began = core.now()
+-- Reads up to ReadyForQuery; returns the messages by their type, or nil, the reason, and whether the
+-- session is still of use.
+local function read(session)
+    local messages, failed = {}, nil
     while true do
-        local header, why = session:receive(5)
+        local header = session:receive(5)
         if not header or #header < 5 then
-            return nil, reason(began, patience, why)
+            return nil, failed or { code = "closed", text = "the session ended" }, false
         end
         local kind, length = string.unpack(">c1I4", header)
         local body = ""
         if length > 4 then
-            body, why = session:receive(length - 4)
+            body = session:receive(length - 4)
         end
         if not body then
-            return nil, reason(began, patience, why)
+            return nil, failed or { code = "closed", text = "the session ended" }, false
         end
         if kind == "E" then
-            return nil, body:match("C(%w%w%w%w%w)\0") or "error"
-        end
-        messages[kind] = body
-        if kind == "Z" then
+            failed = objection(body)
+        elseif kind == "S" then
+            version = tonumber(body:match("^server_version\0(%d+)")) or version
+        elseif kind == "R" and string.unpack(">I4", body) ~= AUTHENTICATED then
+            return nil, { code = "28P01", text = "PostgreSQL asks for a password" }, false
+        elseif kind == "Z" then
+            if failed then
+                return nil, failed, true
+            end
             return messages
         end
+        messages[kind] = body
     end
 end
 
-local function open()
+-- The number of the socket that PostgreSQL listens on, nil if there is none. No other postmaster gets
+-- the same number, so it tells whether PostgreSQL has been started anew (proc(5), /proc/net/unix).
+local function listening()
+    local file = io.open("/proc/net/unix")
+    if not file then
+        return nil
+    end
+    local found
+    local wanted = SOCKET:gsub("^/var/run/", "/run/")
+    for line in file:lines() do
+        local flags, number, path = line:match("^%x+: %x+ %x+ (%x+) %x+ %x+ +(%d+) (.+)$")
+        if path and flags == "00010000" and path:gsub("^/var/run/", "/run/") == wanted then
+            found = number
+        end
+    end
+    file:close()
+    return found
+end
+
+-- within: s for PostgreSQL to let us in.
+local function open(talk, within)
     local session = core.tcp()
-    session:settimeout(PATIENCE)
+    session:settimeout(within)
     if not session:connect(ADDRESS) then
         session:close()
-        return nil, "closed"
+        if listening() then
+            return nil, { code = "busy", text = "PostgreSQL accepts no connection, but listens" }
+        end
+        return nil, { code = "absent", text = "nobody listens on " .. SOCKET }
     end
-    send(session, "", string.pack(">I4", SSL_NEVER_PROTOCOL_3) .. STARTUP)
-    local ready, why = read(session, PATIENCE)
+    local before = listening() -- a postmaster that ends now ends the session with it
+    send(session, "", startup())
+    local began = core.now().sec
+    local ready, why = read(session)
     if not ready then
         session:close()
+        if why.code == "closed" and core.now().sec - began >= within - 1 then
+            why = { code = "timeout", text = "no answer to a login within " .. within .. " s" }
+        end
         return nil, why
+    end
+    if before and before == listening() then
+        talk.postmaster = before
+    end
+    session:settimeout(ANSWER_WITHIN)
+    if version >= SETTINGS_SINCE[1][1] then
+        send(session, "Q", LATER_SETTINGS)
+        read(session)
     end
     return session
 end
 
-local function ask(session, question, patience)
+local function ask(session, question)
     send(session, "Q", question)
-    local answer, why = read(session, patience)
-    if not answer or not answer["D"] then
-        return nil, why
+    local answer, why, usable = read(session)
+    if not answer then
+        return nil, why, usable
+    elseif not answer["D"] then
+        return nil, { code = "error", text = "an answer without a row" }, true
     end
     return answer["D"]:sub(-1) == "t" and "standby" or "production"
 end
@@ -102,9 +184,9 @@ end
 local function ask_facts(session)
     paf.asked = core.now().sec
     send(session, "Q", paf.QUESTION)
-    local answer = read(session, PATIENCE)
+    local answer, _, usable = read(session)
     paf.learn(answer and answer["D"] and columns(answer["D"]))
-    return answer ~= nil
+    return answer ~= nil or usable
 end
 
 -- How many connections are free for ordinary users, and how many there are from each address.
@@ -120,15 +202,13 @@ SELECT pg_catalog.current_setting('max_connections')::int
 
 -- Asks that on a session of its own, which counts. Returns nil if it is not known.
 local function ask_slots()
-    local session, why = open()
+    local session, why = open({}, SLOTS_WITHIN)
     if not session then
-        if why == TOO_MANY_CONNECTIONS then
-            return { free = 0, from = {} }
-        end
-        return nil
+        return why.code == "53300" and { free = 0, from = {} } or nil
     end
+    session:settimeout(SLOTS_WITHIN)
     send(session, "Q", SLOTS)
-    local answer = read(session, PATIENCE)
+    local answer = read(session)
     session:close()
     local row = answer and answer["D"] and columns(answer["D"])
     local free = row and tonumber(row[1])
@@ -142,41 +222,60 @@ local function ask_slots()
     return { free = free, from = from }
 end
 
--- One answer, on the session that stands or on a new one; nil, no session and why if neither gives
--- any. armed: a promotion is expected, and PostgreSQL is not to take its time.
-local function inquire(session, armed)
-    local role, why
-    if session then
-        role, why = ask(session, armed and QUESTION or LATER, armed and ARMED_PATIENCE or PATIENCE)
-        if role then
-            return role, session
-        end
-        session:close()
-        if why == "timeout" then
-            core.log(core.notice, "PostgreSQL on " .. NODE .. " does not answer; asking on a new session")
-        end
-    end
-    session, why = open()
+-- Asks on one session for as long as talk.wanted(). There is always a question under way, so that the
+-- end of the session tells a stop at once. talk.answered(role) and talk.failed(why) hear of each answer.
+-- Returns why the session has ended.
+local function converse(talk)
+    local session, why = open(talk, LOGIN_WITHIN)
     if not session then
-        return nil, nil, why
+        return why
     end
-    role, why = ask(session, QUESTION, PATIENCE)
-    if not role then
-        session:close()
-        return nil, nil, why
+    local question = QUESTION
+    while talk.wanted() do
+        local role, reason, usable = ask(session, question)
+        if role then
+            talk.answered(role)
+            if talk.facts() and not ask_facts(session) then
+                session:close()
+                return { code = "closed", text = "the session ended" }
+            end
+        elseif usable then
+            talk.failed(reason)
+            core.msleep(AFTER_ERROR)
+        else
+            session:close()
+            return reason
+        end
+        if paf.armed then
+            core.msleep(ARMED_INTERVAL)
+        end
+        question = paf.armed and QUESTION or LATER
     end
-    return role, session
+    session:close()
+    return { code = "closed", text = "" }
 end
 
-local function safely(session, armed)
-    local fine, role, kept, why = paf.try(inquire, session, armed)
-    if fine then
-        return role, kept, why
-    end
-    return nil, nil, "timeout" -- PostgreSQL has said nothing: it is asked again at once
-end
+-- What to type, by SQLSTATE (PostgreSQL documentation, "PostgreSQL Error Codes").
+local LINE = "this line before the others in pg_hba.conf, then a reload of PostgreSQL: local " .. DATABASE .. " "
+    .. USER .. " peer"
+local REMEDIES = {
+    ["28000"] = "CREATE ROLE " .. USER .. " LOGIN; if it exists: ALTER ROLE " .. USER .. " LOGIN; or " .. LINE,
+    ["28P01"] = LINE,
+    ["42501"] = "GRANT CONNECT ON DATABASE " .. DATABASE .. " TO " .. USER .. ";",
+    ["3D000"] = "CREATE DATABASE " .. DATABASE .. "; or name another in parameter pgdatabase",
+    ["55000"] = "ALTER DATABASE " .. DATABASE .. " ALLOW_CONNECTIONS true;",
+    ["53300"] = "close connections, or raise max_connections; check ALTER ROLE " .. USER
+        .. " CONNECTION LIMIT -1; and ALTER DATABASE " .. DATABASE .. " CONNECTION LIMIT -1;",
+    ["57P03"] = "wait: PostgreSQL starts, recovers or shuts down; see its log",
+    ["timeout"] = "look at the load of the machine, and for locks on pg_catalog",
+    ["busy"] = "look at the load of the machine: PostgreSQL does not accept connections",
+}
 
 paf.session = {
-    inquire = safely, ask_facts = ask_facts, ask_slots = ask_slots,
-    TOO_MANY_CONNECTIONS = TOO_MANY_CONNECTIONS,
+    ask_slots = ask_slots,
+    converse = converse,
+    listening = listening,
+    remedy = function(code)
+        return REMEDIES[code] or "see PostgreSQL's log"
+    end,
 }

@@ -32,6 +32,7 @@ FILES = frozenset(
         "seen",
         "servers.state",
         "show.sock",
+        "vouched",
     }
 )
 COPIES = ("lua-", "cert-")

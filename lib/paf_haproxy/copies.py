@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pwd
 import shutil
 
-from . import certificate, render
+from . import certificate, log, render
 from .ocf import ERR_PERM, Rejected
 from .render import config_path
 
@@ -36,6 +37,19 @@ def prepare(params: Params) -> None:
     if status.st_uid != 0 or status.st_mode & 0o022 or not os.path.isdir(params.statedir):
         text = f"parameter statedir: {params.statedir} must be a directory that only root writes to"
         raise Rejected(text, ERR_PERM)
+    _memory(params)
+
+
+def _memory(params: Params) -> None:
+    """Makes the one directory in the state directory that HAProxy itself may write to: what it is
+    certain of outlives a reload and a crash. Without it, PostgreSQL and the agent are asked again.
+    """
+    path = params.statedir + "/memory"
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        os.chown(path, pwd.getpwnam(params.user).pw_uid, -1)
+    except (OSError, KeyError) as error:
+        log.warning(f"{path} cannot be made: {error}")
 
 
 def lua(params: Params) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 """Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
 VALID = 60.0  # s, then a thorough monitor looks again in any case
+SILENT_WITHIN = 5.0  # s since HAProxy wrote of it
 PATIENCE = 1.0  # s for HAProxy to answer; the thorough monitor has more
 
 
@@ -33,6 +34,8 @@ def look(context: Context) -> int | None:
         if role is None or not role.view.settled or not _seen(context):
             return None
         if role.promoted and not context.promoted:
+            return None
+        if _silent(context):
             return None
         have, up = runtime.Runtime(socket, PATIENCE).servers()
     except AgentError:
@@ -77,6 +80,14 @@ def forget(statedir: str) -> None:
         os.unlink(path(statedir))
     except FileNotFoundError:
         pass
+
+
+def _silent(context: Context) -> bool:
+    """Returns whether the HAProxy on the primary's node does not answer ours (others.lua)."""
+    try:
+        return time.time() - os.stat(f"{context.statedir}/memory/silent").st_mtime < SILENT_WITHIN
+    except OSError:
+        return False
 
 
 def _seen(context: Context) -> bool:

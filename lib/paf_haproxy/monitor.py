@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import log, pacemaker, process, rolefile, runtime, stats
 from .beliefs import learn, remembered
 from .cluster import ClusterView
@@ -9,6 +11,11 @@ from .notify import describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, commands, wanted
+
+VOUCH_AFTER = 30
+"""Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
+counts. PAF's monitor of a primary runs every 15 s, for 10 s at most: it has seen that PostgreSQL.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +39,13 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         else:
             return NOT_RUNNING
     role = remembered(params, promoted)
+    silence = stats.silence(params.statedir)
     serving = (PROD, role.view.primary or "") in up
+    if not serving and role.view.settled:
+        confirm(params)
     told = None
+    # A silent node may have lost the role without a notification: Pacemaker is asked each time.
+    serving = serving and silence is None
     # Asked once: where the DC has died, that takes all the time that it may.
     if (not role.view.settled or not serving) and pacemaker.idle():
         told = learn(params)
@@ -55,8 +67,8 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
-    elif told is not None and view.settled and not serving:
-        vouch(haproxy, view)
+    elif told is not None and told == view and silence is not None and not silence.trusted:
+        vouch(params, view, silence)
     return state
 
 
@@ -94,15 +106,38 @@ def reconsider(params: Params, role: Role, told: ClusterView | None) -> Role:
     return role
 
 
-def vouch(haproxy: runtime.Runtime, view: ClusterView) -> None:
-    """Lets clients reach a primary whose own HAProxy is gone, so that nobody there says what
-    PostgreSQL is: PAF has promoted it, Pacemaker, which must be idle, says so, and the ordinary
-    check still sees whether it answers.
+def confirm(params: Params) -> None:
+    """Tells HAProxy that the local PostgreSQL is a primary, if it is one: HAProxy's own role in
+    PostgreSQL may be unable to log in, and Pacemaker's word alone may be older than a crash.
     """
-    server = PROD, view.primary or ""
-    if view.primary and stats.silent(haproxy, server):
-        log.warning(
-            f"monitor: HAProxy on {view.primary} is gone; Pacemaker vouches for its primary"
-        )
-        for objection in haproxy.run([f"set server {'/'.join(server)} agent up"]):
-            log.warning(f"monitor: HAProxy objects: {objection}")
+    from . import postgres
+
+    try:
+        postgres.confirm(params)
+    except AgentError as error:
+        log.warning(error.reason)
+
+
+def vouch(params: Params, view: ClusterView, silence: stats.Silence) -> None:
+    """Lets clients reach a primary whose own HAProxy is gone, so that nothing there says what
+    PostgreSQL is.
+
+    One failed connection is no evidence. It takes Pacemaker's word, while it is idle, and a
+    PostgreSQL that PAF's monitor must have found to be the primary since its last start. HAProxy
+    ends this by itself with the first failed check, or when PostgreSQL there ends.
+    """
+    if view.primary != silence.node or silence.seconds < VOUCH_AFTER:
+        return
+    path = f"{params.statedir}/vouched"
+    try:
+        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(f"{silence.node} {silence.strands}\n")
+        os.replace(file.name, path)
+    except OSError as error:
+        log.warning(f"monitor: cannot write {path}: {error.strerror}")
+        return
+    log.warning(
+        f"monitor: HAProxy on {view.primary} does not answer; Pacemaker vouches for its primary:"
+        f" promoted, and not restarted for {silence.seconds} s"
+    )

@@ -94,6 +94,8 @@ PARAMETERS = (
               " stdby, such as 16MB; 0: no bar"),
     Parameter("max_lag_time", "10s", duration(0),
               "How long it must lag more than that before it gets none"),
+    Parameter("standby_timeout", "30s", duration(6000, 600_000),
+              "How long a standby may give no answer before it leaves stdby and its sessions end"),
     Parameter("standby_fallback", "none", fallback,
               "Who serves stdby when no standby is left: none, or primary"),
     Parameter("old_workers", "10", number(1, 1000),

@@ -8,24 +8,31 @@ import time
 
 import psycopg2
 
+from . import log
 from .ocf import ERR_CONFIGURED, AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .params import Params
 
+OPTIONS = "-c statement_timeout=5s -c default_transaction_isolation=read\\ committed"
+"""What the question depends on, whatever ALTER ROLE ... SET says."""
 PAUSE = 0.1  # s between two questions
+SOCKETS = "/proc/net/unix"
+_LISTENS = "00010000"
+"""Flag of a socket that listens (proc(5))."""
 
 
-def in_recovery(params: Params) -> bool:
+def in_recovery(params: Params, within: int = 5) -> bool:
     """Returns whether the local instance is in recovery. Raises psycopg2.Error if it cannot say."""
     connection = psycopg2.connect(
         host=params.pghost,
         port=params.pgport,
         user=params.system_user,
         dbname=params.pgdatabase,
-        connect_timeout=5,
+        connect_timeout=within,
         application_name="paf-haproxy",
+        options=OPTIONS,
     )
     try:
         with connection.cursor() as cursor:
@@ -42,9 +49,10 @@ def await_primary(params: Params, timeout: float) -> None:
     end = time.monotonic() + timeout
     try:
         while True:
+            postmaster = listening(params)
             try:
                 if not in_recovery(params):
-                    return
+                    break
                 why = "it is in recovery"
             except psycopg2.Error as error:
                 why = str(error).strip()
@@ -54,6 +62,65 @@ def await_primary(params: Params, timeout: float) -> None:
     finally:
         os.seteuid(0)
         os.setegid(0)
+    note(params, postmaster)
+
+
+def confirm(params: Params) -> bool:
+    """Returns whether the local instance is a primary, and if so tells HAProxy: a superuser can log
+    in when HAProxy's own role cannot.
+    """
+    postmaster = listening(params)
+    if postmaster is None:
+        return False
+    _become(params.system_user)
+    try:
+        primary = not in_recovery(params, within=2)
+    except psycopg2.Error:
+        return False
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+    return primary and note(params, postmaster)
+
+
+def note(params: Params, postmaster: str | None) -> bool:
+    """Writes the file that tells HAProxy which postmaster is a primary: until it ends, it is one.
+    Returns whether it is the one that still listens.
+    """
+    if postmaster is None or postmaster != listening(params):
+        return False
+    path = f"{params.statedir}/confirmed"
+    try:
+        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(f"production {postmaster}\n")
+        os.replace(file.name, path)
+    except OSError as error:
+        log.warning(f"cannot write {path}: {error.strerror}")
+        return False
+    return True
+
+
+def listening(params: Params) -> str | None:
+    """Returns the number of the socket that PostgreSQL listens on, None if there is none. No other
+    postmaster gets the same one (proc(5), /proc/net/unix).
+    """
+    wanted = _place(f"{params.pghost}/.s.PGSQL.{params.pgport}")
+    found = None
+    try:
+        with open(SOCKETS, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                words = line.rstrip("\n").split(None, 7)
+                if len(words) == 8 and words[3] == _LISTENS and _place(words[7]) == wanted:
+                    found = words[6]
+    except OSError:
+        return None
+    return found
+
+
+def _place(path: str) -> str:
+    """Returns a path in /run as it is: /var/run is a link to it."""
+    return path[4:] if path.startswith("/var/run/") else path
 
 
 def _become(name: str) -> None:

@@ -210,6 +210,7 @@ def test_what_start_leaves(cluster: Cluster) -> None:
     assert modes.pop("servers.state") & 0o022 == 0
     assert modes.pop("admin.sock") == 0o600, "the runtime socket is root's"
     assert modes.pop("show.sock") == 0o660, "HAProxy's group may look"
+    assert modes.pop("memory") == 0o700, "HAProxy's own"
     assert all(name.endswith(".sock") and mode == 0o600 for name, mode in modes.items()), modes
 
 

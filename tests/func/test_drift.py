@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tools.instance import ask
-from tests.tools.node import PROD, Cluster
+from tests.tools.node import Cluster
 from tests.tools.waiting import always, eventually
 
 
@@ -57,21 +56,6 @@ def test_a_missed_notification_never_leads_to_a_standby(misled: Cluster) -> None
     """While the two disagree nobody is served, before and after."""
     node = misled.srv2
     always(lambda: not node.up("prod/srv2"), "srv2 is down in prod", during=1.0)
-
-
-def test_a_primary_whose_own_haproxy_is_gone(running: Cluster) -> None:
-    """Nobody on srv1 says that its PostgreSQL is the primary. Pacemaker does, and it answers."""
-    node = running.srv2
-    running.srv1.kill()
-    node.haproxy("set server prod/srv1 agent down")
-    assert not node.up("prod/srv1"), "as it is left by a failover to srv1"
-    running.pacemaker("srv1", state="S_TRANSITION_ENGINE")
-    node.mend()
-    assert not node.up("prod/srv1"), "Pacemaker is at work: it may be about to demote"
-    running.pacemaker("srv1")
-    eventually(lambda: "vouches" in node.mend().err, "the agent-check has been tried")
-    node.await_up("prod/srv1")
-    assert ask(node.address, PROD, "SELECT 1") == 1
 
 
 def test_nobody_vouches_for_a_primary_that_says_no(running: Cluster) -> None:

@@ -26,7 +26,7 @@ def promtool(*words: str, say: str = "") -> str:
 
 def test_the_configuration() -> None:
     assert "SUCCESS" in promtool("check", "config", "prometheus.yml")
-    assert "8 rules found" in promtool("check", "rules", "alerts.yml")
+    assert "11 rules found" in promtool("check", "rules", "alerts.yml")
 
 
 def test_the_alerts_fire() -> None:

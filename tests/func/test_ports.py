@@ -126,11 +126,14 @@ def test_the_role_without_postgresql(cluster: Cluster) -> None:
 
 
 def test_the_role_without_permission(cluster: Cluster) -> None:
-    """PostgreSQL runs, but has no such role: nobody can tell, so it is down."""
+    """PostgreSQL runs, but has no such role: neither down nor up, until the agent has asked."""
     node = cluster.srv1
     node.params["pguser"] = "stranger"
     node.do("start")
-    always(lambda: node.tells() == "down" and not node.up("prod/srv1"), "it is down", during=0.5)
+    always(lambda: node.tells() == "unknown", "it is unknown", during=0.5)
+    assert not node.up("prod/srv1")
+    node.do("monitor")
+    eventually(lambda: node.tells() == "production" and node.up("prod/srv1"), "the agent knows")
 
 
 def test_a_primary_that_is_not_promoted_is_down(cluster: Cluster) -> None:

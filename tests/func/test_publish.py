@@ -53,7 +53,7 @@ def test_metrics_of_a_cluster_that_is_well(steady: Cluster) -> None:
         roles = {name: value for name, value in found.items() if name.startswith("role{")}
         assert roles == {
             f'role{{role="{each}"}}': float(each == role)
-            for each in ("production", "standby", "down")
+            for each in ("production", "standby", "down", "unknown")
         }
         assert found["held_connections"] == found["lagging"] == 0
         eventually(lambda node=node: samples(node).get("timeline") == 1, "timeline", 10)  # type: ignore[misc]
@@ -109,6 +109,39 @@ def test_the_view(steady: Cluster) -> None:
     }
     eventually(lambda: view(steady.srv1)["sync"] == "srv2=async", "who streams", 10)
     eventually(lambda: view(steady.srv2).get("lag") == 0, "lag", 10)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "parameter hold_timeout: 'bogus': expected a time from 0ms to 600000ms, such as 30s",
+        'a "quote", a \\ and a tab\t, é',
+    ],
+)
+def test_a_rejected_configuration_is_told(steady: Cluster, text: str) -> None:
+    node = steady.srv1
+    file = node.statedir / "rejected"
+    assert samples(node)["configuration_rejected"] == 0 and "rejected" not in view(node)
+    file.write_text(text + "\n")
+    try:
+        assert view(node)["rejected"] == text
+        assert samples(node)["configuration_rejected"] == 1
+        file.write_bytes(b"no \xff UTF-8\n")
+        assert view(node)["rejected"] == "no ? UTF-8"
+    finally:
+        file.unlink()
+    assert samples(node)["configuration_rejected"] == 0
+
+
+def test_a_role_that_is_unknown_is_told(fresh: object, running: Cluster) -> None:
+    node = running.srv1
+    assert samples(node)['role_unknown{reason=""}'] == 0
+    node.postgres.sql("ALTER ROLE haproxy NOLOGIN")
+    node.postgres.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'haproxy'"
+    )
+    eventually(lambda: samples(node).get('role_unknown{reason="28000"}') == 1, "it is told")
+    assert samples(node)['role{role="production"}'] == 1, "the last confirmed one"
 
 
 def test_drained_by_a_person(running: Cluster) -> None:

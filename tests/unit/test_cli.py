@@ -74,6 +74,26 @@ def test_all_is_well() -> None:
             "srv1: HAProxy does not lead stdby to srv3: DOWN for 9 s",
         ),
         (changed("srv1", of_view={"sync": None}), OK, "srv3: whether it streams cannot be seen"),
+        (
+            changed("srv1", of_view={"unknown": "42501: no; to mend it: GRANT CONNECT"}),
+            WARNING,
+            "srv1: PostgreSQL does not tell its role: 42501: no; to mend it: GRANT CONNECT",
+        ),
+        (
+            changed("srv2", of_view={"role": "unknown", "unknown": "28000: no; to mend it: x"}),
+            WARNING,
+            "srv2: PostgreSQL does not tell its role: 28000",
+        ),
+        (
+            changed("srv2", of_view={"rejected": "parameter hold_timeout: 'bogus': expected"}),
+            WARNING,
+            "srv2: parameter hold_timeout: 'bogus': expected; HAProxy keeps the last valid",
+        ),
+        (
+            changed("srv2", of_view={"silent": ("srv1",)}),
+            WARNING,
+            "srv2: HAProxy on srv1 does not answer the one here",
+        ),
         (changed("srv3", drained=True), OK, "srv3: drained by a person"),
         (
             changed("srv3", of_view={"lagging": True, "lag": 200 << 20}),
@@ -132,9 +152,9 @@ def test_a_standby_that_has_just_come_back_is_no_alarm() -> None:
         ),
         (Server("stdby", "srv3", "DRAIN"), {}, "its role is about to change"),
         (
-            Server("stdby", "srv3", "DOWN", "L7OK", "* L4CON"),
-            {},
-            "its HAProxy, which says its role, cannot be reached (L4CON)",
+            Server("prod", "srv1", "UP", "L7OK"),
+            {"view": view("production", unknown="42501: no; to mend it: GRANT CONNECT")},
+            "its PostgreSQL does not tell its role: 42501: no; to mend it: GRANT CONNECT",
         ),
         (
             Server("stdby", "srv3", "DOWN", "L4TOUT", "L7OK"),
@@ -157,6 +177,23 @@ def test_explain(server: Server, fields: dict[str, object], words: str) -> None:
     cluster = changed(server.node, **fields)  # type: ignore[arg-type]
     node = cluster.node(server.node)
     asked = dataclasses.replace(view("standby"), servers=with_server(server))
+    assert node
+    assert words in judge.explain(cluster, node, server.pool, asked, "srv2")
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (Server("stdby", "srv3", "DOWN", "L7OK"), "its HAProxy, which says its role, cannot be"),
+        (Server("stdby", "srv3", "DOWN", "L4CON"), "its PostgreSQL cannot be reached (L4CON)"),
+        (Server("stdby", "srv3", "UP"), "its HAProxy does not answer, its PostgreSQL does"),
+        (Server("prod", "srv3", "UP"), "its PostgreSQL has not been started anew since"),
+    ],
+)
+def test_explain_a_node_whose_haproxy_is_silent(server: Server, words: str) -> None:
+    cluster = changed("srv3", view=None)
+    node = cluster.node("srv3")
+    asked = dataclasses.replace(view("standby"), silent=("srv3",), servers=with_server(server))
     assert node
     assert words in judge.explain(cluster, node, server.pool, asked, "srv2")
 

@@ -51,7 +51,7 @@ def test_haproxy_refuses(tmp_path: Path) -> None:
             " unknown keyword"
         ), "the same words each time, though the file had another name"
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert [name for name in names if "lua-" not in name] == ["haproxy", "haproxy.cfg"]
+    assert [name for name in names if "lua-" not in name] == ["haproxy", "haproxy.cfg", "memory"]
     assert (tmp_path / "haproxy.cfg").read_text() == "the old one"
 
 
@@ -82,8 +82,9 @@ def test_what_is_not_used_any_more_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     copies.tidy(params)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"haproxy.cfg", "haproxy.source", "parameters", "role", lua.name} | {
-        f"haproxy.cfg.{os.getpid()}"
+    assert left == {
+        *("haproxy.cfg", "haproxy.source", "memory", "parameters", "role", lua.name),
+        f"haproxy.cfg.{os.getpid()}",
     }
 
 

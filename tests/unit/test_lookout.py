@@ -57,6 +57,16 @@ def test_nothing_has_changed(world: World) -> None:
     assert world.haproxy.take() == [], "it only looks"
 
 
+def test_a_silent_primary_is_looked_at_each_time(world: World) -> None:
+    """It may have lost the role without a notification."""
+    silent = world.directory / "memory" / "silent"
+    silent.parent.mkdir()
+    silent.write_text("srv1 trusted 17-2 31 1795000000\n")
+    assert world.look() is None
+    os.utime(silent, (time.time() - 10, time.time() - 10))
+    assert world.look() == RUNNING_PROMOTED, "it answers again"
+
+
 def drained(world: World) -> None:
     rolefile.save(str(world.directory), Role(VIEW, True, "monitor", ["srv3"]))
 

@@ -36,6 +36,7 @@ CHANGED = {
     "tls_cert": "/etc/lb/cert.pem",
     "max_lag": "16MB",
     "max_lag_time": "30s",
+    "standby_timeout": "20s",
     "standby_fallback": "primary",
     "pgport": "6434",
     "pghost": "/var/run/pg",

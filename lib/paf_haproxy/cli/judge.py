@@ -64,8 +64,16 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Finding]:
         if node.online:
             yield Finding(WARNING, f"{name}: HAProxy does not answer")
         return
+    if view.unknown:
+        yield Finding(WARNING, f"{name}: PostgreSQL does not tell its role: {view.unknown}")
+    if view.rejected:
+        yield Finding(
+            WARNING, f"{name}: {view.rejected}; HAProxy keeps the last valid configuration"
+        )
     expected = _expected(node)
-    if view.role != expected:
+    if view.unknown and view.role == "unknown":
+        pass  # said already
+    elif view.role != expected:
         bad = CRITICAL if node.postgres == "Promoted" or view.role == "production" else WARNING
         says = f"{name}: PostgreSQL is {view.role} {since(view.seconds)}"
         yield Finding(bad, f"{says}, Pacemaker has it {_has(node)}")
@@ -93,6 +101,10 @@ def _replication(cluster: Cluster, node: Node, view: View) -> Iterator[Finding]:
 
 
 def _routing(cluster: Cluster, node: Node, view: View) -> Iterator[Finding]:
+    for other in cluster.nodes:
+        if other.name in view.silent and other.online:
+            text = f"{node.name}: HAProxy on {other.name} does not answer the one here"
+            yield Finding(WARNING, f"{text}; allow the role port between the nodes")
     leads = view.pool(PROD)
     if leads != cluster.promoted:
         where = f"leads prod to {' '.join(leads)}" if leads else "has no primary for prod"
@@ -120,13 +132,22 @@ def explain(cluster: Cluster, node: Node, pool: str, view: View, where: str) -> 
     if server is None:
         return f"{pool}: HAProxy on {where} knows no server {node.name}: it is no backend"
     verb = "is in" if server.up else "is not in"
-    why = _why(cluster, node, server)
+    why = _why(cluster, node, server, node.name in view.silent)
+    if node.view and node.view.unknown:
+        why += f"; its PostgreSQL does not tell its role: {node.view.unknown}"
     return f"{pool}: {node.name} {verb} {pool} on {where} {since(server.seconds)}: {why}"
 
 
-def _why(cluster: Cluster, node: Node, server: Server) -> str:
+def _why(cluster: Cluster, node: Node, server: Server, silent: bool) -> str:
     promoted = " ".join(cluster.promoted) or "nobody"
     fits = "the primary" if server.pool == PROD else "a standby"
+    if server.up and silent:
+        if server.pool == PROD:
+            return (
+                "its HAProxy does not answer; it was the primary, Pacemaker has promoted it, and"
+                " its PostgreSQL has not been started anew since"
+            )
+        return "its HAProxy does not answer, its PostgreSQL does, and it is not the primary"
     if server.up:
         if server.pool == PROD:
             return "Pacemaker has promoted it, and its PostgreSQL says that it is the primary"
@@ -137,11 +158,10 @@ def _why(cluster: Cluster, node: Node, server: Server) -> str:
         return "it is the primary"
     if server.status.startswith("DRAIN"):
         return _drained(node, server)
-    if server.agent.lstrip("* ") in GONE:
-        code = server.agent.lstrip("* ")
-        return f"its HAProxy, which says its role, cannot be reached ({code})"
     if server.check.lstrip("* ") in GONE:
         return f"its PostgreSQL cannot be reached ({server.check.lstrip('* ')})"
+    if silent:
+        return "its HAProxy, which says its role, cannot be reached"
     if node.view and node.view.probation:
         return "it has only just come back: readers are led to the others for a moment"
     says = node.view.role if node.view else "nothing"

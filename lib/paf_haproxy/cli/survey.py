@@ -48,7 +48,9 @@ class View:
     """What the HAProxy of a node says. role: that of the PostgreSQL beside it, since `seconds`.
     lag: bytes of WAL, or None. sync: the synchronous state of each standby that streams from it;
     None where that may not be seen. probation: a standby that has just come back leaves readers to
-    the others for a moment.
+    the others for a moment. unknown: why PostgreSQL does not tell its role, and what to type: then
+    `role` is the last confirmed one. silent: the nodes whose HAProxy does not answer this one.
+    rejected: what is wrong with the configuration that Pacemaker asks for.
     """
 
     role: str
@@ -60,6 +62,9 @@ class View:
     sync: dict[str, str] | None = field(default_factory=dict)
     held: int = 0
     probation: bool = False
+    unknown: str = ""
+    silent: tuple[str, ...] = ()
+    rejected: str = ""
 
     def pool(self, name: str) -> tuple[str, ...]:
         """Returns the nodes that the pool leads to."""
@@ -204,4 +209,7 @@ def parse_view(found: Any) -> View:
         sync,
         found.get("held", 0),
         found.get("probation", False),
+        str(found.get("unknown", "")),
+        tuple(str(found.get("silent", "")).split()),
+        str(found.get("rejected", "")),
     )

@@ -1,0 +1,98 @@
+"""What the agent knows of a silent node and of a postmaster; files that others wrote."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from paf_haproxy import monitor, postgres, stats
+from paf_haproxy.cluster import ClusterView
+from paf_haproxy.params import Params
+
+UNIX = """\
+Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 4711 /var/run/postgresql/.s.PGSQL.5434
+0000000000000000: 00000003 00000000 00000000 0001 03 4712 /run/postgresql/.s.PGSQL.5434
+0000000000000000: 00000002 00000000 00010000 0001 01 4713 /run/other/.s.PGSQL.5434
+0000000000000000: 00000002 00000000 00010000 0001 01 4714 /run/postgresql/.s.PGSQL.54341
+0000000000000000: 00000003 00000000 00000000 0001 03 4715
+"""
+
+
+def params(statedir: Path, pghost: str = "/run/postgresql") -> Params:
+    return Params({"statedir": str(statedir), "pghost": pghost, "pgport": 5434})
+
+
+@pytest.mark.parametrize(
+    ("directory", "number"),
+    [
+        ("/run/postgresql", "4711"),
+        ("/var/run/postgresql", "4711"),
+        ("/run/other", "4713"),
+        ("/run/none", None),
+    ],
+)
+def test_the_socket_that_postgresql_listens_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory: str, number: str | None
+) -> None:
+    file = tmp_path / "unix"
+    file.write_text(UNIX)
+    monkeypatch.setattr(postgres, "SOCKETS", str(file))
+    assert postgres.listening(params(tmp_path, directory)) == number
+
+
+def test_a_postmaster_that_has_ended_meanwhile_is_not_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "unix"
+    file.write_text(UNIX)
+    monkeypatch.setattr(postgres, "SOCKETS", str(file))
+    assert not postgres.note(params(tmp_path), "4700")
+    assert not (tmp_path / "confirmed").exists()
+    assert postgres.note(params(tmp_path), "4711")
+    assert (tmp_path / "confirmed").read_text() == "production 4711\n"
+
+
+def silent(statedir: Path, text: str, age: float = 0) -> stats.Silence | None:
+    file = statedir / "memory" / "silent"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    os.utime(file, (time.time() - age, time.time() - age))
+    return stats.silence(str(statedir))
+
+
+def test_a_silent_node(tmp_path: Path) -> None:
+    assert stats.silence(str(tmp_path)) is None
+    found = silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n")
+    assert found and (found.node, found.trusted) == ("srv1", False)
+    assert (found.strands, found.seconds) == ("17-2", 31)
+    assert silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n", age=6) is None, "long ago"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "srv1", "srv1 trusted 17-2 -1 1\n", "srv1 trusted 17-2 x 1\n", "\x00" * 600]
+)
+def test_a_report_of_another_form_counts_for_nothing(tmp_path: Path, text: str) -> None:
+    assert silent(tmp_path, text) is None
+
+
+def test_a_report_that_is_a_link_counts_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "other").write_text("srv1 trusted 17-2 31 1795000000\n")
+    (tmp_path / "memory" / "silent").symlink_to(tmp_path / "other")
+    assert stats.silence(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("primary", "seconds", "vouched"),
+    [("srv1", 30, "srv1 17-2\n"), ("srv1", 29, None), ("srv2", 31, None), (None, 31, None)],
+)
+def test_vouching_takes_time_and_the_right_node(
+    tmp_path: Path, primary: str | None, seconds: int, vouched: str | None
+) -> None:
+    silence = stats.Silence("srv1", False, "17-2", seconds)
+    monitor.vouch(params(tmp_path), ClusterView(primary), silence)
+    file = tmp_path / "vouched"
+    assert (file.read_text() if file.exists() else None) == vouched
