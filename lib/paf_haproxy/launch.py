@@ -20,6 +20,13 @@ RELOAD_WITHIN = 10.0  # s for a new worker; without one the reload has failed
 
 NOTHING_KNOWN = "1\n"
 """A server state file without any server: only its version."""
+UNKNOWN = {
+    "srv_check_addr": "-",
+    "srv_check_port": "0",
+    "srv_agent_addr": "-",
+    "srv_agent_port": "0",
+}
+"""What a server state file says of addresses that it does not know (HAProxy, server_state.c)."""
 
 
 def state_path(params: Params) -> str:
@@ -111,7 +118,7 @@ def reload(params: Params, timeout: float) -> None:
         raise AgentError("HAProxy has no master process: it cannot be reloaded")
     before = process.worker(haproxy)
     # The new worker takes the states of the servers from this file, and no later one may.
-    write_states(params, haproxy.ask("show servers state"))
+    write_states(params, without_addresses(haproxy.ask("show servers state")))
     try:
         os.kill(pid, signal.SIGUSR2)  # HAProxy Management Guide, "Stopping and restarting"
         _await_worker(params, haproxy, before, min(timeout, RELOAD_WITHIN))
@@ -136,6 +143,24 @@ def _await_worker(params: Params, haproxy: runtime.Runtime, before: int, timeout
         except AgentError:
             continue
     raise Rejected(f"HAProxy does not take the new configuration: {_why(params)}")
+
+
+def without_addresses(states: str) -> str:
+    """Returns the text of `show servers state` without the addresses of the checks: the new
+    configuration may have others, and a state outranks it.
+    """
+    lines = states.splitlines()
+    columns = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+    blank = {name: word for name, word in UNKNOWN.items() if name in columns}
+    kept = []
+    for line in lines:
+        words = line.split()
+        if len(words) == len(columns) and not line.startswith("#"):
+            for name, word in blank.items():
+                words[columns.index(name)] = word
+            line = " ".join(words)
+        kept.append(line)
+    return "\n".join(kept) + "\n"
 
 
 def write_states(params: Params, text: str) -> None:

@@ -260,3 +260,20 @@ def test_a_host_name_that_does_not_resolve_prevents_nothing(cluster: Cluster) ->
     node.params["maxconn"] = "1234"
     node.do("reload")
     assert node.up("prod/srv1") and node.do("monitor").err == ""
+
+
+def test_ports_that_change(running: Cluster) -> None:
+    """The states that a new process takes over must not bring the ports of before back."""
+    for node in running.nodes:
+        node.params["role_port"] = "5445"
+        node.do("reload")
+    for node in running.nodes:
+        node.await_up("prod/srv1")
+        node.await_up("stdby/srv2")
+    node = running.srv2
+    node.params["pgport"] = "5444"
+    node.do("reload")
+    lines = [line.split() for line in node.haproxy("show servers state").splitlines()[1:]]
+    columns = lines[0][1:]
+    ports = {row["srv_name"]: row["srv_port"] for row in (dict(zip(columns, r)) for r in lines[1:])}
+    assert (ports["srv1"], ports["srv2"]) == ("5444", "5444")
