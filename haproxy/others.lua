@@ -22,6 +22,8 @@ local FRESH = 2 -- s, then an answer is no longer trusted
 local ASKED = 3 -- s since HAProxy asked for a server: one in maintenance is not asked for
 local ROUND = 100 -- ms between two looks whether a server that is not asked for is asked for now
 local GUARD_ROUND = 200 -- ms
+-- ms, while a server of prod is silent or not up: less than "downinter", so that a failed check is not missed.
+local CLOSE_ROUND = 50
 local RETRY = 100 -- ms after the first failure; more after each further one
 local MOST_RETRY = 1000 -- ms
 local STRAND = 8 -- s; PostgreSQL's authentication_timeout must be longer
@@ -160,6 +162,7 @@ local function hold(strands, host, port)
 end
 
 local serial = 0
+local closely = false -- whether a server of prod is silent
 
 local function alive(strands)
     return strands ~= nil and not strands.broken and seconds() - strands.begun < STRAND - OVERLAP / 2
@@ -239,6 +242,7 @@ local function judge(guard, node, server)
     end
     guard.since = guard.silent and guard.since or now
     guard.silent, guard.failures = true, failures
+    closely = closely or admitted
     tie(guard, server)
     if not guard.trusted and not failing and vouched(guard, node) then
         guard.trusted = true
@@ -276,7 +280,7 @@ core.register_task(function()
         end
     end
     while core.get_info()["Stopping"] == 0 do
-        paf.expecting = false
+        paf.expecting, closely = false, false
         for _, node in ipairs(paf.nodes()) do
             local server = core.proxies["prod"].servers[node]
             local asked = node ~= NODE and math.max(word("prod", node).asked, word("stdby", node).asked)
@@ -287,6 +291,6 @@ core.register_task(function()
                 guards[node] = nil
             end
         end
-        core.msleep(paf.expecting and ROUND / 2 or GUARD_ROUND)
+        core.msleep((paf.expecting or closely) and CLOSE_ROUND or GUARD_ROUND)
     end
 end)
