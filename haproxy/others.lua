@@ -280,7 +280,9 @@ core.register_task(function()
         end
     end
     while core.get_info()["Stopping"] == 0 do
-        paf.expecting, closely = false, false
+        local own = core.proxies["prod"].servers[NODE]
+        local status = own and own:get_stats()["status"] or "MAINT"
+        paf.expecting, closely = not status:find("^UP") and not status:find("MAINT", 1, true), false
         for _, node in ipairs(paf.nodes()) do
             local server = core.proxies["prod"].servers[node]
             local asked = node ~= NODE and math.max(word("prod", node).asked, word("stdby", node).asked)
