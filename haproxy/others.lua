@@ -109,6 +109,8 @@ local function inquire(pool, node)
     return line
 end
 
+local on_change -- below
+
 local function watch(pool, node)
     local one = word(pool, node)
     while core.get_info()["Stopping"] == 0 do
@@ -121,8 +123,8 @@ local function watch(pool, node)
             if line and line:find("^up") or line and line:find("^down") then
                 local before = one.answer
                 one.answer, one.at, one.failures = line .. "\n", seconds(), 0
-                if one.answer ~= before and one.answer == "down\n" then
-                    paf.apply(node)
+                if one.answer ~= before then
+                    on_change(node)
                 end
                 wait = INTERVAL - (seconds() - began) * 1000
             else
@@ -267,6 +269,14 @@ end
 local function guard_of(node, server)
     local _, failures = plain_check(server)
     return { trusted = inherited(node), failures = failures, at = seconds() }
+end
+
+-- A word that has changed is acted on at once.
+function on_change(node)
+    local server = core.proxies["prod"].servers[node]
+    guards[node] = guards[node] or guard_of(node, server)
+    paf.try(judge, guards[node], node, server)
+    paf.apply(node)
 end
 
 core.register_task(function()
