@@ -15,11 +15,14 @@ FILES = frozenset(
         "haproxy.cfg",
         "haproxy.pid",
         "haproxy.source",
+        "confirmed",
         "hold.sock",
         "lobby.sock",
         "role",
         "seen",
+        "memory",
         "servers.state",
+        "vouched",
         "show.sock",
     }
 )
