@@ -22,6 +22,8 @@ local FRESH = 2 -- s, then an answer is no longer trusted
 local ASKED = 3 -- s since HAProxy asked for a server: one in maintenance is not asked for
 local ROUND = 100 -- ms between two looks whether a server that is not asked for is asked for now
 local GUARD_ROUND = 200 -- ms
+-- ms, while a server of prod is silent or not up: less than "downinter", so that a failed check is not missed.
+local CLOSE_ROUND = 50
 local RETRY = 100 -- ms after the first failure; more after each further one
 local MOST_RETRY = 1000 -- ms
 local STRAND = 8 -- s; PostgreSQL's authentication_timeout must be longer
@@ -107,6 +109,8 @@ local function inquire(pool, node)
     return line
 end
 
+local on_change -- below
+
 local function watch(pool, node)
     local one = word(pool, node)
     while core.get_info()["Stopping"] == 0 do
@@ -119,8 +123,8 @@ local function watch(pool, node)
             if line and line:find("^up") or line and line:find("^down") then
                 local before = one.answer
                 one.answer, one.at, one.failures = line .. "\n", seconds(), 0
-                if one.answer ~= before and one.answer == "down\n" then
-                    paf.apply(node)
+                if one.answer ~= before then
+                    on_change(node)
                 end
                 wait = INTERVAL - (seconds() - began) * 1000
             else
@@ -160,6 +164,7 @@ local function hold(strands, host, port)
 end
 
 local serial = 0
+local closely = false -- whether a server of prod is silent
 
 local function alive(strands)
     return strands ~= nil and not strands.broken and seconds() - strands.begun < STRAND - OVERLAP / 2
@@ -239,6 +244,7 @@ local function judge(guard, node, server)
     end
     guard.since = guard.silent and guard.since or now
     guard.silent, guard.failures = true, failures
+    closely = closely or admitted
     tie(guard, server)
     if not guard.trusted and not failing and vouched(guard, node) then
         guard.trusted = true
@@ -265,6 +271,14 @@ local function guard_of(node, server)
     return { trusted = inherited(node), failures = failures, at = seconds() }
 end
 
+-- A word that has changed is acted on at once.
+function on_change(node)
+    local server = core.proxies["prod"].servers[node]
+    guards[node] = guards[node] or guard_of(node, server)
+    paf.try(judge, guards[node], node, server)
+    paf.apply(node)
+end
+
 core.register_task(function()
     for _, node in ipairs(paf.nodes()) do
         if node ~= NODE then
@@ -276,7 +290,9 @@ core.register_task(function()
         end
     end
     while core.get_info()["Stopping"] == 0 do
-        paf.expecting = false
+        local own = core.proxies["prod"].servers[NODE]
+        local status = own and own:get_stats()["status"] or "MAINT"
+        paf.expecting, closely = not status:find("^UP") and not status:find("MAINT", 1, true), false
         for _, node in ipairs(paf.nodes()) do
             local server = core.proxies["prod"].servers[node]
             local asked = node ~= NODE and math.max(word("prod", node).asked, word("stdby", node).asked)
@@ -287,6 +303,6 @@ core.register_task(function()
                 guards[node] = nil
             end
         end
-        core.msleep(paf.expecting and ROUND / 2 or GUARD_ROUND)
+        core.msleep((paf.expecting or closely) and CLOSE_ROUND or GUARD_ROUND)
     end
 end)

@@ -49,6 +49,15 @@ local function answer(pool, node)
     return fit(pool)
 end
 
+-- Whether HAProxy does not yet act on an "up": a server that was armed is down until it hears that again.
+local function unheard(pool, node, word)
+    if not (node and pool == "prod" and paf.expecting and word and word:find("^up")) then
+        return false
+    end
+    local status = core.proxies[pool].servers[node]:get_stats()["status"]
+    return not status:find("^UP") and not status:find("MAINT", 1, true)
+end
+
 local told, askers = {}, 0 -- by who asks what: the last answer, when, and since when it asks
 
 -- Whoever has only just begun to ask was started anew, and still learns whom to lead where: what it
@@ -91,7 +100,7 @@ core.register_service("role", "tcp", function(applet)
     if not known or paf.ignorant() or core.now().sec - paf.changed_at() > SETTLED and knows(asker, known) then
         patience = known and node and TELL_ITSELF_WITHIN or TELL_WITHIN
     end
-    while patience > 0 and answer(pool, node) == known do
+    while patience > 0 and answer(pool, node) == known and not unheard(pool, node, known) do
         local soon = not known or pool == "prod" and (paf.armed or paf.expecting)
         local back = paf.role() == "down" and (not node or node == NODE)
             and core.now().sec - paf.changed_at() < DOWN_FOR
