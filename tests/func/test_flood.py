@@ -75,7 +75,7 @@ def test_thousands_that_neither_ask_nor_go(steady: Cluster, port: int, say: byte
         for _ in range(10):
             assert answers(node)
             time.sleep(0.1)
-        assert node.do("monitor").err == ""
+        assert node.mend().err == ""
         assert memory(node) - before < LARGEST_GROWTH
     assert len(load.attempts) > 10
     assert not [each for each in load.attempts if each.error], "clients of prod notice nothing"
@@ -122,7 +122,7 @@ def test_as_many_as_the_machine_bears(steady: Cluster) -> None:
     assert told["right"] > 1000 and told.get("wrong", 0) == told.get("failed", 0) == 0
     assert not [each for each in load.attempts if each.error]
     assert memory(node) - before < LARGEST_GROWTH
-    assert node.do("monitor").err == ""
+    assert node.mend().err == ""
 
 
 class Silent(threading.Thread):
@@ -193,7 +193,7 @@ def test_silent_clients_of_the_role_port_do_not_delay_a_switchover(
         assert load.failed == [] and load.misrouted == []
         assert load.served_by() == ["srv1", "srv2"]
     for node in running.nodes:
-        assert node.do("monitor").err == ""
+        assert node.mend().err == ""
 
 
 def test_silent_clients_of_the_role_port_are_closed(steady: Cluster) -> None:

@@ -13,6 +13,7 @@ from tests.tools.node import Cluster
 from tests.tools.waiting import always
 
 NODES = ("srv1", "srv2")
+Server = tuple[str, str]
 
 
 def test_the_same_commands_lead_to_the_same_states(running: Cluster) -> None:
@@ -39,7 +40,12 @@ def test_the_same_commands_lead_to_the_same_states(running: Cluster) -> None:
         for line in lines:
             assert haproxy.run([line]) == []
             assert model.run(line) == ""
-            assert haproxy.servers()[0] == model.states, line
+            assert own_pools(haproxy.servers()[0]) == own_pools(model.states), line
+
+
+def own_pools(states: dict[Server, str]) -> dict[Server, str]:
+    """Returns the states that the agent sets; HAProxy itself sets those of pool replication."""
+    return {server: state for server, state in states.items() if server[0] in (PROD, STDBY)}
 
 
 def test_the_same_objections(steady: Cluster) -> None:

@@ -84,7 +84,7 @@ def test_who_says_nothing_or_leaves(steady: Cluster, port: int) -> None:
     for connection in (*silent, half):
         connection.close()
     always(lambda: node.up("prod/srv1"), "srv1 is up", during=0.5)
-    node.do("monitor")
+    node.mend()
 
 
 def get(node: Node, path: str, port: int = STATS) -> str:
@@ -132,7 +132,7 @@ def test_the_role_without_permission(cluster: Cluster) -> None:
     node.do("start")
     always(lambda: node.tells() == "unknown", "it is unknown", during=0.5)
     assert not node.up("prod/srv1")
-    node.do("monitor")
+    node.mend()
     eventually(lambda: node.tells() == "production" and node.up("prod/srv1"), "the agent knows")
 
 

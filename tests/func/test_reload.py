@@ -254,12 +254,12 @@ def test_a_host_name_that_does_not_resolve_prevents_nothing(cluster: Cluster) ->
     node.do("start")
     node.await_up("prod/srv1")
     assert node.states()["stdby/srv3"] == "ready" and not node.up("stdby/srv3")
-    assert node.do("monitor").err == "", "there is nothing to mend"
+    assert node.mend().err == "", "there is nothing to mend"
     pid = node.pid()
-    assert node.do("monitor").err == "" and node.pid() == pid
+    assert node.mend().err == "" and node.pid() == pid
     node.params["maxconn"] = "1234"
     node.do("reload")
-    assert node.up("prod/srv1") and node.do("monitor").err == ""
+    assert node.up("prod/srv1") and node.mend().err == ""
 
 
 def test_ports_that_change(running: Cluster) -> None:

@@ -78,7 +78,7 @@ def test_its_servers_have_the_state_of_those_of_prod(running: Cluster) -> None:
     ):
         node.haproxy(command)
         eventually(lambda status=status: status in server(node, "srv1")["status"], status)  # type: ignore[misc]
-    node.do("monitor")
+    node.mend()
     eventually(lambda: up(node, "srv1"), "it follows the monitor, too")
 
 

@@ -123,7 +123,7 @@ def test_pacemaker_and_postgresql_must_agree(running: Cluster) -> None:
     running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
     assert code(node, "/primary") == 503 and code(node, "/health") == 200
     running.pacemaker("srv1")
-    node.do("monitor")
+    node.mend()
     eventually(lambda: code(node, "/primary") == 200, "it was called off")
     node.haproxy("set server prod/srv1 state maint")
     assert code(node, "/primary") == code(node, "/replica") == 503
@@ -168,7 +168,7 @@ def test_a_standby_that_lags_gets_no_new_readers(behind: Cluster) -> None:
         eventually(lambda node=node: refused(node), f"no reader on {node.name}")  # type: ignore[misc]
     assert query(open_one, "SELECT pg_backend_pid()") == pid
     for node in behind.nodes:
-        assert node.do("monitor").err == "", "the monitor does not take it for drift"
+        assert node.mend().err == "", "the monitor does not take it for drift"
     with behind.srv2.postgres.connect() as session:
         query(session, "SELECT pg_wal_replay_resume()")
     for node in behind.nodes:

@@ -52,7 +52,7 @@ def test_postgresql_that_comes_back_gets_nobody(alone: Cluster, standby: bool) -
     srv1.postgres.start()
     for _ in range(5):
         always(lambda: not node.up("prod/srv1"), "out of prod", during=0.5)
-        assert "vouches" not in node.do("monitor").err
+        assert "vouches" not in node.mend().err
     srv1.do("start")
     if standby:
         always(lambda: not node.up("prod/srv1"), "it says that it is a standby", during=1)
@@ -64,7 +64,7 @@ def test_a_failed_check_ends_it(alone: Cluster) -> None:
     """PostgreSQL hangs, and its node's HAProxy is gone."""
     with stopped([alone.srv1.postgres.postmaster]):
         alone.srv2.await_up("prod/srv1", up=False, within=8)
-        assert "vouches" not in alone.srv2.do("monitor").err
+        assert "vouches" not in alone.srv2.mend().err
     always(lambda: not alone.srv2.up("prod/srv1"), "it stays out", during=1)
 
 
@@ -82,13 +82,13 @@ def test_pacemaker_vouches_after_a_while(cluster: Cluster) -> None:
     node.do("start")
     began = time.monotonic()
     eventually(lambda: (node.statedir / "memory" / "silent").exists(), "srv1 is silent")
-    assert not node.up("prod/srv1") and "vouches" not in node.do("monitor").err
+    assert not node.up("prod/srv1") and "vouches" not in node.mend().err
     cluster.pacemaker("srv1", state="S_TRANSITION_ENGINE")
     time.sleep(31 - (time.monotonic() - began))
-    node.do("monitor")
+    node.mend()
     assert not node.up("prod/srv1"), "Pacemaker is at work: it may be about to demote"
     cluster.pacemaker("srv1")
-    eventually(lambda: "vouches" in node.do("monitor").err, "it vouches", within=8)
+    eventually(lambda: "vouches" in node.mend().err, "it vouches", within=8)
     node.await_up("prod/srv1")
     assert ask(node.address, PROD, WHO) is False
     cluster.srv1.postgres.kill()
@@ -97,4 +97,4 @@ def test_pacemaker_vouches_after_a_while(cluster: Cluster) -> None:
     cluster.srv1.postgres.start()
     for _ in range(3):
         always(lambda: not node.up("prod/srv1"), "it stays out", during=0.5)
-        assert "vouches" not in node.do("monitor").err
+        assert "vouches" not in node.mend().err

@@ -78,7 +78,7 @@ def test_refused_from_the_beginning(cluster: Cluster) -> None:
         reject(node.postgres)
         node.do("start")
     assert "down" not in {node.tells() for node in cluster.nodes}
-    cluster.srv1.do("monitor")
+    cluster.srv1.mend()
     for node in cluster.nodes:
         node.await_up("prod/srv1")
         node.await_up("stdby/srv2")
@@ -100,10 +100,10 @@ def test_what_was_confirmed_ends_with_the_postmaster(running: Cluster) -> None:
             lambda: not srv1.up("prod/srv1") and not srv2.up("prod/srv1"), "it is down", during=0.5
         )
         for node in running.nodes:
-            node.do("monitor")
+            node.mend()
     assert srv1.tells() != "production"
     srv1.postgres.promote()
-    srv1.do("monitor")
+    srv1.mend()
     for node in running.nodes:
         node.await_up("prod/srv1")
 
