@@ -60,15 +60,24 @@ def _words(pid: int, after: float = 0.0) -> list[bytes]:
 def program(params: Params) -> str:
     """Returns the path of the program that runs, or '' if none does."""
     try:
-        with open(f"/proc/{leader(params)}/cmdline", "rb") as file:
-            return file.read().partition(b"\0")[0].decode("utf-8", "replace")
+        pid = leader(params) or 0
+        words = _words(pid) or _words(pid, PAUSE)
     except OSError:
         return ""
+    return words[0].decode("utf-8", "replace") if words else ""
 
 
 def has_master(params: Params) -> bool:
-    """Returns whether HAProxy runs in master-worker mode. Before version 0.2 it did not."""
-    return os.path.exists(master.path(params.statedir))
+    """Returns whether HAProxy runs in master-worker mode. Before version 0.2 it did not.
+
+    The master socket does not tell: an earlier version that was installed again leaves it there.
+    """
+    try:
+        pid = leader(params) or 0
+        words = _words(pid) or _words(pid, PAUSE)
+    except OSError:
+        return False
+    return any(word.startswith(b"-W") for word in words)
 
 
 def alive(pid: int) -> bool:

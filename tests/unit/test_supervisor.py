@@ -148,6 +148,20 @@ def test_who_is_the_master(params: Params, sleeper: subprocess.Popen[bytes]) -> 
     assert process.program(params) == "bash"
 
 
+@pytest.mark.parametrize(("mode", "has"), [("-D", False), ("-W", True), ("-Ws", True)])
+def test_the_command_line_tells_whether_there_is_a_master(
+    params: Params, mode: str, has: bool
+) -> None:
+    """The socket does not: an earlier version, installed again, leaves it behind."""
+    Path(params.statedir, "master.sock").touch()
+    words = ["bash", "-c", "sleep 60 & wait", "haproxy", mode, "-f", config_path(params)]
+    with subprocess.Popen(words, start_new_session=True) as running:
+        Path(process.pid_path(params)).write_text(f"{running.pid}\n")
+        assert process.has_master(params) is has
+        running.kill()
+    assert not process.has_master(params)
+
+
 def test_a_pid_that_is_another_programs_now(
     params: Params, sleeper: subprocess.Popen[bytes]
 ) -> None:
