@@ -8,7 +8,7 @@ from . import configuration, log, process
 from .beliefs import remembered
 from .lifecycle import RESERVE, reload, running, start, stop, validate_all
 from .monitor import remember
-from .ocf import ERR_CONFIGURED, NOT_RUNNING, SUCCESS, AgentError
+from .ocf import ERR_CONFIGURED, ERR_INSTALLED, NOT_RUNNING, SUCCESS, AgentError
 from .watch import watch
 
 TYPE_CHECKING = False
@@ -30,8 +30,8 @@ def perform(context: Context) -> int:
 def promote(context: Context) -> int:
     """Confirms that the local PostgreSQL is the primary. The servers follow by notification.
 
-    If it cannot be asked because there is no such user, Pacemaker's information holds: a promotion
-    that fails is repeated for ever, and HAProxy is stopped and started each time.
+    If it cannot be asked because there is no such user, or no driver, Pacemaker's information
+    holds: a promotion that fails is repeated for ever, and HAProxy is stopped and started each time.
     """
     from . import postgres
 
@@ -40,7 +40,7 @@ def promote(context: Context) -> int:
     try:
         postgres.await_primary(params, context.timeout - RESERVE)
     except AgentError as error:
-        if error.code != ERR_CONFIGURED:
+        if error.code not in (ERR_CONFIGURED, ERR_INSTALLED):
             raise
         log.warning(f"{error.reason}; promoted all the same, for Pacemaker has promoted PostgreSQL")
     remember(params, role.after("promote", promoted=True))

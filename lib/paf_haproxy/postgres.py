@@ -6,10 +6,13 @@ import os
 import pwd
 import time
 
-import psycopg2
+try:
+    import psycopg2
+except ImportError:  # HAProxy serves without it
+    psycopg2 = None  # type: ignore[assignment]
 
 from . import log
-from .ocf import ERR_CONFIGURED, AgentError
+from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +128,10 @@ def _place(path: str) -> str:
 
 def _become(name: str) -> None:
     """Peer authentication looks at the effective user of whoever connects (SO_PEERCRED)."""
+    if psycopg2 is None:
+        raise AgentError(
+            "Python's module psycopg2 is missing: install python3-psycopg2", ERR_INSTALLED
+        )
     try:
         user = pwd.getpwnam(name)
     except KeyError as error:

@@ -92,8 +92,11 @@ def render(params: Params, node: str, lua: str, tls_cert: str) -> str:
     """Returns the text of haproxy.cfg. lua: the directory of the Lua files. tls_cert: the PEM file,
     or ''. Raises AgentError (ERR_CONFIGURED) on a broken template.
     """
-    import jinja2
-
+    try:
+        import jinja2
+    except ImportError as error:
+        text = "Python's module jinja2 is missing: install python3-jinja2"
+        raise AgentError(text, ERR_INSTALLED) from error
     template = params.template or os.path.join(TEMPLATES, "haproxy.cfg.j2")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(os.path.dirname(template)),

@@ -273,7 +273,7 @@ def test_ports_that_change(running: Cluster) -> None:
     node = running.srv2
     node.params["pgport"] = "5444"
     node.do("reload")
-    lines = [line.split() for line in node.haproxy("show servers state").splitlines()[1:]]
+    lines = [line.split() for line in node.haproxy("show servers state").splitlines()[1:] if line]
     columns = lines[0][1:]
     ports = {row["srv_name"]: row["srv_port"] for row in (dict(zip(columns, r)) for r in lines[1:])}
     assert (ports["srv1"], ports["srv2"]) == ("5444", "5444")
