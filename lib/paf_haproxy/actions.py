@@ -31,7 +31,7 @@ def promote(context: Context) -> int:
     """Confirms that the local PostgreSQL is the primary. The servers follow by notification.
 
     If it cannot be asked because there is no such user, or no driver, Pacemaker's information
-    holds: a promotion that fails is repeated for ever, and HAProxy is stopped and started each time.
+    holds: a promotion that fails is repeated for ever, and HAProxy is restarted each time.
     """
     from . import postgres
 

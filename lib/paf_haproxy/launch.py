@@ -118,7 +118,7 @@ def reload(params: Params, timeout: float) -> None:
         raise AgentError("HAProxy has no master process: it cannot be reloaded")
     before = process.worker(haproxy)
     # The new worker takes the states of the servers from this file, and no later one may.
-    write_states(params, without_addresses(haproxy.ask("show servers state")))
+    write_states(params, handed_on(haproxy.ask("show servers state"), params))
     try:
         os.kill(pid, signal.SIGUSR2)  # HAProxy Management Guide, "Stopping and restarting"
         _await_worker(params, haproxy, before, min(timeout, RELOAD_WITHIN))
@@ -145,20 +145,22 @@ def _await_worker(params: Params, haproxy: runtime.Runtime, before: int, timeout
     raise Rejected(f"HAProxy does not take the new configuration: {_why(params)}")
 
 
-def without_addresses(states: str) -> str:
-    """Returns the text of `show servers state` without the addresses of the checks: the new
-    configuration may have others, and a state outranks it.
+def handed_on(states: str, params: Params) -> str:
+    """Returns the text of `show servers state` with the ports of the new configuration, and without
+    the addresses of checks: HAProxy would prefer those of the worker before.
     """
     lines = states.splitlines()
     columns = next((line[2:].split() for line in lines if line.startswith("# ")), [])
-    blank = {name: word for name, word in UNKNOWN.items() if name in columns}
+    known = dict(UNKNOWN)
+    if not params.template:
+        known["srv_port"] = str(params.pgport)
     kept = []
     for line in lines:
         words = line.split()
         if len(words) == len(columns) and not line.startswith("#"):
-            for name, word in blank.items():
-                words[columns.index(name)] = word
-            line = " ".join(words)
+            row = dict(zip(columns, words))
+            changed = {**known, "srv_port": row["srv_port"]} if row["srv_port"] == "0" else known
+            line = " ".join(changed.get(name, word) for name, word in row.items())
         kept.append(line)
     return "\n".join(kept) + "\n"
 
