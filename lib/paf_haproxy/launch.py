@@ -117,11 +117,12 @@ def reload(params: Params, timeout: float) -> None:
     if pid is None or not process.has_master(params):
         raise AgentError("HAProxy has no master process: it cannot be reloaded")
     before = process.worker(haproxy)
+    failures = master.processes(params.statedir).failed or 0
     # The new worker takes the states of the servers from this file, and no later one may.
     write_states(params, handed_on(haproxy.ask("show servers state"), params))
     try:
         os.kill(pid, signal.SIGUSR2)  # HAProxy Management Guide, "Stopping and restarting"
-        _await_worker(params, haproxy, before, min(timeout, RELOAD_WITHIN))
+        _await_worker(params, haproxy, before, failures, min(timeout, RELOAD_WITHIN))
     finally:
         try:
             write_states(params, NOTHING_KNOWN)
@@ -130,15 +131,20 @@ def reload(params: Params, timeout: float) -> None:
     _reload_done(params)
 
 
-def _await_worker(params: Params, haproxy: runtime.Runtime, before: int, timeout: float) -> None:
+def _await_worker(
+    params: Params, haproxy: runtime.Runtime, before: int, failures: int, timeout: float
+) -> None:
+    """Returns once another worker than `before` answers. failures: reloads that the master counted
+    as failed when this one began.
+    """
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         time.sleep(PAUSE)
         try:
             if process.worker(haproxy) != before:
                 return
-            # The master counts a reload that failed. While it begins anew it does not answer.
-            if master.processes(params.statedir).failed:
+            # While the master begins anew it does not answer. After a success it counts from 0.
+            if (master.processes(params.statedir).failed or 0) > failures:
                 break
         except AgentError:
             continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from paf_haproxy.ocf import AgentError
+from paf_haproxy.runtime import Runtime
 
 from tests.tools.instance import ask
 from tests.tools.node import PROD, Cluster, Node
@@ -199,3 +203,25 @@ def test_a_program_that_changes(node: Node, tmp_path: Path) -> None:
     node.do("reload")
     assert node.master() != before
     eventually(lambda: serves(node), "it serves")
+
+
+def test_a_reload_after_one_that_failed(node: Node) -> None:
+    """The master still counts the failure of before when the next reload begins."""
+    with socket.create_server((node.address, 8010)):
+        text = (node.statedir / "haproxy.cfg").read_text()
+        bad = f"{text}\nfrontend taken\n    bind {node.address}:8010\n"
+        (node.statedir / "haproxy.cfg").write_text(bad)
+        os.kill(node.master(), signal.SIGUSR2)
+        eventually(lambda: "[failed: 1]" in master_says(node, "show proc"), "the reload has failed")
+    for number in range(3):
+        pid = node.pid()
+        node.params["maxconn"] = str(1000 + number)
+        node.do("reload")
+        assert node.pid() != pid and note(node) == ""
+
+
+def master_says(node: Node, command: str) -> str:
+    try:
+        return Runtime(str(node.statedir / "master.sock"), half_close=True).ask(command)
+    except AgentError:
+        return ""
