@@ -6,6 +6,7 @@ Nothing here touches a HAProxy that runs.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import pwd
@@ -136,16 +137,38 @@ def installed(params: Params) -> str:
 
 
 def install(params: Params, new: str) -> None:
-    """Puts a checked configuration in the place of the one before it. Raises Rejected."""
+    """Puts a checked configuration in the place of the one before it. Until `commit`, nothing says
+    that HAProxy runs with it. Raises Rejected.
+    """
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(source_path(params))
         with open(f"{new}.parameters", "w", encoding="utf-8") as file:
             json.dump(dict(params.raw), file)
         os.replace(f"{new}.parameters", parameters_path(params.statedir))
         os.replace(new, config_path(params))
-        with open(source_path(params), "w", encoding="utf-8") as file:
-            file.write(render.source(params, render.unresolved(params)))
     except OSError as error:
-        raise Rejected(f"cannot write {new}: {error.strerror}") from error
+        raise Rejected(f"cannot write below {params.statedir}: {error.strerror}") from error
+
+
+def commit(params: Params) -> None:
+    """Notes what the configuration that HAProxy runs with was made from. Without that note the next
+    monitor makes it again.
+    """
+    path = source_path(params)
+    try:
+        text = render.source(params, render.unresolved(params))
+        with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(file.name, path)
+    except (AgentError, OSError) as error:
+        log.warning(f"cannot write {path}: {error}")
+
+
+def digest(path: str) -> str:
+    """Returns what tells one configuration from another."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -153,15 +176,21 @@ def before(params: Params) -> Iterator[Callable[[], None]]:
     """Keeps the configuration in the state directory as it is now; what is yielded puts it back."""
     paths = (parameters_path(params.statedir), source_path(params), config_path(params))
     saved = {path: f"{path}.{os.getpid()}.before" for path in paths if os.path.exists(path)}
+    umask = os.umask(0o077)  # it may name a password
     try:
         for path, copy in saved.items():
             shutil.copy(path, copy)
     except OSError as error:
         raise Rejected(f"cannot write below {params.statedir}: {error.strerror}") from error
+    finally:
+        os.umask(umask)
 
     def undo() -> None:
-        for path, copy in saved.items():
-            os.replace(copy, path)
+        for path in paths:
+            if path in saved:
+                os.replace(saved[path], path)
+            elif os.path.exists(path):
+                os.unlink(path)
 
     try:
         yield undo

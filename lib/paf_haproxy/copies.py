@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import pwd
+import re
 import shutil
 
 from . import certificate, log, render
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 LUA = "lua-"
 CERTIFICATE = "cert-"
+OURS = re.compile(
+    r"(lua-[0-9a-f]{12}|cert-[0-9a-f]{12}\.pem)(\.\d+)?"
+    r"|(haproxy\.cfg|haproxy\.source|parameters|role|rejected|refused)\.\d+(\.before|\.parameters)?"
+)
+"""Copies, and what an action writes before it renames it; no file of a person's."""
 
 
 def prepare(params: Params) -> None:
@@ -118,8 +124,7 @@ def tidy(params: Params) -> None:
         return
     for name in names:
         path = f"{params.statedir}/{name}"
-        mine = name.startswith((LUA, CERTIFICATE, "haproxy.cfg.", "parameters."))
-        if not mine or path in text or _in_use(name):
+        if not OURS.fullmatch(name) or path in text or _in_use(name):
             continue
         if os.path.isdir(path):
             shutil.rmtree(path, ignore_errors=True)

@@ -7,10 +7,12 @@ that it names, and the parameters that it was made from.
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
 import shutil
 
-from . import configuration, copies, log, render, supervisor
+from . import configuration, copies, log, render, rolefile, supervisor
 from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
 from .params import Params
@@ -38,8 +40,9 @@ def save(params: Params) -> None:
         os.mkdir(new, 0o700)
         for name in names:
             _copy(f"{params.statedir}/{name}", f"{new}/{name}")
-        os.sync()  # the rename must not be on disk before the content
+        _flush(new)  # the rename must not be on disk before the content
         _swap(new, target)
+        _forget_interrupted(target)
     except OSError as error:
         log.warning(
             f"cannot keep the configuration in {target}: {error.strerror}; after a reboot HAProxy"
@@ -52,6 +55,8 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     if there is none. Raises AgentError if it cannot be put there.
     """
     source = directory(keepdir, statedir)
+    if not os.path.exists(f"{source}/{CONFIGURATION}"):
+        source += ".old"  # a save was interrupted between two renames
     params = configuration.used(source)
     if params is None or not os.path.exists(f"{source}/{CONFIGURATION}"):
         return None
@@ -62,7 +67,7 @@ def restore(keepdir: str, statedir: str) -> Params | None:
         for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):
             _copy(f"{source}/{name}", f"{statedir}/{name}")
         # The monitor action finds that this is not what is asked for, and tries that again.
-        open(render.source_path(params), "w", encoding="utf-8").close()
+        rolefile.remove_note(render.source_path(params))
     except OSError as error:
         text = f"cannot copy the last valid configuration from {source}: {error.strerror}"
         raise AgentError(text) from error
@@ -96,27 +101,55 @@ def _equal(one: str, other: str, names: list[str]) -> bool:
 
 
 def _private(path: str) -> None:
-    """A configuration may name a password, and a certificate comes with its key."""
+    """Sees that only root can write there. A directory that exists is not changed: it may be one
+    that others need.
+    """
     os.makedirs(path, mode=0o700, exist_ok=True)
-    os.chmod(path, 0o700)
+    status = os.stat(path)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, f"only root may be able to write to {path}")
 
 
 def _copy(source: str, target: str) -> None:
     """Copies a file or a directory over what is there, whole or not at all."""
     new = f"{target}.{os.getpid()}"
-    if os.path.isdir(source):
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(source, new)
-        shutil.rmtree(target, ignore_errors=True)
-    else:
-        shutil.copy(source, new)  # with its mode
+    umask = os.umask(0o077)  # a key is not readable for a moment, either
+    try:
+        if os.path.isdir(source):
+            shutil.rmtree(new, ignore_errors=True)
+            shutil.copytree(source, new)
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            shutil.copy(source, new)  # with its mode
+    finally:
+        os.umask(umask)
     os.rename(new, target)
+
+
+def _flush(path: str) -> None:
+    """Sees that a directory and its files are on disk. Not sync(2): that writes all that PostgreSQL
+    has not written yet.
+    """
+    for directory, _, names in os.walk(path):
+        for each in (*(os.path.join(directory, name) for name in names), directory):
+            fd = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 def _swap(new: str, target: str) -> None:
     old = f"{target}.old"
-    shutil.rmtree(old, ignore_errors=True)
     if os.path.exists(target):
+        shutil.rmtree(old, ignore_errors=True)
         os.rename(target, old)
     os.rename(new, target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _forget_interrupted(target: str) -> None:
+    """Removes what was being written when Pacemaker killed an action."""
+    for path in glob.glob(f"{glob.escape(target)}.[0-9]*"):
+        if not os.path.exists(f"/proc/{path.rpartition('.')[2]}"):
+            shutil.rmtree(path, ignore_errors=True)

@@ -39,6 +39,11 @@ def due_path(params: Params) -> str:
     return str(params.statedir) + "/reload-due"
 
 
+def refused_path(params: Params) -> str:
+    """Returns the file that names the last configuration that HAProxy itself refused."""
+    return str(params.statedir) + "/refused"
+
+
 def reload_is_due(params: Params) -> bool:
     """Returns whether a reload was postponed, because clients waited for a primary."""
     return os.path.exists(due_path(params))
@@ -70,6 +75,8 @@ def start(params: Params, timeout: float) -> None:
             if error.timed_out:
                 raise
             raise Rejected(f"HAProxy does not start: {alert(error.output)}") from error
+        except AgentError as error:  # there is no such program
+            raise Rejected(f"HAProxy does not start: {error.reason}") from error
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     while not process.answers(haproxy):
         if time.monotonic() > end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from . import (
     configuration,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .params import Params
 
 RESERVE = 2.0  # s of an action's timeout that are left to end it properly
+STOP_RESERVE = 8.0  # s, the same for a stop, which tells Pacemaker twice of its end
+REFUSED_FOR = 3600.0  # s, then a configuration that HAProxy itself refused is tried again
 
 
 def validate_all(context: Context) -> int:
@@ -48,7 +51,7 @@ def start(context: Context) -> int:
     params = configuration.effective(context)
     role = Role(ClusterView())
     try:
-        process.worker(runtime.Runtime(runtime.admin_socket(params.statedir)))
+        process.ask_twice(params)
         role = remembered(params)
         log.info("start: HAProxy runs already")
     except AgentError:
@@ -99,6 +102,8 @@ def _fall_back(context: Context, error: AgentError, timeout: float) -> Params:
 
 def _in_use(context: Context, params: Params) -> None:
     """Notes that HAProxy serves with the configuration that is asked for."""
+    configuration.commit(params)
+    rolefile.remove_note(launch.refused_path(params))
     kept.save(params)
     rejection.accept(context)
     copies.tidy(params)
@@ -107,13 +112,14 @@ def _in_use(context: Context, params: Params) -> None:
 def stop(context: Context) -> int:
     """Ends HAProxy, also if the parameters have become invalid: a failed stop means fencing."""
     params = configuration.effective(context)
-    process.stop(params, context.timeout - RESERVE)
+    process.stop(params, max(context.timeout - STOP_RESERVE, context.timeout / 2))
     for leftover in (
         rolefile.path(params.statedir),
         runtime.admin_socket(params.statedir),
         master.path(params.statedir),
         process.pid_path(params),
         launch.due_path(params),
+        launch.refused_path(params),
         launch.state_path(params),
         render.source_path(params),
         lookout.path(params.statedir),
@@ -136,7 +142,7 @@ def stop(context: Context) -> int:
 def running(params: Params) -> Role:
     """Returns the role file's content. Raises NotServing if HAProxy does not run."""
     try:
-        process.worker(runtime.Runtime(runtime.admin_socket(params.statedir)))
+        process.ask_twice(params)
     except runtime.NotServing:
         if not process.comes_back(params):
             raise
@@ -155,6 +161,9 @@ def reload(context: Context) -> int:
     try:
         params = configuration.wanted(context)
         new = configuration.make(params, context.node)
+        if refused(params, new):
+            os.unlink(new)
+            return SUCCESS
         lookout.forget(params.statedir)
         if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
             os.unlink(new)
@@ -176,21 +185,37 @@ def put_into_use(context: Context, params: Params, new: str) -> None:
     take it; the one before it is in its place again then.
     """
     timeout = context.timeout - RESERVE
+    tried = configuration.digest(new)
     with configuration.before(params) as undo:
-        configuration.install(params, new)
         try:
+            configuration.install(params, new)
             if process.program(params) != params.haproxy or not process.has_master(params):
                 log.warning(f"{context.action}: HAProxy is restarted, for its program is another")
                 process.stop(params, timeout / 3)
                 launch.start(params, timeout / 2)
             else:
                 launch.reload(params, timeout)
-        except Rejected:
+        except (AgentError, OSError) as error:
             undo()
             if process.leader(params) is None:
                 launch.start(configuration.used(params.statedir) or params, timeout / 4)
+            if isinstance(error, Rejected):
+                rolefile.write_note(launch.refused_path(params), tried)
             raise
     _in_use(context, params)
+
+
+def refused(params: Params, new: str) -> bool:
+    """Returns whether HAProxy itself has refused this configuration a short time ago, after all
+    checks. It is not tried again by every monitor: each try counts as a reload of the worker that
+    serves, and the next success ends a worker that has too many (mworker-max-reloads).
+    """
+    path = launch.refused_path(params)
+    try:
+        age = time.time() - os.stat(path).st_mtime
+    except OSError:
+        return False
+    return 0 <= age < REFUSED_FOR and rolefile.read_note(path) == configuration.digest(new)
 
 
 def revive(context: Context, params: Params, hung: bool) -> Role:
@@ -203,9 +228,8 @@ def revive(context: Context, params: Params, hung: bool) -> Role:
     process.stop(params, context.timeout / 4, hung)
     try:
         launch.start(params, context.timeout / 4)
-    except AgentError as error:
+    except Rejected as error:
         log.warning(f"monitor: {error.reason}")
-        process.stop(params, 1.0)
         params = bring_up(context, context.timeout / 2)
     role = remembered(params, context.promoted)
     role = role.after("monitor", repaired=role.repaired + 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import _socket
 import sys
 
+from .ocf import AgentError
 from .runtime import NotServing, Runtime
 
 TYPE_CHECKING = False
@@ -102,12 +103,18 @@ def close_old_sessions(statedir: str, servers: Iterable[Server]) -> int:
         return 0
     closed = 0
     cli = socket(statedir)
+    failed: AgentError | None = None
     for pid in old:
-        found = [name for name, server in _sessions(cli.ask(f"@!{pid} show sess"), targets)]
-        closed += len(found)
-        for start in range(0, len(found), BATCH):
-            batch = found[start : start + BATCH]
-            cli.ask(";".join(f"@!{pid} shutdown session {name}" for name in batch))
+        try:
+            found = [name for name, _ in _sessions(cli.ask(f"@!{pid} show sess"), targets)]
+            for start in range(0, len(found), BATCH):
+                batch = found[start : start + BATCH]
+                cli.ask(";".join(f"@!{pid} shutdown session {name}" for name in batch))
+            closed += len(found)
+        except AgentError as error:
+            failed = error  # one that hangs does not protect the sessions in the others
+    if failed:
+        raise failed
     return closed
 
 

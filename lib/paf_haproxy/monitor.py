@@ -7,7 +7,7 @@ import os
 from . import log, pacemaker, process, rolefile, runtime, stats
 from .beliefs import learn, remembered
 from .cluster import ClusterView
-from .notify import describe, project
+from .notify import close_old, describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, commands, wanted
@@ -67,6 +67,7 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
+        close_old(params.statedir, lines)
     elif told is not None and told == view and silence is not None and not silence.trusted:
         vouch(params, view, silence)
     return state

@@ -81,13 +81,18 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained), up)
     lines += closing(have, gone)
     objections = haproxy.run(lines)
+    close_old(statedir, lines)
+    if objections:
+        raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
+    return lines
+
+
+def close_old(statedir: str, lines: list[str]) -> None:
+    """Closes in the workers from before a reload the sessions that the commands close."""
     try:
         master.close_old_sessions(statedir, closed_by(lines))
     except AgentError as error:
         log.warning(f"{error.reason}; sessions from before a reload stay open for now")
-    if objections:
-        raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
-    return lines
 
 
 def closed_by(lines: list[str]) -> list[Server]:

@@ -128,9 +128,9 @@ def tell_rejected(instance: str, node: str, reason: str) -> None:
 def _promotion(instance: str, node: str, *change: str) -> None:
     scope = ["--node", node, "--lifetime", "reboot"]
     try:
-        run(["crm_attribute", f"--promotion={instance}", *scope, *change])
+        run(["crm_attribute", f"--promotion={instance}", *scope, *change], ATTRIBUTE_WITHIN)
     except CommandError as error:
         if "unrecognized" not in error.output and "Unknown option" not in error.output:
             raise
         name = f"master-{instance}"  # crm_attribute before Pacemaker 2.1
-        run(["crm_attribute", "--name", name, *scope, *change])
+        run(["crm_attribute", "--name", name, *scope, *change], ATTRIBUTE_WITHIN)

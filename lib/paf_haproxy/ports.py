@@ -10,7 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .params import Params
 
-BIND = re.compile(r"^\s*bind\s+(\S+)", re.MULTILINE)
+    Address = tuple[str, int, bool]
+    """host, port, and whether an IPv6 address excludes IPv4. host '' is all of IPv4, '::' all of
+    IPv6.
+    """
+
+BIND = re.compile(r"^\s*bind\s+(\S+)(.*)$", re.MULTILINE)
 LOCAL = ("unix@", "abns@", "fd@", "sockpair@", "/")
 
 
@@ -23,25 +28,24 @@ def conflict(text: str, running: str, params: Params) -> str:
     for address in sorted(addresses(text) - addresses(running)):
         reason = _try(*address)
         if reason:
-            return f"{_parameter(reason, address, params)}: {_words(reason, *address)}"
+            return f"{_parameter(reason, address, params)}: {_words(reason, *address[:2])}"
     return ""
 
 
-def addresses(text: str) -> set[tuple[str, int]]:
-    """Returns (host, port) of each TCP address that a configuration binds; host '' is all of IPv4,
-    '::' all of IPv6.
-    """
+def addresses(text: str) -> set[Address]:
+    """Returns each TCP address that a configuration binds."""
     found = set()
-    for words in BIND.findall(text):
+    for words, options in BIND.findall(text):
         for each in words.split(","):
             word = each.partition("@")[2] if each.startswith(("ipv4@", "ipv6@")) else each
             host, _, port = word.rpartition(":")
             if not word.startswith(LOCAL) and port.isdecimal():
-                found.add(("" if host == "*" else host.strip("[]"), int(port)))
+                only = "v6only" in options.split()
+                found.add(("" if host == "*" else host.strip("[]"), int(port), only))
     return found
 
 
-def _try(host: str, port: int) -> int:
+def _try(host: str, port: int, v6only: bool) -> int:
     """Returns the error of binding there as HAProxy does, or 0."""
     try:
         found = socket.getaddrinfo(
@@ -56,7 +60,7 @@ def _try(host: str, port: int) -> int:
             # As HAProxy: another HAProxy may share the port during a migration.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
             sock.bind(address)
     except socket.gaierror:
         return errno.EADDRNOTAVAIL
@@ -65,7 +69,7 @@ def _try(host: str, port: int) -> int:
     return 0
 
 
-def _parameter(reason: int, address: tuple[str, int], params: Params) -> str:
+def _parameter(reason: int, address: Address, params: Params) -> str:
     """Returns the parameter that is at fault, in words."""
     if reason == errno.EADDRNOTAVAIL:
         return f"parameter bind: {address[0]!r}"

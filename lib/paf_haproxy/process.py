@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05  # s between two looks
 HUNG_AFTER = 1.0  # s without an answer to a stop: then HAProxy hangs, and finishes nothing
+SECOND_WITHIN = 4.0  # s for an answer to a question that is repeated
 BACK_WITHIN = 2.0  # s that systemd needs at most to start HAProxy after a crash
 TERM_WITHIN = 3.0  # s that a HAProxy needs at most to end on SIGTERM
 
@@ -108,6 +109,20 @@ def worker(haproxy: runtime.Runtime) -> int:
     raise AgentError("HAProxy's answer to 'show info' names no pid")
 
 
+def ask_twice(params: Params) -> None:
+    """Returns if a worker answers, at the second question at the latest: a virtual machine that was
+    paused lets the first time pass. Raises NotServing if nothing listens, AgentError if there is no
+    answer.
+    """
+    path = runtime.admin_socket(params.statedir)
+    try:
+        worker(runtime.Runtime(path))
+    except runtime.NotServing:
+        raise
+    except AgentError:
+        worker(runtime.Runtime(path, SECOND_WITHIN))
+
+
 def answers(haproxy: runtime.Runtime) -> bool:
     """Returns whether a worker answers."""
     try:
@@ -153,11 +168,7 @@ def stop(params: Params, timeout: float, hung: bool = False) -> None:
     last = (signal.SIGKILL, None)
     orderly = (signal.SIGUSR1, grace), (signal.SIGTERM, min(TERM_WITHIN, timeout / 3)), last
     steps = (last,) if hung or _hangs(params) else orderly
-    if supervisor.present():
-        try:
-            supervisor.let_go(params)
-        except (AgentError, OSError) as error:
-            log.warning(f"systemd may start HAProxy again after its end: {error}")
+    let_go = _let_go(params)
     for number, wait in steps:
         _signal(first, pids, number)
         until = end if wait is None else min(end, time.monotonic() + wait)
@@ -166,9 +177,22 @@ def stop(params: Params, timeout: float, hung: bool = False) -> None:
                 break
             time.sleep(PAUSE)
         else:
+            if not let_go and _let_go(params) and leader(params):
+                continue  # systemd has started it again
             return
     left = " ".join(str(pid) for pid in pids if alive(pid))
     raise AgentError(f"HAProxy does not end: processes {left} are left after SIGKILL")
+
+
+def _let_go(params: Params) -> bool:
+    """Returns whether systemd does not start HAProxy again, or is not there."""
+    try:
+        if supervisor.present():
+            supervisor.let_go(params)
+    except (AgentError, OSError) as error:
+        log.warning(f"systemd may start HAProxy again after its end: {error}")
+        return False
+    return True
 
 
 def _signal(first: int | None, pids: list[int], number: int) -> None:

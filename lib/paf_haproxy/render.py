@@ -107,6 +107,7 @@ def render(params: Params, node: str, lua: str, tls_cert: str) -> str:
     values = dict(params.values)
     values["nodes"] = backends(params)
     addresses = network.resolve(address for _, address in values["nodes"])
+    values["known"] = addresses
     values["members"] = network.members(addresses, params.role_allow)
     values["loopback"] = network.loopback(params.bind)
     values["ipv6"] = network.has_ipv6()

@@ -108,10 +108,7 @@ def save(statedir: str, role: Role) -> None:
 
 def forget(statedir: str) -> None:
     """Removes the file, if that is possible."""
-    try:
-        os.unlink(path(statedir))
-    except OSError:
-        pass
+    remove_note(path(statedir))
 
 
 def _sound(role: Role) -> bool:
@@ -180,6 +177,14 @@ def read_note(path: str) -> str:
             return file.read(LARGEST).rstrip("\n")
     except OSError:
         return ""
+
+
+def remove_note(path: str) -> None:
+    """Removes a note, if it is there and can be removed."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def write_note(path: str, line: str) -> None:

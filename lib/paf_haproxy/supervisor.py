@@ -70,6 +70,8 @@ def start(params: Params, command: Sequence[str], timeout: float) -> None:
         # A machine that shuts down must not end HAProxy before Pacemaker has stopped PostgreSQL:
         # the last WAL of a primary passes through HAProxy.
         "DefaultDependencies": "no",
+        # What a reload that was killed has left for another process is out of date.
+        "ExecStartPre": f"-/bin/sh -c 'echo 1 >{params.statedir}/servers.state'",
         # A new HAProxy knows no primary; the role file does.
         "ExecStartPost": f"-{agent} {FOLLOW}",
         "ExecReload": "/bin/kill -USR2 $MAINPID",

@@ -56,6 +56,7 @@ def inspect(context: Context) -> int:
     params = configuration.effective(context)
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
     try:
+        process.ask_twice(params)
         have, up = haproxy.servers()
     except runtime.NotServing as error:
         if not process.comes_back(params):
@@ -97,12 +98,11 @@ def look_after(context: Context) -> int:
     params = configuration.effective(context)
     try:
         code = monitor(params, context.promoted, context.instance)
-    except runtime.Hung as error:
-        if not still_hangs(params):
-            code = monitor(params, context.promoted, context.instance)
-        else:
+    except AgentError as error:
+        if still_hangs(params):
             log.warning(f"monitor: {error.reason}")
             return _code(revive(context, params, hung=True))
+        code = monitor(params, context.promoted, context.instance)
     if code == NOT_RUNNING:
         if os.path.exists(rolefile.path(params.statedir)):
             return _code(revive(context, params, hung=False))

@@ -36,6 +36,19 @@ def test_a_reader_does_not_become_a_writer(running: Cluster) -> None:
     eventually(lambda: node.pids() == [node.pid()], "the old workers are gone")
 
 
+def test_the_monitor_closes_what_a_lost_notification_left(running: Cluster) -> None:
+    node = running.srv1
+    node.await_up("stdby/srv2")
+    reader = connect(node.address, STDBY)
+    node.do("reload")
+    (node.statedir / "role").write_text(
+        (node.statedir / "role").read_text().replace("primary=srv1", "primary=srv2")
+    )
+    running.pacemaker("srv2")
+    node.mend()
+    assert ends(reader), "srv2 leaves stdby"
+
+
 def test_sessions_that_may_go_on_do(running: Cluster) -> None:
     """A reader of a standby that stays one."""
     node = running.srv2

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.runtime import Runtime
 
+from tests.tools import TEMPLATE
 from tests.tools.instance import ask
 from tests.tools.node import PROD, Cluster, Node
 from tests.tools.waiting import eventually
@@ -225,3 +226,24 @@ def master_says(node: Node, command: str) -> str:
         return Runtime(str(node.statedir / "master.sock"), half_close=True).ask(command)
     except AgentError:
         return ""
+
+
+def test_what_haproxy_itself_refuses_is_not_tried_by_every_monitor(
+    node: Node, tmp_path: Path
+) -> None:
+    """Each try counts against the worker that serves (mworker-max-reloads)."""
+    template = tmp_path / "mine.j2"
+    socket_path = "/nonexistent/mine.sock"
+    template.write_text(f"{TEMPLATE.read_text()}\nfrontend mine\n    bind unix@{socket_path}\n")
+    good, pid = dict(node.params), node.pid()
+    node.params["template"] = str(template)
+    node.do("reload")
+    told = note(node)
+    assert "HAProxy does not take the new configuration" in told
+    for _ in range(3):
+        node.mend()
+    assert node.pid() == pid and note(node) == told and serves(node)
+    assert "[failed: 1]" in master_says(node, "show proc")
+    node.params = good
+    node.mend()
+    assert note(node) == "" and node.pid() == pid

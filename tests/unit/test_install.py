@@ -31,6 +31,7 @@ def program(path: Path, script: str) -> Path:
 
 def install(params: Params) -> None:
     configuration.install(params, configuration.make(params, "srv1"))
+    configuration.commit(params)
 
 
 def test_haproxy_refuses(tmp_path: Path) -> None:
@@ -77,13 +78,20 @@ def test_what_is_not_used_any_more_is_removed(tmp_path: Path) -> None:
     params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"})
     install(params)
     (lua,) = tmp_path.glob("lua-*")
-    (tmp_path / "lua-of-before").mkdir()
-    for name in ("haproxy.cfg.99999999", "cert-x.pem", f"haproxy.cfg.{os.getpid()}", "role"):
+    (tmp_path / "lua-0123456789ab").mkdir()
+    for name in (
+        "haproxy.cfg.99999999",
+        "cert-0123456789ab.pem",
+        f"haproxy.cfg.{os.getpid()}",
+        "role",
+        "cert-mine.pem",
+    ):
         (tmp_path / name).write_text("")
     copies.tidy(params)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {
         *("haproxy.cfg", "haproxy.source", "memory", "parameters", "role", lua.name),
+        "cert-mine.pem",
         f"haproxy.cfg.{os.getpid()}",
     }
 
@@ -100,13 +108,47 @@ def test_kept_on_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     shutil.rmtree(state)
     restored = kept.restore(str(disk), str(state))
     assert restored and restored.values == params.values
-    assert {path.name for path in state.iterdir()} == set(before)
+    assert {path.name for path in state.iterdir()} == set(before) - {"haproxy.source"}
     assert (state / "haproxy.cfg").read_text() == text
     assert not render.is_current(params), "the monitor tries what is asked for again"
     assert kept.restore(str(tmp_path / "nothing"), str(state)) is None
     (tmp_path / "file").write_text("")
     kept.save(parse({**raw, "keepdir": str(tmp_path / "file")}))
     assert "cannot keep the configuration" in capfd.readouterr().err
+
+
+def test_an_interrupted_installation_is_made_again(tmp_path: Path) -> None:
+    """Nothing says that HAProxy runs with it before it does."""
+    params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"})
+    install(params)
+    assert render.is_current(params)
+    configuration.install(params, configuration.make(params, "srv1"))
+    assert not render.is_current(params)
+
+
+def test_an_interrupted_copy_to_the_disk(tmp_path: Path) -> None:
+    """Killed between two renames: the copy of before is used; what is half written is removed."""
+    state, disk = tmp_path / "run", tmp_path / "disk"
+    raw = {"haproxy": "/bin/true", "statedir": str(state), "keepdir": str(disk), "user": "root"}
+    install(parse(raw))
+    kept.save(parse(raw))
+    (copy,) = disk.iterdir()
+    copy.rename(f"{copy}.old")
+    (disk / f"{copy.name}.99999999").mkdir()
+    assert kept.restore(str(disk), str(state)) is not None
+    kept.save(parse(raw))
+    assert [path.name for path in disk.iterdir()] == [copy.name]
+
+
+def test_a_directory_that_others_use_is_not_changed(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir(mode=0o755)
+    raw = {"haproxy": "/bin/true", "statedir": str(tmp_path / "run"), "keepdir": str(disk)}
+    install(parse({**raw, "user": "root"}))
+    kept.save(parse({**raw, "user": "root"}))
+    assert stat.S_IMODE(disk.stat().st_mode) == 0o755
+    (copy,) = disk.iterdir()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o700
 
 
 def test_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

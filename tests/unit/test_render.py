@@ -190,12 +190,14 @@ def test_a_host_name_that_resolves_at_last_makes_a_reload_due(
     new = tmp_path / "new"
     new.touch()
     configuration.install(parse(raw), str(new))
+    configuration.commit(parse(raw))
     assert render.is_current(parse(raw))
     known = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: known("srv1", None))
     assert not render.is_current(parse(raw))
     new.touch()
     configuration.install(parse(raw), str(new))
+    configuration.commit(parse(raw))
     assert render.is_current(parse(raw))
 
 
@@ -206,6 +208,7 @@ def test_a_name_server_that_fails_causes_no_reload(
     new = tmp_path / "new"
     new.touch()
     configuration.install(params, str(new))
+    configuration.commit(params)
 
     def fails(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
