@@ -12,7 +12,7 @@ import os
 import pwd
 import shutil
 
-from . import copies, log, ports, process, render
+from . import copies, log, ports, postgres, process, render, supervisor
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError, Rejected
 from .params import Params, parse, parse_leniently
 from .render import config_path, source_path
@@ -54,6 +54,11 @@ def used(statedir: str) -> Params | None:
         return None
 
 
+def kept_directory(keepdir: str, statedir: str) -> str:
+    """Returns the directory on disk for the last valid configuration of a state directory."""
+    return f"{keepdir}/{supervisor.name(statedir)}"
+
+
 def parameters_path(directory: str) -> str:
     """Returns the file with the parameters of the configuration beside it."""
     return directory + "/parameters"
@@ -65,6 +70,7 @@ def make(params: Params, node: str) -> str:
     Raises Rejected with the parameter, its value, and what is wrong.
     """
     _check_parameters(params)
+    _check_postgres(params)
     copies.prepare(params)
     try:
         lua = copies.lua(params)
@@ -96,6 +102,21 @@ def _check_parameters(params: Params) -> None:
     except KeyError:
         text = f"parameter system_user: no user {params.system_user}: HAProxy serves clients here"
         log.warning(f"{text}, but PostgreSQL is not asked before a promotion")
+
+
+def _check_postgres(params: Params) -> None:
+    """Raises Rejected if PostgreSQL listens on the socket of the configuration before this one, and
+    not on that of this one. With it, every node would take its PostgreSQL for one that is down.
+    """
+    kept = kept_directory(params.keepdir, params.statedir)
+    before = used(params.statedir) or used(kept)
+    if before is None or not postgres.listening(before) or postgres.listening(params):
+        return
+    name = "pghost" if before.pghost != params.pghost else "pgport"
+    old, new = (f"{each.pghost}/.s.PGSQL.{each.pgport}" for each in (before, params))
+    if old != new:
+        text = f"PostgreSQL does not listen on {new}, but on {old}"
+        raise Rejected(f"parameter {name}: '{getattr(params, name)}': {text}", ERR_CONFIGURED)
 
 
 def _write(params: Params, text: str) -> str:

@@ -12,7 +12,7 @@ import glob
 import os
 import shutil
 
-from . import configuration, copies, log, render, rolefile, supervisor
+from . import configuration, copies, log, render, rolefile
 from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
 from .params import Params
@@ -20,16 +20,11 @@ from .params import Params
 CONFIGURATION = "haproxy.cfg"
 
 
-def directory(keepdir: str, statedir: str) -> str:
-    """Returns the directory for what was started in a state directory."""
-    return f"{keepdir}/{supervisor.name(statedir)}"
-
-
 def save(params: Params) -> None:
     """Keeps the configuration that HAProxy serves with. If the disk does not take it, the one
     before it stays, and the log says so.
     """
-    target = directory(params.keepdir, params.statedir)
+    target = configuration.kept_directory(params.keepdir, params.statedir)
     try:
         names = _names(params.statedir)
         if _equal(params.statedir, target, names):
@@ -54,7 +49,7 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     """Puts the last valid configuration into the state directory. Returns its parameters, or None
     if there is none. Raises AgentError if it cannot be put there.
     """
-    source = directory(keepdir, statedir)
+    source = configuration.kept_directory(keepdir, statedir)
     if not os.path.exists(f"{source}/{CONFIGURATION}"):
         source += ".old"  # a save was interrupted between two renames
     params = configuration.used(source)

@@ -49,8 +49,18 @@ def reload_is_due(params: Params) -> bool:
     return os.path.exists(due_path(params))
 
 
+def put_off_for(params: Params) -> float:
+    """Returns for how many s a reload has been postponed; 0 if none is due."""
+    try:
+        return max(0.0, time.time() - os.stat(due_path(params)).st_mtime)
+    except OSError:
+        return 0.0
+
+
 def put_off_reload(params: Params) -> None:
-    """Notes that HAProxy is to be reloaded once no client waits."""
+    """Notes that HAProxy is to be reloaded once no client waits, if it is not noted yet."""
+    if reload_is_due(params):
+        return
     try:
         with open(due_path(params), "w", encoding="ascii"):
             pass

@@ -153,8 +153,8 @@ def reload(context: Context) -> int:
     """Puts a new configuration into use; open sessions go on in the worker before it. A rejected
     configuration changes nothing and is reported; it is no failure of the action.
 
-    If clients wait for a primary, the first monitor that finds none waiting reloads: a worker that
-    finishes asks its servers no more, and its queue would wait in vain.
+    If clients wait for a primary, a later monitor reloads: a worker that finishes asks its servers
+    no more, and its queue would wait in vain.
     """
     role = running(configuration.effective(context))
     new = ""
@@ -165,12 +165,12 @@ def reload(context: Context) -> int:
             os.unlink(new)
             return SUCCESS
         lookout.forget(params.statedir)
-        if stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+        if must_wait(params):
             os.unlink(new)
             if not launch.reload_is_due(params):
-                launch.put_off_reload(params)
                 text = "clients wait for a primary; HAProxy is reloaded after that"
                 log.info(f"{context.action}: {text}")
+            launch.put_off_reload(params)
             return SUCCESS
         put_into_use(context, params, new)
     except Rejected as error:
@@ -178,6 +178,16 @@ def reload(context: Context) -> int:
         return SUCCESS
     log.info(f"{context.action}: {describe(project(params.statedir, role))}")
     return SUCCESS
+
+
+def must_wait(params: Params) -> bool:
+    """Returns whether a reload has to wait for clients in the queue. At most for hold_timeout: the
+    clients that were there have been served or refused by then, and it may be the reload that
+    brings the primary back.
+    """
+    if launch.put_off_for(params) * 1000 > params.hold_timeout:
+        return False
+    return stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))) > 0
 
 
 def put_into_use(context: Context, params: Params, new: str) -> None:

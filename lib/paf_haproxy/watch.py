@@ -14,10 +14,9 @@ from . import (
     render,
     rolefile,
     runtime,
-    stats,
 )
 from .beliefs import remembered
-from .lifecycle import reload, revive
+from .lifecycle import must_wait, reload, revive
 from .monitor import monitor, remember
 from .notify import describe
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
@@ -149,7 +148,7 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
     if not remembered(params).view.settled:
         return
     if launch.reload_is_due(params):
-        if not stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))):
+        if not must_wait(params):
             reload(context)
         return
     if not render.is_current(asked):

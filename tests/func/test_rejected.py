@@ -94,6 +94,12 @@ def survives(node: Node, told: str) -> None:
         ("session_timeout", "1s", "parameter session_timeout: '1s': it must be longer"),
         ("bind", "192.0.2.1", "parameter bind: '192.0.2.1': this node has no such address"),
         ("nodes", "srv1 srv1", "parameter nodes: 'srv1 srv1': a node is named twice"),
+        (
+            "pghost",
+            "/nonexistent",
+            "parameter pghost: '/nonexistent': PostgreSQL does not listen on",
+        ),
+        ("pgport", "5999", "parameter pgport: '5999': PostgreSQL does not listen on"),
         ("user", "nobody-here", "parameter user: no user nobody-here"),
         ("group", "nobody-here", "nobody-here"),
         ("haproxy", "/nonexistent", "parameter haproxy: there is no program /nonexistent"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 import psycopg2
@@ -13,7 +14,7 @@ import pytest
 from tests.tools import TEMPLATE
 from tests.tools.instance import ask, connect, query
 from tests.tools.load import Load
-from tests.tools.node import PROD, STDBY, Cluster
+from tests.tools.node import PROD, STDBY, Cluster, Node
 from tests.tools.waiting import eventually
 
 CONFIGURED = 6
@@ -270,10 +271,28 @@ def test_ports_that_change(running: Cluster) -> None:
     for node in running.nodes:
         node.await_up("prod/srv1")
         node.await_up("stdby/srv2")
+
+
+def test_a_reload_does_not_wait_for_ever(running: Cluster) -> None:
+    """Clients wait for a primary, and only the reload can bring it back."""
     node = running.srv2
-    node.params["pgport"] = "5444"
+    node.params["hold_timeout"] = "2s"
     node.do("reload")
-    lines = [line.split() for line in node.haproxy("show servers state").splitlines()[1:] if line]
-    columns = lines[0][1:]
-    ports = {row["srv_name"]: row["srv_port"] for row in (dict(zip(columns, r)) for r in lines[1:])}
-    assert (ports["srv1"], ports["srv2"]) == ("5444", "5444")
+    node.haproxy("set server prod/srv1 state maint")
+    with Load(node.address):
+        node.params["maxconn"] = "1234"
+        eventually(lambda: waits(node), "clients wait")
+        pid = node.pid()
+        node.do("reload")
+        assert node.pid() == pid and (node.statedir / "reload-due").exists()
+        due = node.statedir / "reload-due"
+        eventually(lambda: time.time() - due.stat().st_mtime > 2, "they have waited long enough")
+        node.haproxy("set server prod/srv1 state maint")
+        node.do("reload")
+        assert node.pid() != pid and not due.exists()
+
+
+def waits(node: Node) -> bool:
+    """Returns whether clients are in the queue of prod."""
+    rows = (line.split(",") for line in node.haproxy("show stat").splitlines())
+    return any(row[:2] == ["prod", "BACKEND"] and int(row[2]) > 0 for row in rows if len(row) > 2)
