@@ -198,7 +198,7 @@ def test_crm_resource_says_useful_words() -> None:
     text = run(leads, "crm_resource", "--resource", "haproxy", "--force-check", check=False)
     assert f"primary {leads}; HAProxy leads prod to {leads}" in text
     text = run(leads, "crm_resource", "--resource", "haproxy", "--validate", check=False)
-    assert "the parameters are right" in text
+    assert "the parameters are valid" in text
 
 
 def test_a_haproxy_that_died_is_back() -> None:
