@@ -30,21 +30,25 @@ def perform(context: Context) -> int:
 def promote(context: Context) -> int:
     """Confirms that the local PostgreSQL is the primary. The servers follow by notification.
 
-    If it cannot be asked because there is no such user, or no driver, Pacemaker's information
-    holds: a promotion that fails is repeated for ever, and HAProxy is restarted each time.
+    It fails only if PostgreSQL answers that it is in recovery. If it cannot be asked, Pacemaker's
+    information holds: a promotion that fails is repeated for ever, and HAProxy is restarted each
+    time.
     """
     from . import postgres
 
     params = configuration.effective(context)
     role = running(params)
     try:
-        postgres.await_primary(params, context.timeout - RESERVE)
+        unknown = postgres.await_primary(params, context.timeout - RESERVE)
     except AgentError as error:
         if error.code not in (ERR_CONFIGURED, ERR_INSTALLED):
             raise
-        log.warning(f"{error.reason}; promoted all the same, for Pacemaker has promoted PostgreSQL")
+        unknown = error.reason
+    if unknown:
+        log.warning(f"{unknown}; promoted all the same, for Pacemaker has promoted PostgreSQL")
+    else:
+        log.info("promote: PostgreSQL on this node is the primary")
     remember(params, role.after("promote", promoted=True))
-    log.info("promote: PostgreSQL on this node is the primary")
     return SUCCESS
 
 

@@ -12,7 +12,7 @@ import os
 import pwd
 import shutil
 
-from . import copies, log, ports, postgres, process, render, supervisor
+from . import copies, log, ports, postgres, process, rejection, render, supervisor
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError, Rejected
 from .params import Params, parse, parse_leniently
 from .render import config_path, source_path
@@ -36,13 +36,18 @@ def wanted(context: Context) -> Params:
 
 
 def effective(context: Context) -> Params:
-    """Returns the values of the parameters, or those that HAProxy was started with if one of them
-    is invalid; without these, the default of each that is invalid.
+    """Returns the values of the parameters, or those that HAProxy runs with if one of them is
+    invalid or the configuration made from them is rejected; without these, the default of each
+    that is invalid.
     """
     try:
-        return parse(context.parameters)
+        asked = parse(context.parameters)
     except AgentError:
-        return used(context.statedir) or parse_leniently(context.parameters, log.warning)
+        asked = None
+    if asked is not None and not rejection.reason(context.statedir):
+        return asked
+    running = used(context.statedir)
+    return running or asked or parse_leniently(context.parameters, log.warning)
 
 
 def used(statedir: str) -> Params | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OPTIONS = "-c statement_timeout=5s -c default_transaction_isolation=read\\ committed"
 """What the question depends on, whatever ALTER ROLE ... SET says."""
 PAUSE = 0.1  # s between two questions
+UNKNOWN_AFTER = 5.0  # s without any answer
+MAINTENANCE = "postgres"
+"""The database of initdb(1), if there is none of the name that the parameter pgdatabase has."""
 SOCKETS = "/proc/net/unix"
 _LISTENS = "00010000"
 """Flag of a socket that listens (proc(5))."""
@@ -28,15 +31,12 @@ _LISTENS = "00010000"
 
 def in_recovery(params: Params, within: int = 5) -> bool:
     """Returns whether the local instance is in recovery. Raises psycopg2.Error if it cannot say."""
-    connection = psycopg2.connect(
-        host=params.pghost,
-        port=params.pgport,
-        user=params.system_user,
-        dbname=params.pgdatabase,
-        connect_timeout=within,
-        application_name="paf-haproxy",
-        options=OPTIONS,
-    )
+    try:
+        connection = _connect(params, params.pgdatabase, within)
+    except psycopg2.OperationalError:
+        if params.pgdatabase == MAINTENANCE:
+            raise
+        connection = _connect(params, MAINTENANCE, within)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_catalog.pg_is_in_recovery()")
@@ -46,26 +46,44 @@ def in_recovery(params: Params, within: int = 5) -> bool:
         connection.close()
 
 
-def await_primary(params: Params, timeout: float) -> None:
-    """Returns once the local instance has left recovery. Raises AgentError after timeout s."""
+def _connect(params: Params, database: str, within: int) -> psycopg2.extensions.connection:
+    return psycopg2.connect(
+        host=params.pghost,
+        port=params.pgport,
+        user=params.system_user,
+        dbname=database,
+        connect_timeout=within,
+        application_name="paf-haproxy",
+        options=OPTIONS,
+    )
+
+
+def await_primary(params: Params, timeout: float) -> str:
+    """Returns '' once the local instance has left recovery, or why it cannot be asked after
+    UNKNOWN_AFTER s without any answer. Raises AgentError if it is in recovery after timeout s.
+    """
     _become(params.system_user)
-    end = time.monotonic() + timeout
+    begun = time.monotonic()
+    recovery = False
     try:
         while True:
             postmaster = listening(params)
+            waited = time.monotonic() - begun
             try:
-                if not in_recovery(params):
+                recovery = in_recovery(params)
+                if not recovery:
                     break
-                why = "it is in recovery"
             except psycopg2.Error as error:
-                why = str(error).strip()
-            if time.monotonic() > end:
-                raise AgentError(f"PostgreSQL on this node is not the primary: {why}")
+                if not recovery and waited > min(UNKNOWN_AFTER, timeout):
+                    return str(error).strip()
+            if waited > timeout:
+                raise AgentError("PostgreSQL on this node is not the primary: it is in recovery")
             time.sleep(PAUSE)
     finally:
         os.seteuid(0)
         os.setegid(0)
     note(params, postmaster)
+    return ""
 
 
 def confirm(params: Params) -> bool:

@@ -233,10 +233,20 @@ def test_promote_says_why_not(running: Cluster) -> None:
 
 
 def test_promote_where_nobody_answers(running: Cluster) -> None:
+    """Unknown is not "no": a promotion that fails is repeated, and HAProxy restarted each time."""
     node = running.srv1
     node.params["pghost"] = "/nonexistent"
-    (reason,) = node.do("promote", timeout=3, code=1).reasons
-    assert "is not the primary: " in reason and "/nonexistent" in reason
+    result = node.do("promote", timeout=3)
+    assert "/nonexistent" in result.err and "promoted all the same" in result.err
+    assert node.role()["instance"] == "promoted"
+
+
+def test_promote_without_the_database_of_the_parameter(running: Cluster) -> None:
+    """The instance is asked in another one."""
+    running.srv1.params["pgdatabase"] = running.srv2.params["pgdatabase"] = "nosuch"
+    assert running.srv1.do("promote", timeout=3).err == ""
+    (reason,) = running.srv2.do("promote", timeout=3, code=1).reasons
+    assert reason == "PostgreSQL on this node is not the primary: it is in recovery"
 
 
 def test_promote_what_does_not_run(cluster: Cluster) -> None:

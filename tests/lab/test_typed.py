@@ -175,6 +175,38 @@ def test_changing_a_parameter() -> None:
         soon(partial(_holds, node), f"the new hold_timeout on {node}")
 
 
+def test_a_rejected_configuration() -> None:
+    """Each of the commands names the parameter."""
+    (block,) = section("A rejected configuration")
+    change = "crm_resource --resource haproxy"
+    typed("srv1", f"{change} --set-parameter maxconn --parameter-value many")
+    note = "cat /run/paf-haproxy/rejected 2>/dev/null || true"
+    soon(lambda: "maxconn" in typed("srv1", note), "it is rejected")
+    for line in block.commands:
+        soon(partial(_names, line, "maxconn"), line)
+    typed("srv1", f"{change} --delete-parameter maxconn")
+    whole()
+    assert typed("srv1", note) == ""
+
+
+def _names(line: str, name: str) -> bool:
+    return name in typed("srv1", f"set +e\n{line}\ntrue")
+
+
+def test_a_haproxy_that_could_not_be_started() -> None:
+    (line,) = lines("A HAProxy that could not be started")
+    typed("srv1", line)
+    asked = line.replace("--set-parameter", "--get-parameter").partition(" --parameter-value")[0]
+    assert typed("srv1", asked).strip() == "30s"
+
+
+def test_standbys_that_still_use_port_5432() -> None:
+    _, change = section("Standbys that still use port 5432")
+    for node in change.where(DATABASE_NODES):
+        typed(node, change.text)
+    whole()
+
+
 def explained(node: str) -> str:
     return typed("srv1", f"paf-haproxy explain {node}")
 

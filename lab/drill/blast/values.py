@@ -72,7 +72,7 @@ ROWS = (
     wrong("stats_auth=/root/blast/none", r"stats_auth.*none", suffix="missing"),
     file(
         "stats-auth-readable", "stats_auth", "a file that all can read",
-        "echo u:p >$F; (sleep 1; chmod 644 $F) &",
+        "echo u:p >$F; (sleep 1; chmod 644 $F) & true",
     ),
     wrong("tls_cert=/root/blast/none", r"tls_cert.*none|blast/none", suffix="missing"),
     file("tls-cert-no-pem", "tls_cert", "a file that is no PEM", "echo hello >$F"),
