@@ -183,7 +183,11 @@ def commit(params: Params) -> None:
     """
     path = source_path(params)
     try:
-        text = render.source(params, render.unresolved(params))
+        unknown = render.unresolved(params)
+        for host in unknown:
+            text = "no new connections are led there until it does, unless its address was known"
+            log.warning(f"parameter nodes: host {host} does not resolve: {text}")
+        text = render.source(params, unknown)
         with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(file.name, path)
