@@ -15,6 +15,7 @@ def page(report: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[st
     return {
         "rows": rows,
         "date": report["date"][:10],
+        "commits": sorted({row["commit"] for row in rows}),
         "passed": sum(row["passed"] for row in rows),
         "versions": report["versions"],
         "before": {row["name"]: cell(row) for row in before["rows"]} if before else {},

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import agent, host, image, lifecycle, ssh, topology
+from . import agent, host, image, lifecycle, lock, ssh, topology
 from .bench.cli import bench
 from .compare.cli import compare
 from .compare.growth import grow
@@ -159,7 +159,7 @@ def box(file: Path) -> None:
     if missing := host.missing(host.BOX_PACKAGES):
         with step(f"packages: {' '.join(missing)}"):
             host.install(missing)
-    with step("root file system"), lifecycle.locked():
+    with step("root file system"), lock.locked():
         root = image.build(image.BOX)
     with step("disk"):
         disk = str(image.PROVISION / "vagrant-disk.sh")

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from . import agent, cgroup, cluster, host, image, layout, network, package, power, topology
 from .errors import LabError
-from .layout import RUN, STATE
+from .layout import CACHE, RUN, STATE
+from .lock import locked
 from .node import ALL, LOG_SINK, SPARE, Node
 from .shell import together
 from .topology.base import Step
-
-
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """Keeps two of us from building and razing the lab at a time."""
-    RUN.mkdir(parents=True, exist_ok=True)
-    with (RUN / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError("another lab up or lab down is at work: wait for it") from error
-        yield
 
 
 def built() -> str:
@@ -102,5 +88,7 @@ def down(purge: bool) -> None:
         if purge:
             shutil.rmtree(STATE, ignore_errors=True)
             image.remove_unused(set())
+            for made in CACHE.glob("*.deb"):
+                made.unlink()
         for file in [*RUN.glob("*.console"), *RUN.glob("power*")]:
             shutil.rmtree(file) if file.is_dir() else file.unlink()

@@ -18,13 +18,13 @@ from .compare import trial
 from .compare.faults import Fault
 from .compare.figures import Trial
 from .drill import commands
-from .drill.alone import alone
 from .drill.audits import Finding
 from .drill.cli import FILE, console
 from .drill.report import LiveView, finding_table
 from .drill.series import RECORDS
 from .drill.stage import Stage
 from .handbook import Block
+from .lock import alone
 from .node import NODES, Node
 from .shell import together
 from .topology import DEFAULT, Topology

@@ -13,10 +13,10 @@ import click
 from rich.table import Table
 
 from ..drill import commands, report
-from ..drill.alone import alone
 from ..drill.audits import Finding
 from ..drill.cli import FILE, console
 from ..drill.settings import Settings
+from ..lock import alone
 from ..node import NODES, named
 from . import idle, notify, publish, rest, throughput
 

@@ -14,12 +14,12 @@ import click
 
 from .. import lifecycle, topology
 from ..drill import commands
-from ..drill.alone import alone
 from ..drill.cli import FILE, console
 from ..drill.report import LiveView
 from ..drill.series import RECORDS
 from ..errors import LabError
 from ..image import RIVALS
+from ..lock import alone
 from ..node import NODES
 from ..topology import Topology
 from . import picture, report, steady, trial

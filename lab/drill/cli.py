@@ -16,8 +16,8 @@ import click
 from rich.console import Console
 
 from .. import inventory
+from ..lock import alone
 from . import compare, series
-from .alone import alone
 from .blast.cli import blast
 from .drill import Drill
 from .faults import DRILLS, SHORT, faults_named

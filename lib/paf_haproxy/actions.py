@@ -6,9 +6,10 @@ import sys
 
 from . import configuration, log, process
 from .beliefs import remembered
-from .lifecycle import RESERVE, reload, running, start, stop, validate_all
+from .lifecycle import RESERVE, running, start, stop, validate_all
 from .monitor import remember
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, NOT_RUNNING, SUCCESS, AgentError
+from .reload import reload
 from .watch import watch
 
 TYPE_CHECKING = False
@@ -45,7 +46,7 @@ def promote(context: Context) -> int:
             raise
         unknown = error.reason
     if unknown:
-        log.warning(f"{unknown}; promoted all the same, for Pacemaker has promoted PostgreSQL")
+        log.warning(f"{unknown}; HAProxy is promoted, because Pacemaker has promoted PostgreSQL")
     else:
         log.info("promote: PostgreSQL on this node is the primary")
     remember(params, role.after("promote", promoted=True))

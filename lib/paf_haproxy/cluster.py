@@ -66,7 +66,7 @@ class ClusterView:
 
 
 def before(notice: Notice) -> ClusterView:
-    """Returns the view of a node without a memory, as the notification tells what was before it."""
+    """Returns the view before the notification, for a node that has no role file."""
     return ClusterView(notice.promoted[0] if len(notice.promoted) == 1 else None)
 
 

@@ -72,7 +72,7 @@ def parameters_path(directory: str) -> str:
 def make(params: Params, node: str) -> str:
     """Returns the path of a new configuration that HAProxy has checked, with a name of its own.
 
-    Raises Rejected with the parameter, its value, and what is wrong.
+    Raises Rejected. Its reason names the parameter, the value, and the fault.
     """
     _check_parameters(params)
     _check_postgres(params)
@@ -81,7 +81,8 @@ def make(params: Params, node: str) -> str:
         lua = copies.lua(params)
         cert = copies.tls_cert(params)
         text = render.render(params, node, lua, cert)
-        new = _write(params, text)
+        new = f"{config_path(params)}.{os.getpid()}"  # not the name of another action's file
+        copies.write_private(new, text.encode())
     except OSError as error:
         text = f"cannot write {error.filename or params.statedir}: {error.strerror}"
         raise Rejected(text) from error
@@ -110,8 +111,8 @@ def _check_parameters(params: Params) -> None:
 
 
 def _check_postgres(params: Params) -> None:
-    """Raises Rejected if PostgreSQL listens on the socket of the configuration before this one, and
-    not on that of this one. With it, every node would take its PostgreSQL for one that is down.
+    """Raises Rejected if PostgreSQL listens on the socket of the configuration in use, and not on
+    the socket of the new one. Otherwise every node would report its PostgreSQL as down.
     """
     kept = kept_directory(params.keepdir, params.statedir)
     before = used(params.statedir) or used(kept)
@@ -122,16 +123,6 @@ def _check_postgres(params: Params) -> None:
     if old != new:
         text = f"PostgreSQL does not listen on {new}, but on {old}"
         raise Rejected(f"parameter {name}: '{getattr(params, name)}': {text}", ERR_CONFIGURED)
-
-
-def _write(params: Params, text: str) -> str:
-    # Not in the place of another action's file; and it may name a password.
-    new = f"{config_path(params)}.{os.getpid()}"
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        os.fchmod(fd, 0o600)
-        file.write(text)
-    return new
 
 
 def _check(params: Params, new: str, text: str) -> None:
@@ -178,8 +169,8 @@ def install(params: Params, new: str) -> None:
 
 
 def commit(params: Params) -> None:
-    """Notes what the configuration that HAProxy runs with was made from. Without that note the next
-    monitor makes it again.
+    """Writes the note from which configuration HAProxy was made. Without this note the next monitor
+    makes the configuration again.
     """
     path = source_path(params)
     try:
@@ -203,7 +194,7 @@ def digest(path: str) -> str:
 
 @contextlib.contextmanager
 def before(params: Params) -> Iterator[Callable[[], None]]:
-    """Keeps the configuration in the state directory as it is now; what is yielded puts it back."""
+    """Copies the configuration in the state directory, and yields a function that puts it back."""
     paths = (parameters_path(params.statedir), source_path(params), config_path(params))
     saved = {path: f"{path}.{os.getpid()}.before" for path in paths if os.path.exists(path)}
     umask = os.umask(0o077)  # it may name a password

@@ -25,9 +25,10 @@ LUA = "lua-"
 CERTIFICATE = "cert-"
 OURS = re.compile(
     r"(lua-[0-9a-f]{12}|cert-[0-9a-f]{12}\.pem)(\.\d+)?"
-    r"|(haproxy\.cfg|haproxy\.source|parameters|role|rejected|refused)\.\d+(\.before|\.parameters)?"
+    r"|(haproxy\.cfg|haproxy\.source|parameters|role|rejected|refused|confirmed|vouched)"
+    r"(\.\d+)+(\.before|\.parameters)?"
 )
-"""Copies, and what an action writes before it renames it; no file of a person's."""
+"""Copies and temporary files of the agent. Other files in the directory are not removed."""
 
 
 def prepare(params: Params) -> None:
@@ -47,8 +48,8 @@ def prepare(params: Params) -> None:
 
 
 def _memory(params: Params) -> None:
-    """Makes the one directory in the state directory that HAProxy itself may write to: what it is
-    certain of outlives a reload and a crash. Without it, PostgreSQL and the agent are asked again.
+    """Makes the only directory in the state directory that HAProxy itself can write to. Confirmed
+    roles are kept there over a reload or a crash. Without it, HAProxy asks for them again.
     """
     path = params.statedir + "/memory"
     try:
@@ -98,12 +99,12 @@ def tls_cert(params: Params) -> str:
     content = certificate.read(params.tls_cert)
     digest = hashlib.sha256(content).hexdigest()[:12]
     target = f"{params.statedir}/{CERTIFICATE}{digest}.pem"
-    _write_private(target, content)
+    write_private(target, content)
     return target
 
 
-def _write_private(path: str, content: bytes) -> None:
-    """Writes a file that only root may read, whole or not at all."""
+def write_private(path: str, content: bytes) -> None:
+    """Writes a file that only root may read, whole or not at all. Raises OSError."""
     new = f"{path}.{os.getpid()}"
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(fd, "wb") as file:
@@ -113,8 +114,8 @@ def _write_private(path: str, content: bytes) -> None:
 
 
 def tidy(params: Params) -> None:
-    """Removes copies that the installed configuration does not name, and what an action left that
-    Pacemaker has killed.
+    """Removes copies that the installed configuration does not name, and temporary files of actions
+    that Pacemaker has killed.
     """
     try:
         with open(config_path(params), encoding="utf-8", errors="replace") as file:

@@ -1,5 +1,5 @@
-"""The last valid configuration, on disk: a restart or a reboot may need it when the one that is
-asked for cannot be used.
+"""The last valid configuration, on disk. HAProxy starts with it after a restart or a reboot if the
+configuration that Pacemaker asks for is rejected.
 
 It is a copy of what HAProxy was started with: the configuration, the Lua files and the certificate
 that it names, and the parameters that it was made from.
@@ -61,7 +61,7 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     try:
         for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):
             _copy(f"{source}/{name}", f"{statedir}/{name}")
-        # The monitor action finds that this is not what is asked for, and tries that again.
+        # Without the note the monitor action tries the configuration of the parameters again.
         rolefile.remove_note(render.source_path(params))
     except OSError as error:
         text = f"cannot copy the last valid configuration from {source}: {error.strerror}"
@@ -106,13 +106,15 @@ def _private(path: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copies a file or a directory over what is there, whole or not at all."""
+    """Copies a file, or a directory of files, over what is there, whole or not at all."""
     new = f"{target}.{os.getpid()}"
-    umask = os.umask(0o077)  # a key is not readable for a moment, either
+    umask = os.umask(0o077)  # only root can read a key, from the first moment on
     try:
         if os.path.isdir(source):
             shutil.rmtree(new, ignore_errors=True)
-            shutil.copytree(source, new)
+            os.mkdir(new, 0o700)
+            for name in os.listdir(source):
+                shutil.copy(f"{source}/{name}", f"{new}/{name}")
             shutil.rmtree(target, ignore_errors=True)
         else:
             shutil.copy(source, new)  # with its mode
@@ -122,8 +124,8 @@ def _copy(source: str, target: str) -> None:
 
 
 def _flush(path: str) -> None:
-    """Sees that a directory and its files are on disk. Not sync(2): that writes all that PostgreSQL
-    has not written yet.
+    """Writes a directory and its files to disk. Not with sync(2), which also writes everything that
+    PostgreSQL has not written yet.
     """
     for directory, _, names in os.walk(path):
         for each in (*(os.path.join(directory, name) for name in names), directory):
@@ -144,7 +146,7 @@ def _swap(new: str, target: str) -> None:
 
 
 def _forget_interrupted(target: str) -> None:
-    """Removes what was being written when Pacemaker killed an action."""
+    """Removes copies that are incomplete because Pacemaker killed an action."""
     for path in glob.glob(f"{glob.escape(target)}.[0-9]*"):
         if not os.path.exists(f"/proc/{path.rpartition('.')[2]}"):
             shutil.rmtree(path, ignore_errors=True)

@@ -6,8 +6,8 @@ import os
 import signal
 import time
 
-from . import log, master, process, runtime, supervisor
-from .ocf import AgentError, Rejected
+from . import log, master, process, rolefile, runtime, supervisor
+from .ocf import AgentError, Refused, Rejected
 from .render import alert, config_path
 from .run import CommandError, run
 
@@ -26,7 +26,7 @@ UNKNOWN = {
     "srv_agent_addr": "-",
     "srv_agent_port": "0",
 }
-"""What a server state file says of addresses that it does not know (HAProxy, server_state.c)."""
+"""Values of a server state file for addresses that are not known (HAProxy, server_state.c)."""
 
 
 def state_path(params: Params) -> str:
@@ -58,21 +58,24 @@ def put_off_for(params: Params) -> float:
 
 
 def put_off_reload(params: Params) -> None:
-    """Notes that HAProxy is to be reloaded once no client waits, if it is not noted yet."""
+    """Notes that HAProxy is to be reloaded when no client waits. A note that is there keeps its
+    time. Raises Rejected.
+    """
     if reload_is_due(params):
         return
     try:
         with open(due_path(params), "w", encoding="ascii"):
             pass
     except OSError as error:
-        raise AgentError(f"cannot write {due_path(params)}: {error.strerror}") from error
+        raise Rejected(f"cannot write {due_path(params)}: {error.strerror}") from error
 
 
 def start(params: Params, timeout: float) -> None:
     """Starts HAProxy by the configuration in the state directory, as systemd's unit, or as a daemon
     if systemd does not do it. Returns once it answers.
 
-    Raises Rejected if HAProxy refuses to run, AgentError if it does not answer within timeout s.
+    Raises Rejected if it cannot be started, Refused if HAProxy refuses to run, and AgentError if it
+    does not answer within timeout s.
     """
     end = time.monotonic() + timeout
     write_states(params, NOTHING_KNOWN)
@@ -84,7 +87,7 @@ def start(params: Params, timeout: float) -> None:
         except CommandError as error:
             if error.timed_out:
                 raise
-            raise Rejected(f"HAProxy does not start: {alert(error.output)}") from error
+            raise Refused(f"HAProxy does not start: {alert(error.output)}") from error
         except AgentError as error:  # there is no such program
             raise Rejected(f"HAProxy does not start: {error.reason}") from error
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
@@ -92,11 +95,11 @@ def start(params: Params, timeout: float) -> None:
         if time.monotonic() > end:
             raise AgentError(f"HAProxy does not answer {timeout:g} s after its start")
         time.sleep(PAUSE)
-    _reload_done(params)
+    rolefile.remove_note(due_path(params))
 
 
 def _by_systemd(params: Params, command: list[str], timeout: float) -> bool:
-    """Returns whether systemd has started HAProxy. Raises Rejected if HAProxy refuses to run."""
+    """Returns whether systemd has started HAProxy. Raises Refused if HAProxy refuses to run."""
     if not supervisor.present():
         return False
     try:
@@ -106,7 +109,7 @@ def _by_systemd(params: Params, command: list[str], timeout: float) -> bool:
         if error.timed_out:
             raise  # HAProxy may still start, and must not run twice
         if supervisor.JOB_FAILED in error.output:
-            raise Rejected(f"HAProxy does not start: {_why(params)}") from error
+            raise Refused(f"HAProxy does not start: {_why(params)}") from error
         reason = error.output.strip()[-300:]  # the command itself would fill the line
         log.warning(
             f"systemd does not start HAProxy: {reason}. HAProxy runs as a daemon; after a crash the"
@@ -116,18 +119,18 @@ def _by_systemd(params: Params, command: list[str], timeout: float) -> bool:
 
 
 def _why(params: Params) -> str:
-    """Returns what HAProxy says of its failure, or how to find out."""
+    """Returns HAProxy's own words, or the command that shows them."""
     if supervisor.present():
         return supervisor.reason(params)
-    return "run it in the foreground to see why"
+    return "HAProxy tells the reason only if systemd runs it"
 
 
 def reload(params: Params, timeout: float) -> None:
     """Has the master start a new worker with the configuration in the state directory. The worker
     before it keeps its sessions and takes no new ones. Returns once the new one answers.
 
-    Raises Rejected if there is no new worker; the one before it then serves on. Raises AgentError
-    if HAProxy does not answer.
+    Raises Refused if there is no new worker, and Rejected if none can be asked for; the one before
+    it then serves on. Raises AgentError if HAProxy does not answer.
     """
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir), timeout=1)
     pid = process.leader(params)
@@ -145,7 +148,7 @@ def reload(params: Params, timeout: float) -> None:
             write_states(params, NOTHING_KNOWN)
         except AgentError as error:
             log.warning(error.reason)
-    _reload_done(params)
+    rolefile.remove_note(due_path(params))
 
 
 def _await_worker(
@@ -160,12 +163,12 @@ def _await_worker(
         try:
             if process.worker(haproxy) != before:
                 return
-            # While the master begins anew it does not answer. After a success it counts from 0.
+            # The master does not answer while it reloads. After a success it counts from 0.
             if (master.processes(params.statedir).failed or 0) > failures:
                 break
         except AgentError:
             continue
-    raise Rejected(f"HAProxy does not take the new configuration: {_why(params)}")
+    raise Refused(f"HAProxy does not take the new configuration: {_why(params)}")
 
 
 def handed_on(states: str, params: Params) -> str:
@@ -189,16 +192,9 @@ def handed_on(states: str, params: Params) -> str:
 
 
 def write_states(params: Params, text: str) -> None:
-    """Writes the states with which a new worker begins. Raises AgentError."""
+    """Writes the states with which a new worker begins. Raises Rejected."""
     try:
         with open(state_path(params), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise AgentError(f"cannot write {state_path(params)}: {error.strerror}") from error
-
-
-def _reload_done(params: Params) -> None:
-    try:
-        os.unlink(due_path(params))
-    except FileNotFoundError:
-        pass
+        raise Rejected(f"cannot write {state_path(params)}: {error.strerror}") from error

@@ -1,9 +1,8 @@
-"""HAProxy's life on this node: start, stop, reload, and what they need."""
+"""HAProxy on this node: start and stop."""
 
 from __future__ import annotations
 
 import os
-import time
 
 from . import (
     configuration,
@@ -19,7 +18,6 @@ from . import (
     render,
     rolefile,
     runtime,
-    stats,
 )
 from .beliefs import learn, remembered
 from .cluster import ClusterView
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 RESERVE = 2.0  # s of an action's timeout that are left to end it properly
 STOP_RESERVE = 8.0  # s, the same for a stop, which tells Pacemaker twice of its end
-REFUSED_FOR = 3600.0  # s, then a configuration that HAProxy itself refused is tried again
 
 
 def validate_all(context: Context) -> int:
@@ -80,7 +77,7 @@ def bring_up(context: Context, timeout: float) -> Params:
         launch.start(params, timeout / 2)
     except AgentError as error:
         return _fall_back(context, error, timeout / 2)
-    _in_use(context, params)
+    in_use(context, params)
     return params
 
 
@@ -100,7 +97,7 @@ def _fall_back(context: Context, error: AgentError, timeout: float) -> Params:
     return params
 
 
-def _in_use(context: Context, params: Params) -> None:
+def in_use(context: Context, params: Params) -> None:
     """Notes that HAProxy serves with the configuration that is asked for."""
     configuration.commit(params)
     rolefile.remove_note(launch.refused_path(params))
@@ -129,7 +126,7 @@ def stop(context: Context) -> int:
         except FileNotFoundError:
             pass
         except OSError as error:
-            # HAProxy has ended, and that is what a stop is for.
+            # HAProxy has ended, so the stop has done its work.
             log.warning(f"stop: cannot remove {leftover}: {error.strerror}")
     rejection.accept(context)
     try:
@@ -147,85 +144,6 @@ def running(params: Params) -> Role:
         if not process.comes_back(params):
             raise
     return remembered(params)
-
-
-def reload(context: Context) -> int:
-    """Puts a new configuration into use; open sessions go on in the worker before it. A rejected
-    configuration changes nothing and is reported; it is no failure of the action.
-
-    If clients wait for a primary, a later monitor reloads: a worker that finishes asks its servers
-    no more, and its queue would wait in vain.
-    """
-    role = running(configuration.effective(context))
-    new = ""
-    try:
-        params = configuration.wanted(context)
-        new = configuration.make(params, context.node)
-        if refused(params, new):
-            os.unlink(new)
-            return SUCCESS
-        lookout.forget(params.statedir)
-        if must_wait(params):
-            os.unlink(new)
-            if not launch.reload_is_due(params):
-                text = "clients wait for a primary; HAProxy is reloaded after that"
-                log.info(f"{context.action}: {text}")
-            launch.put_off_reload(params)
-            return SUCCESS
-        put_into_use(context, params, new)
-    except Rejected as error:
-        rejection.reject(context, error.reason)
-        return SUCCESS
-    log.info(f"{context.action}: {describe(project(params.statedir, role))}")
-    return SUCCESS
-
-
-def must_wait(params: Params) -> bool:
-    """Returns whether a reload has to wait for clients in the queue. At most for hold_timeout: the
-    clients that were there have been served or refused by then, and it may be the reload that
-    brings the primary back.
-    """
-    if launch.put_off_for(params) * 1000 > params.hold_timeout:
-        return False
-    return stats.waiting(runtime.Runtime(runtime.admin_socket(params.statedir))) > 0
-
-
-def put_into_use(context: Context, params: Params, new: str) -> None:
-    """Reloads HAProxy with a configuration that was checked. Raises Rejected if HAProxy does not
-    take it; the one before it is in its place again then.
-    """
-    timeout = context.timeout - RESERVE
-    tried = configuration.digest(new)
-    with configuration.before(params) as undo:
-        try:
-            configuration.install(params, new)
-            if process.program(params) != params.haproxy or not process.has_master(params):
-                log.warning(f"{context.action}: HAProxy is restarted, for its program is another")
-                process.stop(params, timeout / 3)
-                launch.start(params, timeout / 2)
-            else:
-                launch.reload(params, timeout)
-        except (AgentError, OSError) as error:
-            undo()
-            if process.leader(params) is None:
-                launch.start(configuration.used(params.statedir) or params, timeout / 4)
-            if isinstance(error, Rejected):
-                rolefile.write_note(launch.refused_path(params), tried)
-            raise
-    _in_use(context, params)
-
-
-def refused(params: Params, new: str) -> bool:
-    """Returns whether HAProxy itself has refused this configuration a short time ago, after all
-    checks. It is not tried again by every monitor: each try counts as a reload of the worker that
-    serves, and the next success ends a worker that has too many (mworker-max-reloads).
-    """
-    path = launch.refused_path(params)
-    try:
-        age = time.time() - os.stat(path).st_mtime
-    except OSError:
-        return False
-    return 0 <= age < REFUSED_FOR and rolefile.read_note(path) == configuration.digest(new)
 
 
 def revive(context: Context, params: Params, hung: bool) -> Role:

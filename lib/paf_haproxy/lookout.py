@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import __version__, rolefile, runtime
+from . import __version__, rolefile, runtime, silence
 from .ocf import RUNNING_PROMOTED, SUCCESS, AgentError
 from .routing import PROD, commands, wanted
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 """Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
 VALID = 60.0  # s, then a thorough monitor looks again in any case
-SILENT_WITHIN = 5.0  # s since HAProxy wrote of it
 PATIENCE = 1.0  # s for HAProxy to answer; the thorough monitor has more
 
 
@@ -35,7 +34,7 @@ def look(context: Context) -> int | None:
             return None
         if role.promoted and not context.promoted:
             return None
-        if _silent(context):
+        if silence.reported(context.statedir):
             return None
         have, up = runtime.Runtime(socket, PATIENCE).servers()
     except AgentError:
@@ -80,14 +79,6 @@ def forget(statedir: str) -> None:
         os.unlink(path(statedir))
     except FileNotFoundError:
         pass
-
-
-def _silent(context: Context) -> bool:
-    """Returns whether the HAProxy on the primary's node does not answer ours (others.lua)."""
-    try:
-        return time.time() - os.stat(f"{context.statedir}/memory/silent").st_mtime < SILENT_WITHIN
-    except OSError:
-        return False
 
 
 def _seen(context: Context) -> bool:

@@ -112,7 +112,7 @@ def close_old_sessions(statedir: str, servers: Iterable[Server]) -> int:
                 cli.ask(";".join(f"@!{pid} shutdown session {name}" for name in batch))
             closed += len(found)
         except AgentError as error:
-            failed = error  # one that hangs does not protect the sessions in the others
+            failed = error  # the sessions in the other workers are closed even so
     if failed:
         raise failed
     return closed

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from . import log, pacemaker, process, rolefile, runtime, stats
+from . import log, pacemaker, process, rolefile, runtime, silence
 from .beliefs import learn, remembered
 from .cluster import ClusterView
 from .notify import close_old, describe, project
@@ -39,13 +37,13 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         else:
             return NOT_RUNNING
     role = remembered(params, promoted)
-    silence = stats.silence(params.statedir)
+    silent = silence.read(params.statedir)
     serving = (PROD, role.view.primary or "") in up
     if not serving and role.view.settled:
         confirm(params)
     told = None
     # A silent node may have lost the role without a notification: Pacemaker is asked each time.
-    serving = serving and silence is None
+    serving = serving and silent is None
     # Asked once: where the DC has died, that takes all the time that it may.
     if (not role.view.settled or not serving) and pacemaker.idle():
         told = learn(params)
@@ -68,8 +66,8 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
         close_old(params.statedir, lines)
-    elif told is not None and told == view and silence is not None and not silence.trusted:
-        vouch(params, view, silence)
+    elif told is not None and told == view and silent is not None and not silent.trusted:
+        vouch(params, view, silent)
     return state
 
 
@@ -119,7 +117,7 @@ def confirm(params: Params) -> None:
         log.warning(error.reason)
 
 
-def vouch(params: Params, view: ClusterView, silence: stats.Silence) -> None:
+def vouch(params: Params, view: ClusterView, silent: silence.Silence) -> None:
     """Lets clients reach a primary whose own HAProxy is gone, so that nothing there says what
     PostgreSQL is.
 
@@ -127,18 +125,15 @@ def vouch(params: Params, view: ClusterView, silence: stats.Silence) -> None:
     PostgreSQL that PAF's monitor must have found to be the primary since its last start. HAProxy
     ends this by itself with the first failed check, or when PostgreSQL there ends.
     """
-    if view.primary != silence.node or silence.seconds < VOUCH_AFTER:
+    if view.primary != silent.node or silent.seconds < VOUCH_AFTER:
         return
     path = f"{params.statedir}/vouched"
     try:
-        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(f"{silence.node} {silence.strands}\n")
-        os.replace(file.name, path)
+        rolefile.write_note(path, f"{silent.node} {silent.strands}")
     except OSError as error:
         log.warning(f"monitor: cannot write {path}: {error.strerror}")
         return
     log.warning(
         f"monitor: HAProxy on {view.primary} does not answer; Pacemaker vouches for its primary:"
-        f" promoted, and not restarted for {silence.seconds} s"
+        f" promoted, and not restarted for {silent.seconds} s"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import log, master, paf, rolefile, runtime
+from . import log, paf, rolefile, runtime
 from .cluster import announce, before
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .cluster import ClusterView
     from .context import Context, Notice
-    from .routing import Server
 
 
 def notify(context: Context) -> int:
@@ -25,7 +24,7 @@ def notify(context: Context) -> int:
     try:
         role = rolefile.load(context.statedir) or Role(before(notice))
     except AgentError as error:
-        log.warning(f"{error.reason}; HAProxy follows what the notification says")
+        log.warning(f"{error.reason}; HAProxy follows the notification")
         role = Role(before(notice))
     view = announce(role.view, notice)
     if view == role.view:
@@ -39,9 +38,9 @@ def notify(context: Context) -> int:
     try:
         rolefile.save(context.statedir, role)
     except AgentError as error:
-        # What it says is wrong by now. Without it the monitor asks Pacemaker.
+        # The role file is out of date now. If it is gone, the monitor asks Pacemaker.
         rolefile.forget(context.statedir)
-        log.warning(f"{error.reason}; HAProxy follows all the same")
+        log.warning(f"{error.reason}; HAProxy follows without it")
     changed = describe(project(context.statedir, role, gone))
     if gone:
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
@@ -71,8 +70,8 @@ def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
 
 
 def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
-    """Makes HAProxy's servers what the role wants, and closes sessions to the nodes that are gone,
-    also those that a worker before the last reload finishes. Returns the commands that it took.
+    """Sets HAProxy's servers to the states of the role, and closes the sessions to nodes that are
+    gone, in the workers from before a reload, too. Returns the commands that it sent.
 
     Raises AgentError if HAProxy cannot be reached or objects.
     """
@@ -88,17 +87,17 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
 
 
 def close_old(statedir: str, lines: list[str]) -> None:
-    """Closes in the workers from before a reload the sessions that the commands close."""
+    """Closes the sessions that the commands close, in the workers from before a reload, too."""
+    closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
+    servers = [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
+    if not servers:
+        return
+    from . import master  # after HAProxy has followed
+
     try:
-        master.close_old_sessions(statedir, closed_by(lines))
+        master.close_old_sessions(statedir, servers)
     except AgentError as error:
         log.warning(f"{error.reason}; sessions from before a reload stay open for now")
-
-
-def closed_by(lines: list[str]) -> list[Server]:
-    """Returns the servers whose sessions the commands close."""
-    closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
-    return [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
 
 
 def describe(lines: list[str]) -> str:

@@ -35,6 +35,10 @@ class Rejected(AgentError):
     """
 
 
+class Refused(Rejected):
+    """HAProxy itself refused the configuration, after every check that was made before."""
+
+
 def one_line(text: str) -> str:
     """Returns the text as one printable line of at most 400 characters."""
     line = " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Whether HAProxy can listen where a new configuration says. `haproxy -c` does not try it."""
+"""Whether HAProxy can listen on the addresses of a new configuration. `haproxy -c` does not try."""
 
 from __future__ import annotations
 

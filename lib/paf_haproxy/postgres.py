@@ -11,7 +11,7 @@ try:
 except ImportError:  # HAProxy serves without it
     psycopg2 = None  # type: ignore[assignment]
 
-from . import log
+from . import log, rolefile
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .params import Params
 
 OPTIONS = "-c statement_timeout=5s -c default_transaction_isolation=read\\ committed"
-"""What the question depends on, whatever ALTER ROLE ... SET says."""
+"""Settings that the question depends on. They outrank ALTER ROLE ... SET."""
 PAUSE = 0.1  # s between two questions
 UNKNOWN_AFTER = 5.0  # s without any answer
 MAINTENANCE = "postgres"
@@ -112,10 +112,7 @@ def note(params: Params, postmaster: str | None) -> bool:
         return False
     path = f"{params.statedir}/confirmed"
     try:
-        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(f"production {postmaster}\n")
-        os.replace(file.name, path)
+        rolefile.write_note(path, f"production {postmaster}")
     except OSError as error:
         log.warning(f"cannot write {path}: {error.strerror}")
         return False

@@ -42,43 +42,39 @@ def leader(params: Params) -> int | None:
                 pid = int(file.readline())
         except (OSError, ValueError):
             pid = master.peer(params.statedir)
-        words = _words(pid) or _words(pid, PAUSE)
+        words = _words(pid)
     except (OSError, ValueError):
         return None
     ours = config_path(params).encode() in words
     return pid if ours and pid > 1 and alive(pid) else None
 
 
-def _words(pid: int, after: float = 0.0) -> list[bytes]:
-    """Returns a command line. It is empty for a moment while the master begins anew in a reload.
-    after: s to wait before.
-    """
-    time.sleep(after)
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read().split(b"\0")[:-1]
+def _words(pid: int) -> list[bytes]:
+    """Returns a command line. It is empty for a moment while the master reloads. Raises OSError."""
+    for pause in (0.0, PAUSE):
+        time.sleep(pause)
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")[:-1]
+        if words:
+            return words
+    return []
 
 
-def program(params: Params) -> str:
-    """Returns the path of the program that runs, or '' if none does."""
+def command(params: Params) -> list[str]:
+    """Returns the command line of the master that runs, or [] if none does."""
+    pid = leader(params)
     try:
-        pid = leader(params) or 0
-        words = _words(pid) or _words(pid, PAUSE)
+        return [word.decode("utf-8", "replace") for word in _words(pid)] if pid else []
     except OSError:
-        return ""
-    return words[0].decode("utf-8", "replace") if words else ""
+        return []
 
 
 def has_master(params: Params) -> bool:
-    """Returns whether HAProxy runs in master-worker mode. Before version 0.2 it did not.
+    """Returns whether HAProxy runs in master-worker mode, which an earlier version did not use.
 
     The master socket does not tell: an earlier version that was installed again leaves it there.
     """
-    try:
-        pid = leader(params) or 0
-        words = _words(pid) or _words(pid, PAUSE)
-    except OSError:
-        return False
-    return any(word.startswith(b"-W") for word in words)
+    return any(word.startswith("-W") for word in command(params))
 
 
 def alive(pid: int) -> bool:
@@ -157,9 +153,8 @@ def stop(params: Params, timeout: float, hung: bool = False) -> None:
     """Ends HAProxy: its sessions may finish for stop_grace, then SIGTERM, then SIGKILL. If it
     hangs, or the caller knows that it does (hung), it is killed at once.
 
-    It needs no other program: without memory for a new process, HAProxy ends all the same. Raises
-    AgentError if a process is left after timeout s (even SIGKILL may not end one that waits for a
-    disk).
+    It needs no other program, so it works without memory for a new process. Raises AgentError if a
+    process is left after timeout s: even SIGKILL does not end a process that waits for a disk.
     """
     end = time.monotonic() + timeout
     first = leader(params)
@@ -167,21 +162,19 @@ def stop(params: Params, timeout: float, hung: bool = False) -> None:
     grace = min(params.stop_grace / 1000, timeout / 3)
     last = (signal.SIGKILL, None)
     orderly = (signal.SIGUSR1, grace), (signal.SIGTERM, min(TERM_WITHIN, timeout / 3)), last
-    steps = (last,) if hung or _hangs(params) else orderly
     let_go = _let_go(params)
-    for number, wait in steps:
+    for number, wait in (last,) if hung or _hangs(params) else orderly:
         _signal(first, pids, number)
         until = end if wait is None else min(end, time.monotonic() + wait)
-        while any(map(alive, pids)):
-            if time.monotonic() > until:
-                break
+        while any(map(alive, pids)) and time.monotonic() < until:
             time.sleep(PAUSE)
-        else:
-            if not let_go and _let_go(params) and leader(params):
-                continue  # systemd has started it again
-            return
+        if not any(map(alive, pids)):
+            break
     left = " ".join(str(pid) for pid in pids if alive(pid))
-    raise AgentError(f"HAProxy does not end: processes {left} are left after SIGKILL")
+    if left:
+        raise AgentError(f"HAProxy does not end: processes {left} are left after SIGKILL")
+    if not let_go and _let_go(params) and leader(params) and time.monotonic() < end:
+        stop(params, end - time.monotonic(), hung=True)  # systemd had started it again
 
 
 def _let_go(params: Params) -> bool:

@@ -63,14 +63,14 @@ def start(params: Params, command: Sequence[str], timeout: float) -> None:
         "Restart": "on-failure",
         "SuccessExitStatus": "143",
         "RestartSec": "0",  # systemd's timers are 0.25 s late
-        # The master hands the request on to its workers; what is left at the end is killed.
+        # The master forwards the signal to its workers. systemd kills those that do not end.
         "KillMode": "mixed",
         "KillSignal": "SIGUSR1",
         "TimeoutStopSec": f"{params.stop_grace / 1000 + MORE_THAN_GRACE}s",
         # A machine that shuts down must not end HAProxy before Pacemaker has stopped PostgreSQL:
         # the last WAL of a primary passes through HAProxy.
         "DefaultDependencies": "no",
-        # What a reload that was killed has left for another process is out of date.
+        # A reload that was killed leaves states that are out of date.
         "ExecStartPre": f"-/bin/sh -c 'echo 1 >{params.statedir}/servers.state'",
         # A new HAProxy knows no primary; the role file does.
         "ExecStartPost": f"-{agent} {FOLLOW}",

@@ -16,11 +16,12 @@ from . import (
     runtime,
 )
 from .beliefs import remembered
-from .lifecycle import must_wait, reload, revive
+from .lifecycle import revive
 from .monitor import monitor, remember
 from .notify import describe
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
 from .params import Params
+from .reload import must_wait, reload
 from .routing import PROD, STDBY, commands, wanted
 
 TYPE_CHECKING = False
@@ -35,8 +36,8 @@ has let the first time pass for both sides."""
 def watch(context: Context) -> int:
     """Monitors HAProxy, and sees that it runs with the configuration that is asked for.
 
-    Pacemaker reports a changed parameter by a reload, but not after a cleanup of the resource; it
-    reports to nobody that a node was added or removed.
+    Pacemaker reports a changed parameter by a reload, but not after a cleanup of the resource. It
+    does not report that a node was added or removed.
     """
     if not context.interval:
         return inspect(context)
@@ -47,8 +48,8 @@ def watch(context: Context) -> int:
 
 
 def inspect(context: Context) -> int:
-    """Returns what is found, as an exit code, and changes nothing: this is a probe, or a person's
-    `crm_resource --force-check`, and Pacemaker may run another action at the same time.
+    """Returns HAProxy's state as an exit code, and changes nothing. This is a probe, or a person
+    types `crm_resource --force-check`: Pacemaker may run another action at the same time.
 
     Raises Hung if HAProxy does not answer.
     """
@@ -92,7 +93,7 @@ def step_down(context: Context) -> int:
 
 
 def look_after(context: Context) -> int:
-    """Returns what is found, as an exit code, after it has been mended if that is possible."""
+    """Returns HAProxy's state as an exit code, after a repair if it needs one."""
     seen = lookout.state(context)
     params = configuration.effective(context)
     try:
@@ -134,8 +135,8 @@ def still_hangs(params: Params) -> bool:
 
 
 def follow_configuration(context: Context, params: Params, seen: str | None) -> None:
-    """Reloads HAProxy if its configuration is not the one that is asked for, and reports it if that
-    one is rejected. seen: what the monitor depended on when it began.
+    """Reloads HAProxy if the parameters make another configuration, and reports it if that
+    configuration is rejected. seen: lookout.state() when the monitor began.
 
     Raises AgentError or OSError if it cannot find out, or HAProxy does not answer.
     """

@@ -237,7 +237,7 @@ def test_promote_where_nobody_answers(running: Cluster) -> None:
     node = running.srv1
     node.params["pghost"] = "/nonexistent"
     result = node.do("promote", timeout=3)
-    assert "/nonexistent" in result.err and "promoted all the same" in result.err
+    assert "/nonexistent" in result.err and "HAProxy is promoted, because" in result.err
     assert node.role()["instance"] == "promoted"
 
 
@@ -289,12 +289,12 @@ def test_notify_without_a_role_file_that_can_be_written(running: Cluster) -> Non
             event, "srv1", all_nodes=["srv1", "srv2"], promoted=["srv1"], **changes
         )
         role_view = node.act("notify", environ=environ)
-        assert role_view.code == 0 and "HAProxy follows all the same" in role_view.err
+        assert role_view.code == 0 and "HAProxy follows without it" in role_view.err
     states = node.states()
     assert (states["prod/srv1"], states["prod/srv2"]) == ("maint", "ready")
     running.pacemaker("srv1", "S_TRANSITION_ENGINE")
     node.mend()
-    assert node.states() == states, "Pacemaker is at work: what the notifications said holds"
+    assert node.states() == states, "Pacemaker is at work: the states of the notifications stay"
     running.pacemaker("srv2")
     node.mend()
     assert node.states() == states

@@ -126,7 +126,7 @@ def test_as_many_as_the_machine_bears(steady: Cluster) -> None:
 
 
 class Silent(threading.Thread):
-    """So many clients of a port that say nothing, each opened again as soon as it is closed."""
+    """A number of clients of a port that send nothing. Each connects again if it is closed."""
 
     def __init__(self, node: Node, port: int, number: int) -> None:
         super().__init__(daemon=True)
@@ -214,7 +214,7 @@ def test_one_source_does_not_take_all_places(steady: Cluster, port: int) -> None
 
 
 def test_who_may_ask_the_role_port(cluster: Cluster) -> None:
-    """Networks that are named, and the nodes whatever is named."""
+    """The networks of the parameter are let in, and the nodes in any case."""
     for node in cluster.nodes:
         node.params["role_allow"] = "192.0.2.0/24"
     cluster.start()

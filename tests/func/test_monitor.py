@@ -231,7 +231,7 @@ def test_a_recurring_monitor_starts_nothing_that_was_stopped(cluster: Cluster) -
 
 
 def test_a_broken_configuration_is_made_again(cluster: Cluster) -> None:
-    """HAProxy dies, and what it was started with is damaged."""
+    """HAProxy dies, and its configuration is damaged."""
     node = cluster.srv1
     node.do("start")
     node.kill()

@@ -1,4 +1,4 @@
-"""Sessions in a worker that finishes after a reload are the agent's, like all others."""
+"""The agent also closes sessions in workers that finish after a reload."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_reader_does_not_become_a_writer(running: Cluster) -> None:
         node.do("reload")
     assert query(reader, "SELECT pg_is_in_recovery()") is True
     node.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
-    assert not ends(reader) and not ends(writer), "what is open goes on until the promotion"
+    assert not ends(reader) and not ends(writer), "open sessions go on until the promotion"
     node.notify("post-promote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
     assert ends(reader), "srv2 leaves stdby"
     assert ends(writer), "srv1 leaves prod"

@@ -1,4 +1,4 @@
-"""A configuration that cannot be used stops no HAProxy that serves, and starts one all the same."""
+"""A rejected configuration stops no HAProxy that serves. HAProxy starts with the last valid one."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def node(cluster: Cluster) -> Node:
 
 
 def survives(node: Node, told: str) -> None:
-    """HAProxy serves on under a reload, a monitor, a kill, a restart and a boot; the note names
-    what is wrong.
+    """HAProxy serves on through a reload, a monitor, a kill, a restart and a boot. The note names
+    the fault.
     """
     before = (node.statedir / "haproxy.cfg").read_text()
     pid = node.pid()
@@ -213,7 +213,7 @@ def test_a_program_that_changes(node: Node, tmp_path: Path) -> None:
 
 
 def test_a_reload_after_one_that_failed(node: Node) -> None:
-    """The master still counts the failure of before when the next reload begins."""
+    """When the next reload begins, the master still counts the failure of the last one."""
     with socket.create_server((node.address, 8010)):
         text = (node.statedir / "haproxy.cfg").read_text()
         bad = f"{text}\nfrontend taken\n    bind {node.address}:8010\n"
@@ -253,3 +253,22 @@ def test_what_haproxy_itself_refuses_is_not_tried_by_every_monitor(
     node.params = good
     node.mend()
     assert note(node) == "" and node.pid() == pid
+    node.params = {**good, "template": str(template)}
+    node.do("reload")
+    assert note(node) == told, "it is reported again, and not tried again"
+    assert "[failed: 1]" in master_says(node, "show proc")
+
+
+def test_a_state_directory_that_takes_no_file(node: Node) -> None:
+    """The reload cannot begin: HAProxy serves on, and the action does not fail."""
+    states = node.statedir / "servers.state"
+    states.unlink()
+    states.mkdir()
+    pid = node.pid()
+    node.params["maxconn"] = "1234"
+    node.do("reload")
+    assert node.pid() == pid and serves(node)
+    assert note(node) == f"cannot write {states}: Is a directory"
+    states.rmdir()
+    node.mend()
+    assert node.pid() != pid and note(node) == ""

@@ -264,7 +264,7 @@ def test_a_host_name_that_does_not_resolve_prevents_nothing(cluster: Cluster) ->
 
 
 def test_ports_that_change(running: Cluster) -> None:
-    """The states that a new process takes over must not bring the ports of before back."""
+    """The states that a new worker takes over contain the old ports. They must not be used."""
     for node in running.nodes:
         node.params["role_port"] = "5445"
         node.do("reload")

@@ -115,7 +115,7 @@ def test_its_sessions_to_the_old_primary_end_with_those_of_prod(running: Cluster
 
 
 def test_it_does_not_wait_behind_clients(cluster: Cluster, pair: Pair) -> None:
-    """Idle clients take all places of prod; the walreceiver connects again all the same."""
+    """Idle clients take all places of prod. The walreceiver can still connect again."""
     for node in cluster.nodes:
         node.params["maxconn"] = "10"
     cluster.start()

@@ -42,8 +42,8 @@ def test_it_may_last(alone: Cluster) -> None:
 
 
 @pytest.mark.parametrize("standby", [True, False], ids=["as a standby", "as a primary"])
-def test_postgresql_that_comes_back_gets_nobody(alone: Cluster, standby: bool) -> None:
-    """Nothing tells what it is: no write reaches a standby."""
+def test_postgresql_that_comes_back_gets_no_client(alone: Cluster, standby: bool) -> None:
+    """Its role is not confirmed, so no write reaches it."""
     srv1, node = alone.nodes
     srv1.postgres.kill()
     eventually(lambda: not node.up("prod/srv1"), "out of prod at once", within=1)
@@ -77,14 +77,15 @@ def test_pacemaker_is_asked_each_time(alone: Cluster) -> None:
 
 
 def test_pacemaker_vouches_after_a_while(cluster: Cluster) -> None:
-    """srv1 was promoted when its HAProxy was gone already, so nobody has ever said what it is."""
+    """srv1 was promoted after its HAProxy had ended: its role was never confirmed."""
     node = cluster.srv2
     node.do("start")
     began = time.monotonic()
     eventually(lambda: (node.statedir / "memory" / "silent").exists(), "srv1 is silent")
     assert not node.up("prod/srv1") and "vouches" not in node.mend().err
     cluster.pacemaker("srv1", state="S_TRANSITION_ENGINE")
-    time.sleep(31 - (time.monotonic() - began))
+    left = 31 - (time.monotonic() - began)
+    always(lambda: not node.up("prod/srv1"), "srv1 is out of prod", during=left)
     node.mend()
     assert not node.up("prod/srv1"), "Pacemaker is at work: it may be about to demote"
     cluster.pacemaker("srv1")

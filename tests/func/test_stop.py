@@ -24,7 +24,7 @@ def test_stop_what_does_not_run(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("name", ["hold_timeout", "nodes", "prod_port", "log"])
 def test_stop_with_a_parameter_that_has_become_wrong(cluster: Cluster, name: str) -> None:
-    """A failed stop fences the node, and one that says 0 while HAProxy runs on is a lie."""
+    """A failed stop fences the node. A stop that returns 0 while HAProxy runs on is as bad."""
     node = cluster.srv1
     node.do("start")
     node.params[name] = "a;b\n'"

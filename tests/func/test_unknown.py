@@ -38,7 +38,7 @@ def lock_out(primary: Instance, text: str) -> None:
 
 
 def reject(instance: Instance) -> None:
-    """Has pg_hba.conf refuse HAProxy's role, and nobody else."""
+    """Changes pg_hba.conf: it refuses HAProxy's role and no other."""
     line = "local all haproxy reject\n"
     (instance.data / "pg_hba.conf").write_text(line + HBA)
     instance.sql("SELECT pg_reload_conf()")
@@ -73,7 +73,7 @@ def test_a_refused_login_takes_no_server_out(
 
 
 def test_refused_from_the_beginning(cluster: Cluster) -> None:
-    """The agent asks as a superuser who is the primary; Pacemaker says who is a standby."""
+    """The agent asks as a superuser if it is the primary. Pacemaker tells if it is a standby."""
     for node in cluster.nodes:
         reject(node.postgres)
         node.do("start")

@@ -139,7 +139,7 @@ class Node:
         for line in lines[2:]:
             row = dict(zip(columns, line.split()))
             if row and row["be_name"] in POOLS and row["srv_name"] != HOLD:
-                # 0x20: its name did not resolve; a fault, and nobody's decision.
+                # 0x20: its name did not resolve. No administrator has set that.
                 state = STATES[int(row["srv_admin_state"]) & ~0x20]
                 found[f"{row['be_name']}/{row['srv_name']}"] = state, row["srv_op_state"] == "2"
         return found
@@ -220,7 +220,7 @@ class Node:
 
 
 def _stat(pid: int) -> list[str]:
-    """Returns the fields of /proc/PID/stat after the name; of one that is gone, zeros."""
+    """Returns the fields of /proc/PID/stat after the name; zeros if the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

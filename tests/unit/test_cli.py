@@ -31,6 +31,18 @@ def test_all_is_well() -> None:
     [
         (changed("srv2", view=None), WARNING, "srv2: HAProxy does not answer"),
         (
+            changed("srv2", view=None, failure="start: parameter haproxy: there is no program /x"),
+            WARNING,
+            "srv2: HAProxy does not answer; its last failure in Pacemaker: start: parameter"
+            " haproxy: there is no program /x",
+        ),
+        (
+            changed("srv2", unresolved="db2.invalid"),
+            WARNING,
+            "srv2: host db2.invalid does not resolve on this node: correct DNS, /etc/hosts or"
+            " parameter nodes",
+        ),
+        (
             changed("srv3", online=False, view=None, postgres=""),
             WARNING,
             "srv3: the node is not in the cluster",
@@ -187,7 +199,7 @@ def test_explain(server: Server, fields: dict[str, object], words: str) -> None:
         (Server("stdby", "srv3", "DOWN", "L7OK"), "its HAProxy, which says its role, cannot be"),
         (Server("stdby", "srv3", "DOWN", "L4CON"), "its PostgreSQL cannot be reached (L4CON)"),
         (Server("stdby", "srv3", "UP"), "its HAProxy does not answer, its PostgreSQL does"),
-        (Server("prod", "srv3", "UP"), "its PostgreSQL has not been started anew since"),
+        (Server("prod", "srv3", "UP"), "its PostgreSQL has not been restarted since"),
     ],
 )
 def test_explain_a_node_whose_haproxy_is_silent(server: Server, words: str) -> None:

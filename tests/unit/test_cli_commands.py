@@ -43,6 +43,25 @@ def test_what_pacemaker_says_of_a_failure() -> None:
     assert survey.members(text, "pgsqld-clone", "haproxy")["srv1"]["postgres"] == "failed"
 
 
+FAILURES = """  <failures>
+    <failure op_key="haproxy_start_0" node="srv3" exitstatus="error" exitreason="no program /x"/>
+    <failure op_key="haproxy_monitor_4000" node="srv9" exitstatus="error" exitreason="x"/>
+    <failure op_key="pgsqld_monitor_15000" node="srv1" exitstatus="error" exitreason=""/>
+  </failures>
+  <status code="0" """
+
+
+def test_why_haproxy_failed() -> None:
+    """That of our resource, on a node of the cluster."""
+    text = CRM_MON.replace('  <status code="0" ', FAILURES)
+    found = survey.members(text, "pgsqld-clone", "haproxy")
+    assert {name: facts.get("failure") for name, facts in found.items()} == {
+        "srv1": None,
+        "srv2": None,
+        "srv3": "start: no program /x",
+    }
+
+
 VIEW = {
     "node": "srv1",
     "role": "production",
@@ -99,17 +118,10 @@ def test_the_resource_and_its_parameters(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_parameter_that_is_invalid_does_not_hide_the_cluster(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    raw = {"prod_port": "6432", "hold_timeout": "bogus", "statedir": str(tmp_path)}
-    assert survey.effective(raw).values["prod_port"] == 6432
-    assert survey.effective(raw).hold_timeout == 30_000, "its default"
-    (tmp_path / "parameters").write_text('{"prod_port": "7432", "hold_timeout": "60s"}')
-    assert survey.effective(raw).prod_port == 7432, "what HAProxy runs with"
-    assert survey.effective(raw).hold_timeout == 60_000
-    assert survey.effective({**raw, "hold_timeout": "5s"}).prod_port == 6432
     monkeypatch.setattr(survey, "run", lambda *_: PRIMITIVE.format("haproxy", "abc"))
-    assert survey.resource_params()[1].prod_port == 5432
+    assert survey.resource_params()[1].prod_port == 5432, "its default"
 
 
 SWITCHOVER = ROOT / "tests" / "golden" / "captured-switchover"

@@ -33,7 +33,7 @@ def compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compare:
             return judged(good())
 
         monkeypatch.setattr(cli, "RECORDS", tmp_path)
-        monkeypatch.setattr("lab.drill.alone.RUN", tmp_path / "run")
+        monkeypatch.setattr("lab.lock.RUN", tmp_path / "run")
         monkeypatch.setattr("lab.lifecycle.down", lambda **_: done.append("down"))
         monkeypatch.setattr("lab.lifecycle.up", lambda _, name: done.append(name))
         monkeypatch.setattr("lab.drill.commands.versions", lambda *_: {})

@@ -1,4 +1,4 @@
-"""The page of mistakes and local faults says what the reports say, and it can say bad things."""
+"""The page of mistakes and local faults shows the figures of the report, bad ones too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURED = REPO / "docs" / "measured"
 
 
 def report(*outcomes: judge.Outcome) -> dict[str, Any]:
-    return document({"rows": []}, outcomes, {"haproxy": "2.6"})
+    return document({"rows": []}, outcomes, {"haproxy": "2.6"}, {"commit": "4c0ffee"})
 
 
 def test_good_rows() -> None:
@@ -27,6 +27,7 @@ def test_good_rows() -> None:
     assert page["passed"] == len(page["rows"]) == 2
     assert [row["times"] for row in page["rows"]] == ["1.0 s, 5.0 s"] * 2
     assert page["before"] == {}
+    assert page["commits"] == ["4c0ffee"]
 
 
 def test_bad_rows() -> None:

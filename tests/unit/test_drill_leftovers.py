@@ -1,4 +1,4 @@
-"""What a drill may leave on a node: one master process of HAProxy, one worker, known files."""
+"""A drill may leave one master process of HAProxy, one worker, and known files on a node."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from paf_haproxy import rolefile
 from paf_haproxy.cluster import ClusterView
+from paf_haproxy.rolefile import Role
 from paf_haproxy.routing import wanted
 
 from tests.tools import AGENT, LIB, environments
@@ -29,7 +31,6 @@ HOT = {
     "runtime",
     "log",
     "ocf",
-    "master",
     "paf",
     "notify",
 }
@@ -56,17 +57,15 @@ LAYERS = [
     {"routing"},
     {"values"},
     {"params"},
-    {
-        *("certificate", "metadata", "network", "pacemaker", "paf", "ports", "postgres"),
-        *("rolefile", "runtime"),
-    },
-    {"beliefs", "lookout", "master", "rejection", "render", "stats"},
+    {"metadata", "network", "pacemaker", "paf", "ports", "rolefile", "runtime", "silence"},
+    {"beliefs", "certificate", "lookout", "master", "postgres", "rejection", "render", "stats"},
     {"copies", "notify", "supervisor"},
     {"follow", "process"},
     {"configuration", "launch"},
     {"kept"},
     {"monitor"},
     {"lifecycle"},
+    {"reload"},
     {"watch"},
     {"actions"},
     {"main"},
@@ -89,6 +88,7 @@ def test_what_a_notify_imports(tmp_path: Path) -> None:
     environ = environments.notification("pre-promote", "srv3", all_nodes=nodes, promote=["srv2"])
     code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(LIB))
     haproxy = FakeHaproxy(Model(wanted(ClusterView("srv1"), nodes)))
+    rolefile.save(str(tmp_path), Role(ClusterView("srv1")))
     with haproxy.listen(tmp_path / "admin.sock"):
         done = run(code, "notify", **environ, OCF_RESKEY_statedir=str(tmp_path))
     assert done.returncode == 0, done.stderr

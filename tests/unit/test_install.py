@@ -74,7 +74,7 @@ def test_installed(tmp_path: Path) -> None:
 
 
 def test_what_is_not_used_any_more_is_removed(tmp_path: Path) -> None:
-    """Copies of another version, and what an action left that Pacemaker killed."""
+    """Copies of another version, and temporary files of an action that Pacemaker killed."""
     params = parse({"haproxy": "/bin/true", "statedir": str(tmp_path), "user": "root"})
     install(params)
     (lua,) = tmp_path.glob("lua-*")
@@ -97,7 +97,7 @@ def test_what_is_not_used_any_more_is_removed(tmp_path: Path) -> None:
 
 
 def test_kept_on_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """What HAProxy was started with comes back as it was, and a full disk is no failure."""
+    """The configuration comes back unchanged. A full disk is no failure of the action."""
     state, disk = tmp_path / "run", tmp_path / "disk"
     raw = {"haproxy": "/bin/true", "statedir": str(state), "keepdir": str(disk), "user": "root"}
     params = parse(raw)
@@ -110,7 +110,9 @@ def test_kept_on_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     assert restored and restored.values == params.values
     assert {path.name for path in state.iterdir()} == set(before) - {"haproxy.source"}
     assert (state / "haproxy.cfg").read_text() == text
-    assert not render.is_current(params), "the monitor tries what is asked for again"
+    assert not render.is_current(params), (
+        "the monitor makes another one"
+    )
     assert kept.restore(str(tmp_path / "nothing"), str(state)) is None
     (tmp_path / "file").write_text("")
     kept.save(parse({**raw, "keepdir": str(tmp_path / "file")}))
@@ -127,7 +129,7 @@ def test_an_interrupted_installation_is_made_again(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_copy_to_the_disk(tmp_path: Path) -> None:
-    """Killed between two renames: the copy of before is used; what is half written is removed."""
+    """Killed between two renames: the older copy is used, and the incomplete one is removed."""
     state, disk = tmp_path / "run", tmp_path / "disk"
     raw = {"haproxy": "/bin/true", "statedir": str(state), "keepdir": str(disk), "user": "root"}
     install(parse(raw))

@@ -1,4 +1,4 @@
-"""What a new worker takes over from the one before it."""
+"""The states that a new worker takes over from the last one."""
 
 from __future__ import annotations
 

@@ -66,5 +66,5 @@ def test_sessions_in_old_workers(tmp_path: Path) -> None:
 
 
 def test_nothing_to_close(tmp_path: Path) -> None:
-    assert master.close_old_sessions(str(tmp_path), []) == 0, "nobody is asked"
+    assert master.close_old_sessions(str(tmp_path), []) == 0, "the master is not asked"
     assert master.close_old_sessions(str(tmp_path), [("prod", "srv1")]) == 0, "there is no master"

@@ -161,7 +161,7 @@ def test_states(path: Path) -> None:
         (0x01, MAINT),  # forced
         (0x02, MAINT),  # inherited
         (0x05, MAINT),  # `disabled` in the file
-        (0x20, READY),  # its name does not resolve: a fault, and nobody's decision
+        (0x20, READY),  # its name does not resolve; no administrator has set that
         (0x21, MAINT),
         (0x22, READY),
         (0x04, READY),  # it was `disabled` in the file once

@@ -1,4 +1,4 @@
-"""What the agent knows of a silent node and of a postmaster; files that others wrote."""
+"""Files that HAProxy and the kernel write: a silent node, the postmaster's socket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from paf_haproxy import monitor, postgres, stats
+from paf_haproxy import monitor, postgres, silence
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.params import Params
 
@@ -55,16 +55,16 @@ def test_a_postmaster_that_has_ended_meanwhile_is_not_noted(
     assert (tmp_path / "confirmed").read_text() == "production 4711\n"
 
 
-def silent(statedir: Path, text: str, age: float = 0) -> stats.Silence | None:
+def silent(statedir: Path, text: str, age: float = 0) -> silence.Silence | None:
     file = statedir / "memory" / "silent"
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     os.utime(file, (time.time() - age, time.time() - age))
-    return stats.silence(str(statedir))
+    return silence.read(str(statedir))
 
 
 def test_a_silent_node(tmp_path: Path) -> None:
-    assert stats.silence(str(tmp_path)) is None
+    assert silence.read(str(tmp_path)) is None
     found = silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n")
     assert found and (found.node, found.trusted) == ("srv1", False)
     assert (found.strands, found.seconds) == ("17-2", 31)
@@ -82,7 +82,7 @@ def test_a_report_that_is_a_link_counts_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     (tmp_path / "other").write_text("srv1 trusted 17-2 31 1795000000\n")
     (tmp_path / "memory" / "silent").symlink_to(tmp_path / "other")
-    assert stats.silence(str(tmp_path)) is None
+    assert silence.read(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_report_that_is_a_link_counts_for_nothing(tmp_path: Path) -> None:
 def test_vouching_takes_time_and_the_right_node(
     tmp_path: Path, primary: str | None, seconds: int, vouched: str | None
 ) -> None:
-    silence = stats.Silence("srv1", False, "17-2", seconds)
-    monitor.vouch(params(tmp_path), ClusterView(primary), silence)
+    silent = silence.Silence("srv1", False, "17-2", seconds)
+    monitor.vouch(params(tmp_path), ClusterView(primary), silent)
     file = tmp_path / "vouched"
     assert (file.read_text() if file.exists() else None) == vouched

@@ -86,7 +86,7 @@ def test_a_crash_is_mended_and_an_end_on_request_is_not(systemd: Systemd, params
 
 
 def test_systemd_ends_all_of_it(systemd: Systemd, params: Params) -> None:
-    """The master first; at last whatever is in the unit's control group."""
+    """First the master, then every process in the unit's control group."""
     supervisor.start(params, ["/usr/sbin/haproxy"], 5)
     assert "--property=KillMode=mixed" in systemd.last("systemd-run")
     assert "--property=KillSignal=SIGUSR1" in systemd.last("systemd-run")
@@ -145,7 +145,7 @@ def sleeper(params: Params) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_who_is_the_master(params: Params, sleeper: subprocess.Popen[bytes]) -> None:
     assert process.leader(params) == sleeper.pid
-    assert process.program(params) == "bash"
+    assert process.command(params)[0] == "bash"
 
 
 @pytest.mark.parametrize(("mode", "has"), [("-D", False), ("-W", True), ("-Ws", True)])
@@ -184,7 +184,7 @@ def test_an_end_needs_no_other_program(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Without memory for systemctl, HAProxy and its workers end all the same."""
+    """HAProxy and its workers end although there is no memory for systemctl."""
     monkeypatch.setattr(supervisor, "RUNNING", str(tmp_path))
 
     def out_of_memory(*_: object, **__: object) -> None:
@@ -264,7 +264,10 @@ def test_a_promotion_without_the_user_that_would_ask_postgresql(
         assert perform(Context("promote", "srv1", raw, Notice("-"))) == 0
     role = rolefile.load(params.statedir)
     assert role and role.promoted
-    assert "parameter system_user: no user nosuch; promoted all the same" in capfd.readouterr().err
+    assert (
+        "parameter system_user: no user nosuch; HAProxy is promoted, because"
+        in capfd.readouterr().err
+    )
 
 
 def test_a_promotion_while_postgresql_is_no_primary(

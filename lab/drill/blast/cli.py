@@ -18,15 +18,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ...errors import LabError
-from ...layout import STATE
+from ...layout import REPO, STATE
+from ...lock import alone
+from ...shell import run
 from .. import commands
-from ..alone import alone
 from ..site import LabSite
 from . import perform
 from .judge import Outcome
 from .row import Row
 from .scene import Scene
 
+AGENT = ("agents", "bin", "haproxy", "lib", "pcs-scripts")
 FILE = click.Path(dir_okay=False, path_type=Path)
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
 
@@ -39,7 +41,7 @@ console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty(
     help="Write the table here. With --only the other rows of the file are kept.",
 )  # fmt: skip
 def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
-    """Mistakes and local faults: which nodes does each affect, and who says so?"""
+    """Mistakes and local faults: which nodes each of them affects, and where it is reported."""
     site = LabSite()
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
     scene = Scene(site, STATE / "drills" / f"blast-{now}")
@@ -47,10 +49,11 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
         for row in perform.rows(scene):
             console.print(f"{row.name:24} {row.kind:8} {row.text}", markup=False, soft_wrap=True)
         return
-    # Whatever ends it, what was done is undone.
+    # The fault is removed also if the command is ended by a signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site.check()
     plan = chosen(perform.rows(scene), only)
+    stamp = provenance()
     before = {"rows": []} if file is None or not (only and file.exists()) else _read(file)
     versions = commands.versions(site.nodes[0], ("paf-haproxy",))
     began = time.monotonic()
@@ -62,10 +65,10 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
                 outcomes.append(_one(row, scene, f"{row.name} {number}/{len(plan)}"))
                 if file is not None:
                     file.write_text(
-                        json.dumps(document(before, outcomes, versions), indent=1) + "\n"
+                        json.dumps(document(before, outcomes, versions, stamp), indent=1) + "\n"
                     )
     except LabError as error:
-        trouble = str(error)  # what the rows before have shown is still worth showing
+        trouble = str(error)  # the rows before it are shown all the same
     show(outcomes)
     taken = time.monotonic() - began
     console.print(f"{len(outcomes)} of {len(plan)} rows in {taken:.0f} s", markup=False)
@@ -100,12 +103,28 @@ def _one(row: Row, scene: Scene, title: str) -> Outcome:
     return outcome
 
 
+def provenance() -> dict[str, str]:
+    """Returns the commit of the agent, with '+' if its files have been changed since, and when the
+    rows were begun.
+    """
+    git = ("git", "-C", str(REPO))
+    commit = run([*git, "rev-parse", "--short", "HEAD"]).stdout.strip()
+    changed = run([*git, "status", "--porcelain", "--", *AGENT]).stdout.strip()
+    begun = datetime.now(timezone.utc).isoformat(timespec="minutes")
+    return {"commit": commit + ("+" if changed else ""), "begun": begun}
+
+
 def document(
-    before: dict[str, Any], outcomes: Sequence[Outcome], versions: dict[str, str]
+    before: dict[str, Any],
+    outcomes: Sequence[Outcome],
+    versions: dict[str, str],
+    stamp: dict[str, str],
 ) -> dict[str, Any]:
-    """Returns the table as JSON: the rows of before, but for those that were run again."""
+    """Returns the table as JSON: the rows of before, without those that were run again. stamp: what
+    provenance() returned.
+    """
     rows = {each["name"]: each for each in before["rows"]}
-    rows.update({each.name: each.as_json() for each in outcomes})
+    rows.update({each.name: {**each.as_json(), **stamp} for each in outcomes})
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "passed": all(each["passed"] for each in rows.values()),

@@ -79,7 +79,7 @@ class Outcome:
 
 
 def judge(row: Row, course: Course) -> Outcome:
-    """Returns what the row cost, and which limits it broke."""
+    """Returns the damage that the row did, and the limits that it broke."""
     away = [phase for phase in course.phases if phase.away]
     excused: list[Attempt] = []
     bad: list[Attempt] = []

@@ -22,7 +22,7 @@ STARTED_WITHIN = 15.0
 WHOLE_WITHIN = 60.0
 """s after the fault is gone, without help: the failure-timeout, a start and a monitor."""
 LIMIT = {"maxconn": "1999"}
-"""What the reload changes: a right value of a parameter that no row breaks but its own."""
+"""The parameter that the reload changes, with a valid value. No row breaks it."""
 
 
 def perform(row: Row, scene: Scene, say: Callable[[str], None]) -> Outcome:

@@ -1,4 +1,4 @@
-"""A row of the table: what is done, how it is undone, and what it may cost. Pure data."""
+"""A row of the table: how the fault is made and removed, and what it may cost. Pure data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a row takes place: the nodes, the clients at work on each, and what is done to them."""
+"""The nodes of the cluster, the clients on each of them, and the steps of a row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Scene:
 
     @property
     def anyone(self) -> str:
-        """The name of a node that runs, and is asked what the cluster knows."""
+        """The name of a node that runs. It is asked for the state of the cluster."""
         running = (name for name, node in self.nodes.items() if node.running)
         return next(running, next(iter(self.nodes)))
 
@@ -72,7 +72,7 @@ class Scene:
                 table.drop(self.nodes[self.primary()], self.settings)
 
     def look(self) -> None:
-        """Takes in what the clients have told."""
+        """Reads the new results of the clients."""
         for program in self._programs:
             self.attempts += [each for each in program.new() if isinstance(each, Attempt)]
             if program.ended():

@@ -35,7 +35,7 @@ def file(name: str, parameter: str, text: str, make: str, **more: str) -> Row:
         kind=VALUE,
         report=more.get("report", rf"{parameter}|{FILES}/{name}"),
         parameters={parameter: f"{FILES}/{name}"},
-        before=f"mkdir -p {FILES}; F={FILES}/{name}; {make}; chmod 600 $F",
+        before=f"mkdir -p {FILES}; F={FILES}/{name}; {make}; chmod {more.get('mode', '600')} $F",
         after=TIDY,
         where=more.get("where", "standby"),
     )
@@ -72,7 +72,7 @@ ROWS = (
     wrong("stats_auth=/root/blast/none", r"stats_auth.*none", suffix="missing"),
     file(
         "stats-auth-readable", "stats_auth", "a file that all can read",
-        "echo u:p >$F; (sleep 1; chmod 644 $F) & true",
+        "echo u:p >$F", mode="644",
     ),
     wrong("tls_cert=/root/blast/none", r"tls_cert.*none|blast/none", suffix="missing"),
     file("tls-cert-no-pem", "tls_cert", "a file that is no PEM", "echo hello >$F"),

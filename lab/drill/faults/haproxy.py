@@ -82,7 +82,7 @@ class KillHaproxy(Drill):
 
 
 class KillHaproxyMaster(KillHaproxy):
-    """Its worker ends with it; systemd starts both anew."""
+    """Its worker ends with it; systemd starts both again."""
 
     name = "kill-haproxy-master"
     summary = "kill -9 of HAProxy's master process on the primary's node"

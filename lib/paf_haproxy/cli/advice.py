@@ -1,4 +1,4 @@
-"""What is missing in the configuration of the resource in Pacemaker, and what to type."""
+"""Attributes that the resource lacks in Pacemaker, and the command that sets them."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def change(
 
 
 def why_not(cluster: Cluster, name: str) -> str:
-    """Returns why a standby that nobody drained gets no new connections through stdby, or ''."""
+    """Returns why a standby that is not drained gets no new connections through stdby, or ''."""
     node = cluster.node(name)
     if node is None or node.view is None or not node.view.lagging:
         return ""

@@ -60,9 +60,13 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Finding]:
         )
     if node.drained:
         yield Finding(OK, f"{name}: drained by a person: no new connections through stdby")
+    if node.unresolved:
+        text = f"{name}: host {node.unresolved} does not resolve on this node"
+        yield Finding(WARNING, f"{text}: correct DNS, /etc/hosts or parameter nodes")
     if view is None:
         if node.online:
-            yield Finding(WARNING, f"{name}: HAProxy does not answer")
+            why = f"; its last failure in Pacemaker: {node.failure}" if node.failure else ""
+            yield Finding(WARNING, f"{name}: HAProxy does not answer{why}")
         return
     if view.unknown:
         yield Finding(WARNING, f"{name}: PostgreSQL does not tell its role: {view.unknown}")
@@ -72,7 +76,7 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Finding]:
         )
     expected = _expected(node)
     if view.unknown and view.role == "unknown":
-        pass  # said already
+        pass  # that is a finding already
     elif view.role != expected:
         bad = CRITICAL if node.postgres == "Promoted" or view.role == "production" else WARNING
         says = f"{name}: PostgreSQL is {view.role} {since(view.seconds)}"
@@ -145,7 +149,7 @@ def _why(cluster: Cluster, node: Node, server: Server, silent: bool) -> str:
         if server.pool == PROD:
             return (
                 "its HAProxy does not answer; it was the primary, Pacemaker has promoted it, and"
-                " its PostgreSQL has not been started anew since"
+                " its PostgreSQL has not been restarted since"
             )
         return "its HAProxy does not answer, its PostgreSQL does, and it is not the primary"
     if server.up:

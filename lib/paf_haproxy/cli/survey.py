@@ -6,17 +6,14 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
-from .. import configuration, pacemaker, render
-from ..context import DEFAULT_STATEDIR
+from .. import configuration, network, pacemaker, render
+from ..context import Context, Notice
 from ..ocf import ERR_CONFIGURED, AgentError
-from ..params import Params, parse, parse_leniently
+from ..params import Params
 from ..run import run
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ANSWER_WITHIN = 2.0  # s for a HAProxy
 LARGEST = 1 << 20
@@ -50,7 +47,7 @@ class View:
     None where that may not be seen. probation: a standby that has just come back leaves readers to
     the others for a moment. unknown: why PostgreSQL does not tell its role, and what to type: then
     `role` is the last confirmed one. silent: the nodes whose HAProxy does not answer this one.
-    rejected: what is wrong with the configuration that Pacemaker asks for.
+    rejected: why the configuration that Pacemaker asks for is rejected.
     """
 
     role: str
@@ -77,7 +74,9 @@ class View:
 @dataclass(frozen=True)
 class Node:
     """online, standby, maintenance: of the node in Pacemaker. postgres, haproxy: what Pacemaker
-    runs there, e.g. 'Promoted' or '' for nothing. view: None where HAProxy does not answer.
+    runs there, e.g. 'Promoted' or '' for nothing. view: None if HAProxy does not answer. failure:
+    why an action of our resource failed there, e.g. 'start: parameter haproxy: ...', or ''.
+    unresolved: the host name of the node if it does not resolve here, or ''.
     """
 
     name: str
@@ -88,6 +87,8 @@ class Node:
     haproxy: str = ""
     drained: bool = False
     view: View | None = None
+    failure: str = ""
+    unresolved: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,12 @@ def survey(params: Params, resource: str) -> Cluster:
         views = list(pool.map(lambda each: ask(each[1], params.role_port), backends))
     known = members(monitor, params.pgsql_clone, resource)
     drained = pacemaker.drained(resource)
+    unresolved = network.unresolved(network.resolve(address for _, address in backends))
     nodes = []
-    for (name, _), view in zip(backends, views):
-        nodes.append(Node(name, **known.get(name, {}), drained=name in drained, view=view))
+    for (name, address), view in zip(backends, views):
+        host = address if address in unresolved else ""
+        facts = known.get(name, {})
+        nodes.append(Node(name, **facts, drained=name in drained, view=view, unresolved=host))
     return Cluster(tuple(nodes), params.hold_timeout > 0)
 
 
@@ -137,19 +141,7 @@ def resource_params(name: str = "") -> tuple[str, Params]:
         text = f"name one of the resources with --resource: {' '.join(found) or 'there is none'}"
         raise AgentError(text, ERR_CONFIGURED)
     name = name or next(iter(found))
-    return name, effective(found[name])
-
-
-def effective(raw: Mapping[str, str]) -> Params:
-    """Returns the values of the parameters. If one is invalid, those that HAProxy on this node runs
-    with; without these, the default of each that is invalid: that each HAProxy rejects it is found
-    in what it says itself.
-    """
-    try:
-        return parse(raw)
-    except AgentError:
-        in_use = configuration.used(raw.get("statedir") or DEFAULT_STATEDIR)
-        return in_use or parse_leniently(raw, lambda _: None)
+    return name, configuration.effective(Context("status", "", found[name], Notice("-")))
 
 
 def members(text: str, *resources: str) -> dict[str, dict[str, Any]]:
@@ -167,6 +159,11 @@ def members(text: str, *resources: str) -> dict[str, dict[str, Any]]:
                 if wanted in (clone.get("id"), resource.get("id")):
                     for where in resource.iterfind("node"):
                         _state(found, where.get("name", ""), key, resource)
+    for failure in root.iterfind("failures/failure"):
+        name, _, action = failure.get("op_key", "").rpartition("_")[0].rpartition("_")
+        if name == resources[-1] and failure.get("node") in found:
+            reason = failure.get("exitreason") or failure.get("exitstatus", "")
+            found[failure.get("node", "")]["failure"] = f"{action}: {reason}"
     return found
 
 

@@ -1,0 +1,57 @@
+"""The primary's node whose HAProxy does not answer this node's. On the fast path of the monitor."""
+
+from __future__ import annotations
+
+import os
+import time
+
+WITHIN = 5.0  # s that a report is good for; HAProxy writes it every second (others.lua)
+
+
+class Silence:
+    """A node of prod whose HAProxy does not answer, as this node's reports it (others.lua).
+
+    trusted: whether prod still leads there. strands: the name of the connections that this HAProxy
+    holds to PostgreSQL there. seconds: for how long none of them has ended.
+    """
+
+    __slots__ = ("node", "seconds", "strands", "trusted")
+
+    def __init__(self, node: str, trusted: bool, strands: str, seconds: int) -> None:
+        self.node = node
+        self.trusted = trusted
+        self.strands = strands
+        self.seconds = seconds
+
+
+def path(statedir: str) -> str:
+    """Returns the file in which HAProxy reports it."""
+    return statedir + "/memory/silent"
+
+
+def reported(statedir: str) -> bool:
+    """Returns whether there is a report that is not out of date."""
+    try:
+        return 0 <= time.time() - os.stat(path(statedir)).st_mtime <= WITHIN
+    except OSError:
+        return False
+
+
+def read(statedir: str) -> Silence | None:
+    """Returns the node of prod whose HAProxy is silent, or None. HAProxy wrote the file, not root:
+    what has another form counts for nothing.
+    """
+    try:
+        fd = os.open(path(statedir), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        age = time.time() - os.fstat(fd).st_mtime
+        words = os.read(fd, 512).decode("ascii", "replace").split()
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    if len(words) != 5 or not 0 <= age <= WITHIN or not words[3].isdecimal():
+        return None
+    return Silence(words[0], words[1] == "trusted", words[2], int(words[3]))
