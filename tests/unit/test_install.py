@@ -110,9 +110,7 @@ def test_kept_on_disk(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None
     assert restored and restored.values == params.values
     assert {path.name for path in state.iterdir()} == set(before) - {"haproxy.source"}
     assert (state / "haproxy.cfg").read_text() == text
-    assert not render.is_current(params), (
-        "the monitor makes another one"
-    )
+    assert not render.is_current(params), "the monitor makes another one"
     assert kept.restore(str(tmp_path / "nothing"), str(state)) is None
     (tmp_path / "file").write_text("")
     kept.save(parse({**raw, "keepdir": str(tmp_path / "file")}))
