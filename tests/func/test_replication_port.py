@@ -114,13 +114,20 @@ def test_its_sessions_to_the_old_primary_end_with_those_of_prod(running: Cluster
         query(session, WHO)
 
 
-def test_it_does_not_wait_behind_clients(cluster: Cluster, pair: Pair) -> None:
-    """Idle clients take all places of prod. The walreceiver can still connect again."""
+@pytest.fixture
+def small(cluster: Cluster) -> Cluster:
+    """A cluster with 10 places for clients on each node. srv2 streams from srv1."""
     for node in cluster.nodes:
         node.params["maxconn"] = "10"
     cluster.start()
-    srv1, srv2 = cluster.nodes
-    eventually(lambda: srv1.postgres.sql(STREAMING) == 1, "srv2 streams", 20)
+    srv1 = cluster.srv1.postgres
+    eventually(lambda: srv1.sql(STREAMING) == 1, "srv2 streams", 20)
+    return cluster
+
+
+def test_it_does_not_wait_behind_clients(small: Cluster, pair: Pair) -> None:
+    """Idle clients take all places of prod. The walreceiver can still connect again."""
+    srv1, srv2 = small.nodes
     idle: list[Any] = [connect(srv2.address, PROD) for _ in range(10)]
     late = Waiting(functools.partial(ask, srv2.address, PROD, WHO))
     try:
@@ -152,14 +159,10 @@ def test_a_base_backup_through_port_5432_of_every_node(
         shutil.rmtree(copy)
 
 
-def test_a_switchover_with_more_clients_than_places(cluster: Cluster, fresh: Pair) -> None:
+def test_a_switchover_with_more_clients_than_places(small: Cluster, fresh: Pair) -> None:
     """Commits wait for the standby, and clients that do nothing hold all places of both nodes."""
-    for node in cluster.nodes:
-        node.params["maxconn"] = "10"
-    cluster.start()
-    srv1, srv2 = cluster.nodes
-    eventually(lambda: srv1.postgres.sql(STREAMING) == 1, "srv2 streams", 20)
-    for node in cluster.nodes:
+    srv1, srv2 = small.nodes
+    for node in small.nodes:
         node.postgres.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
         node.postgres.sql("SELECT pg_reload_conf()")
 
@@ -174,7 +177,7 @@ def test_a_switchover_with_more_clients_than_places(cluster: Cluster, fresh: Pai
 
     over = threading.Event()
     crowd = [
-        Waiting(functools.partial(stay, node.address)) for node in cluster.nodes for _ in range(15)
+        Waiting(functools.partial(stay, node.address)) for node in small.nodes for _ in range(15)
     ]
     try:
         eventually(lambda: srv1.postgres.sql(CLIENTS) >= 15, "the places are taken")
