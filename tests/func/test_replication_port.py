@@ -181,7 +181,7 @@ def test_a_switchover_with_more_clients_than_places(small: Cluster, fresh: Pair)
     ]
     try:
         eventually(lambda: srv1.postgres.sql(CLIENTS) >= 15, "the places are taken")
-        switch_over(cluster, srv1, srv2)
+        switch_over(small, srv1, srv2)
         eventually(lambda: srv2.postgres.sql(STREAMING) == 1, "srv1 streams from srv2", 20)
         eventually(lambda: srv2.postgres.sql(CLIENTS) >= 10, "the clients are there", 20)
         assert srv2.postgres.sql("INSERT INTO t VALUES ('x') RETURNING node") == "x"
