@@ -16,9 +16,11 @@ from ..drill import commands, report
 from ..drill.audits import Finding
 from ..drill.cli import FILE, console
 from ..drill.settings import Settings
+from ..layout import REPO
 from ..lock import alone
 from ..node import NODES, named
-from . import idle, notify, publish, rest, throughput
+from ..provenance import commit
+from . import beside, idle, notify, publish, rest, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -110,6 +112,25 @@ def bench_throughput(turns: int, json_file: Path | None) -> None:
         versions,
         json_file,
     )
+
+
+@bench.command("beside")
+@click.argument("checkout", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--turns", default=5, type=click.IntRange(min=3), show_default=True)
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(beside.PARTS)))
+@JSON
+def bench_beside(
+    checkout: Path, turns: int, parts: tuple[str, ...], json_file: Path | None
+) -> None:
+    """Measures another commit beside this one: CHECKOUT, for example made with `git worktree add`.
+
+    Each commit gets a lab of its own. Both run at the same time, and are measured in turn.
+    """
+    checkouts = {beside.OLD: checkout.resolve(), beside.NEW: REPO}
+    old, new = (beside.lab_of(path, which) for which, path in checkouts.items())
+    commits = {which: commit(path) for which, path in checkouts.items()}
+    found, versions = beside.measure(old, new, parts or list(beside.PARTS), turns, console.print)
+    end("beside", beside.judge(found), beside.as_json(found, commits), versions, json_file)
 
 
 def end(

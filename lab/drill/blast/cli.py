@@ -20,7 +20,7 @@ from rich.text import Text
 from ...errors import LabError
 from ...layout import REPO, STATE
 from ...lock import alone
-from ...shell import run
+from ...provenance import commit
 from .. import commands
 from ..site import LabSite
 from . import perform
@@ -28,7 +28,6 @@ from .judge import Outcome
 from .row import Row
 from .scene import Scene
 
-AGENT = ("agents", "bin", "haproxy", "lib", "pcs-scripts")
 FILE = click.Path(dir_okay=False, path_type=Path)
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
 
@@ -107,11 +106,8 @@ def provenance() -> dict[str, str]:
     """Returns the commit of the agent, with '+' if its files have been changed since, and when the
     rows were begun.
     """
-    git = ("git", "-C", str(REPO))
-    commit = run([*git, "rev-parse", "--short", "HEAD"]).stdout.strip()
-    changed = run([*git, "status", "--porcelain", "--", *AGENT]).stdout.strip()
     begun = datetime.now(timezone.utc).isoformat(timespec="minutes")
-    return {"commit": commit + ("+" if changed else ""), "begun": begun}
+    return {"commit": commit(REPO), "begun": begun}
 
 
 def document(
