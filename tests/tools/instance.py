@@ -33,6 +33,7 @@ cluster_name = '{name}'
 primary_conninfo = 'host={address} port=5437 user=postgres application_name={name}'
 fsync = off
 max_connections = 20
+wal_keep_size = 64MB
 wal_retrieve_retry_interval = 200ms
 wal_receiver_timeout = 5s
 wal_sender_timeout = 5s
