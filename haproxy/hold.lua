@@ -1,5 +1,7 @@
--- The hold. Server `hold` of prod, and of replication, takes one connection, and hold.lua keeps that connection: a client
--- that comes while there is no primary finds server `hold` full and waits in the queue of the pool, from which HAProxy
+-- The hold: clients wait while there is no primary.
+--
+-- Server `hold` of prod, and of replication, takes one connection, and this file keeps that connection (the place). A
+-- client that comes while there is no primary finds server `hold` full, and waits in the queue of the pool. HAProxy
 -- itself hands it to the next server that comes up.
 
 -- Addresses by pool; empty without a hold.
@@ -7,12 +9,12 @@ local DOORS = {
     prod = os.getenv("PAF_HOLD"),
     replication = os.getenv("PAF_HOLD_REPLICATION"),
 }
-local BEGIN_WITHIN = 1000 -- ms for the hold to be there
-local ROUND = 10 -- ms between two looks for it
+local BEGIN_WITHIN = 1000 -- ms for the places to be taken
+local ROUND = 10 -- ms between two looks whether they are
 local PASSWORD = "hold\n"
-local FAREWELL = "end\n" -- HAProxy 3.0.11 tells the other end of no close by a process that finishes
+local FAREWELL = "end\n" -- HAProxy 3.0.11: if a process finishes, the other end is not told of the close
 
--- Whether the place of a pool is taken; true for a pool that a template of one's own does not have.
+-- Whether the place of a pool is taken; true if the template of an administrator lacks the pool.
 local function taken(pool)
     local proxy = core.proxies[pool]
     local server = proxy and proxy.servers["hold"]
@@ -20,7 +22,7 @@ local function taken(pool)
 end
 
 local function keep_one(pool, place)
-    if place and taken(pool) and place:send("\n") then -- so that it is never idle
+    if place and taken(pool) and place:send("\n") then -- so that the connection is never idle
         return place
     end
     if place then
@@ -40,8 +42,8 @@ end
 
 local calls = 0
 
--- Takes the places that are not taken. places: by pool, what the last call returned, or nil. That of replication, where
--- a refused walreceiver comes again by itself, is looked at in every fifth call only, for the CPU that it takes.
+-- Takes the places that are free. places: by pool, what the last call returned, or nil. To save CPU, only every fifth
+-- call looks at the place of replication: a walreceiver that is refused tries again by itself.
 local function keep(places)
     local kept = {}
     calls = calls + 1
@@ -67,7 +69,7 @@ local function leave(places)
     end
 end
 
--- What server `hold` leads to. A client that gets here in a moment without a holder is refused.
+-- Behind server `hold`. A client that gets here while the place is free is refused.
 core.register_service("lobby", "tcp", function(applet)
     if applet:receive(#PASSWORD) == PASSWORD then
         repeat

@@ -1,18 +1,13 @@
--- For people and for Prometheus: what this HAProxy believes, and what the agent told it.
+-- For people and for Prometheus: what this HAProxy knows, and what the agent has counted.
 
 local NODE = os.getenv("PAF_NODE")
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
-local REJECTED = os.getenv("PAF_REJECTED_FILE") -- there while HAProxy runs with an older configuration
+local REJECTED = os.getenv("PAF_REJECTED_FILE") -- exists while HAProxy runs with an older configuration
 local known = false -- whether there has been a primary
 local began -- s, since when a transition has been under way, or nil
 local ended = 0 -- s, when the last one did; 0: none yet
 local lasted = 0 -- s, how long the last one was
 local transitions = 0
-
-local function now()
-    local at = core.now()
-    return at.sec + at.usec / 1000000
-end
 
 local function stats(pool, name)
     return core.proxies[pool].servers[name]:get_stats()
@@ -27,36 +22,32 @@ local function served()
     return false
 end
 
--- What the agent counted, in its role file. A file in memory, of some lines: nothing waits for it.
+-- The agent's counters, from its role file. It is short and in memory, so reading it does not block HAProxy.
 local function counted()
     local found = {}
-    local file = io.open(ROLE_FILE)
-    if file then
-        for key, value in file:read("a"):gmatch("(%l+)=(%d+)\n") do
-            found[key] = value
-        end
-        file:close()
+    for key, value in paf.read_file(ROLE_FILE):gmatch("(%l+)=(%d+)\n") do
+        found[key] = value
     end
     return found
 end
 
--- The configuration that was rejected and why, or nil.
+-- The rejected configuration and the reason, or nil.
 local function rejected()
     local text = paf.read_file(REJECTED):gsub("%s+$", "")
     return text ~= "" and text or nil
 end
 
--- How long there is no primary for new connections. role.lua calls it after each answer of
--- PostgreSQL's, so some times a second.
+-- Measures how long there is no primary for new connections. asking.lua calls it several times per second.
 function paf.watch()
     if served() then
         if began then
-            lasted, ended, transitions = now() - began, now(), transitions + 1
+            ended, transitions = paf.seconds(), transitions + 1
+            lasted = ended - began
             began = nil
         end
         known = true
     elseif known and not began then
-        began = now()
+        began = paf.seconds()
     end
 end
 
@@ -64,7 +55,7 @@ local function held()
     return core.proxies["prod"]:get_stats()["qcur"]
 end
 
--- One metric in Prometheus's text format: its samples by label, or one without.
+-- Adds a metric in Prometheus's text format. samples: values by label, or one value without a label.
 local function metric(lines, name, kind, help, samples)
     name = "paf_haproxy_" .. name
     lines[#lines + 1] = "# HELP " .. name .. " " .. help
@@ -91,28 +82,29 @@ local function metrics()
     for _, name in ipairs(paf.nodes()) do
         lags['{standby="' .. name .. '"}'] = paf.lag(name)
     end
-    metric(lines, "role", "gauge", "What PostgreSQL on this node says that it is.", roles)
+    metric(lines, "role", "gauge", "Role of PostgreSQL on this node.", roles)
     metric(lines, "role_unknown", "gauge", "Whether PostgreSQL does not tell its role, by SQLSTATE or reason.",
         { ['{reason="' .. (code or "") .. '"}'] = code and 1 or 0 })
     metric(lines, "silent_nodes", "gauge", "Nodes whose HAProxy does not answer this one.", #paf.silent())
     metric(lines, "configuration_rejected", "gauge",
         "Whether HAProxy runs with the last valid configuration because a newer one was rejected.",
         rejected() and 1 or 0)
-    metric(lines, "role_changed_timestamp_seconds", "gauge", "When that changed last.", paf.changed())
+    metric(lines, "role_changed_timestamp_seconds", "gauge", "When the role changed last.", paf.changed())
     metric(lines, "timeline", "gauge", "PostgreSQL's timeline.", paf.own().timeline or {})
-    metric(lines, "lag_bytes", "gauge", "WAL that a standby has to replay yet.", lags)
+    metric(lines, "lag_bytes", "gauge", "WAL that a standby must still replay.", lags)
     metric(lines, "lagging", "gauge", "Whether the standby on this node is past max_lag.",
         paf.lagging and 1 or 0)
     metric(lines, "held_connections", "gauge", "Connections to prod that wait for a primary.", held())
     metric(lines, "notifications_total", "counter", "Notifications that changed the view.",
         counts["notified"] or 0)
-    metric(lines, "drift_repaired_total", "counter", "Monitors that had to mend the servers or start HAProxy anew.",
+    metric(lines, "drift_repaired_total", "counter",
+        "Monitor actions that had to repair the servers or to restart HAProxy.",
         counts["repaired"] or 0)
-    metric(lines, "transitions_total", "counter", "Changes of primary that new connections met.",
+    metric(lines, "transitions_total", "counter", "Times that new connections had no primary and got one again.",
         transitions)
     metric(lines, "transition_seconds", "gauge",
-        "How long there was no primary for new connections in the last one.", lasted)
-    metric(lines, "transition_timestamp_seconds", "gauge", "When the last one ended; 0: none yet.",
+        "How long there was no primary for new connections in the last transition.", lasted)
+    metric(lines, "transition_timestamp_seconds", "gauge", "When the last transition ended; 0: none yet.",
         ended)
     return table.concat(lines, "\n") .. "\n"
 end
@@ -126,7 +118,7 @@ core.register_service("metrics", "http", function(applet)
     applet:send(body)
 end)
 
--- What this HAProxy believes, in JSON: for `paf-haproxy status` on any node.
+-- What this HAProxy knows, in JSON, for `paf-haproxy status` on any node.
 function paf.view()
     local servers = {}
     for _, pool in ipairs({ "prod", "stdby" }) do
@@ -147,7 +139,7 @@ function paf.view()
     return paf.object({
         { "node", NODE },
         { "role", paf.role() },
-        { "seconds", math.floor(now() - paf.changed()) },
+        { "seconds", math.floor(paf.seconds() - paf.changed()) },
         { "timeline", facts.timeline },
         { "lsn", facts.lsn },
         { "lag", paf.lag(NODE) },

@@ -1,5 +1,5 @@
--- What the node knows, in the words of Patroni's REST API, written into a map: publish.lua, of which
--- every thread has its own, answers from there.
+-- Writes what the node knows into a map, in the form of Patroni's REST API. Each thread's copy of publish.lua answers
+-- from that map.
 
 local NODE = os.getenv("PAF_NODE")
 local FACTS = os.getenv("PAF_FACTS")
@@ -42,13 +42,13 @@ local function member(name)
     local state = paf.synchronous(name)
     local doing = told.role == "standby" and state and "streaming"
     local server = core.proxies["prod"].servers[name]
-    local host, port = server:get_addr():match("^%[?(.-)%]?:(%d+)$")
+    local host, port = paf.address(server)
     return paf.object({
         { "name", name },
         { "role", leads and "leader" or MEMBERS[state] or "replica" },
         { "state", doing or told.role and (ROLES[told.role] and "running" or "stopped") },
         { "host", host },
-        { "port", tonumber(port) },
+        { "port", port },
         { "timeline", told.timeline },
         { "lag", not leads and paf.lag(name) or nil },
     })

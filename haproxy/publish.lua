@@ -1,15 +1,15 @@
--- What the node tells whoever asks: the role as text, and over HTTP with the paths and status codes
--- of Patroni's REST API (Patroni's documentation, "REST API").
+-- The role for other programs: as text, and over HTTP with the paths and status codes of Patroni's REST API (Patroni's
+-- documentation, "REST API").
 --
--- Every thread of HAProxy has its own copy of this: a flood of questions holds up neither the other
--- threads nor what watches PostgreSQL. That writes what it knows into a map (facts.lua).
+-- Each thread of HAProxy has its own copy of this file, so that a flood of questions blocks neither the other threads
+-- nor the files that watch PostgreSQL. Those write what they know into a map (patroni.lua).
 
 local NODE = os.getenv("PAF_NODE")
 local FACTS = Map.new(os.getenv("PAF_FACTS"), Map._str)
-local FRESH = 0.005 -- s that what was looked up last is good for
+local FRESH = 0.005 -- s for which the last look is used
 local BORN = os.time()
-local BEGIN_WITHIN = 2 -- s for the first answer of PostgreSQL
-local ROUND, ROUNDS = 20, 40 -- ms, and how many a question may wait for it
+local BEGIN_WITHIN = 2 -- s after the start; until then, a question waits for the first answer of PostgreSQL
+local ROUND, ROUNDS = 20, 40 -- ms; and how many rounds a question may wait
 local READY_LAG = 1048576 -- bytes, Patroni's maximum_lag_on_failover
 
 local seen = { at = 0 }
@@ -19,7 +19,7 @@ local function status(pool)
     return server and server:get_stats()["status"] or "MAINT"
 end
 
--- What a node is: its role, and whether Pacemaker and PostgreSQL agree that it serves a pool.
+-- The role of the node, and whether Pacemaker and PostgreSQL agree that it serves a pool.
 local function look()
     local time = core.now()
     local now = time.sec + time.usec / 1000000
@@ -31,7 +31,7 @@ local function look()
     seen = {
         at = now,
         role = role,
-        -- A primary that Pacemaker did not announce is nobody's production.
+        -- A primary that Pacemaker did not announce: no client may use it.
         rogue = role == "production" and prod:find("MAINT", 1, true) ~= nil,
         primary = role == "production" and prod:find("^UP") ~= nil,
         standby = role == "standby" and status("stdby"):find("^UP") ~= nil,
@@ -41,7 +41,7 @@ local function look()
     return seen
 end
 
--- A process that has just begun does not know the role yet, and says nothing before it does.
+-- A process that has just begun does not know the role yet. It delays its answer until it does.
 core.register_service("state", "tcp", function(applet)
     local node = look()
     local rounds = os.time() - BORN <= BEGIN_WITHIN and ROUNDS or 0

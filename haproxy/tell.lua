@@ -1,23 +1,24 @@
--- What this HAProxy tells the other nodes, and its own agent-checks: does PostgreSQL fit a pool?
+-- Answers the questions on the role port: of other nodes' HAProxys, and of this HAProxy's own agent-checks.
 
 local NODE = os.getenv("PAF_NODE")
 
-local ROUND = 10 -- ms between two looks of a reply that waits for a primary
-local SOON = 30 -- ms, if PostgreSQL is down
-local IDLE_ROUND = 100 -- ms, if no change is expected
-local OWN_ROUND = 250 -- ms, the same for this HAProxy's own agent-checks: what goes down is told at once (apply)
-local DOWN_FOR = 60 -- s, then a PostgreSQL that is down is no longer expected back any moment
-local TELL_WITHIN = 900 -- ms that an answer on the role port may wait for a change
-local TELL_ITSELF_WITHIN = 2400 -- ms, to this HAProxy's own agent-checks; "timeout check" is longer
-local SETTLED = 2 -- s after a change, or after an asker's first question, with answers at once
-local REMEMBERED = 3 -- s, then whoever asks again may have been restarted: it is new
+-- ms between two looks while a reply is delayed (long polling):
+local ROUND = 10 -- while a primary is expected
+local SOON = 30 -- while PostgreSQL is down
+local IDLE_ROUND = 100 -- otherwise
+local OWN_ROUND = 250 -- otherwise, for this HAProxy's own agent-checks: apply() tells them "down" at once
+local DOWN_FOR = 60 -- s; a PostgreSQL that is down for longer is not expected back soon
+local DELAY = 900 -- ms, the longest delay of a reply on the role port
+local OWN_DELAY = 2400 -- ms, the same for this HAProxy's own agent-checks; less than "timeout check"
+local SETTLED = 2 -- s after a change, or after the first question of an asker: no reply is delayed
+local REMEMBERED = 3 -- s; an asker that asks again after more than that may be a new process
 local ASKERS = 1000 -- most that are remembered
 local LONGEST = 400 -- characters of a question: the pool, the node, and which process asks
 
 local FITS = { prod = "production", stdby = "standby" }
 
--- The weight takes a standby that lags out of stdby; its sessions go on. PostgreSQL's own word that it
--- accepts no connection (57P03) closes both pools.
+-- Whether the local PostgreSQL fits a pool, as an answer. If it refuses connections (57P03), it fits none. A standby
+-- that lags gets weight 0 in stdby: no new readers, and its sessions go on.
 local function fit(pool)
     if not pool or FITS[pool] ~= paf.role() or paf.refusing() then
         return "down\n"
@@ -30,44 +31,44 @@ local function fit(pool)
     return "up\n"
 end
 
--- A server that must not serve any more is closed at once: HAProxy's agent-check may be between two questions.
+-- The answer for a server. node: the server's, in a question of this HAProxy's own agent-check. checking: whether the
+-- agent-check asks.
+local function answer(pool, node, checking)
+    if node and node ~= NODE then
+        return paf.fit_of(pool, node, checking)
+    end
+    return fit(pool)
+end
+
+-- Marks the servers of a node down that may not serve any more: the next agent-check would be later.
 function paf.apply(node)
     for _, pool in ipairs({ "prod", "stdby" }) do
         local server = core.proxies[pool].servers[node]
-        local word = node == NODE and fit(pool) or node ~= NODE and paf.fit_of(pool, node)
-        if server and word == "down\n" then
+        if server and answer(pool, node) == "down\n" then
             server:agent_force_down()
         end
     end
 end
 
--- What a question is answered. node: the server's, in a question of this HAProxy's own agent-check.
-local function answer(pool, node)
-    if node and node ~= NODE then
-        return paf.fit_of(pool, node, true)
-    end
-    return fit(pool)
-end
-
--- Whether HAProxy does not yet act on an "up": a server that was armed is down until it hears that again.
-local function unheard(pool, node, word)
-    if not (node and pool == "prod" and paf.expecting and word and word:find("^up")) then
+-- Whether HAProxy must hear an "up" once more: a server that was armed stays down until the next agent-check.
+local function unheard(pool, node, known)
+    if not (node and pool == "prod" and paf.expecting and known and known:find("^up")) then
         return false
     end
     local status = core.proxies[pool].servers[node]:get_stats()["status"]
     return not status:find("^UP") and not status:find("MAINT", 1, true)
 end
 
-local told, askers = {}, 0 -- by who asks what: the last answer, when, and since when it asks
+local told, askers = {}, 0 -- by asker and question: the last answer, when it was given, and since when it asks
 
--- Whoever has only just begun to ask was started anew, and still learns whom to lead where: what it
--- was told before it had learnt it does not count for it.
-local function knows(asker, answer)
+-- Whether an asker has the present answer already. An asker that began a moment ago may have been restarted: its new
+-- process lacks the servers' states at first, so it does not use the first answers, and its replies are not delayed.
+local function knows(asker, known)
     local last, now = told[asker], core.now().sec
-    return last and last.answer == answer and now - last.at <= REMEMBERED and now - last.since > SETTLED
+    return last and last.answer == known and now - last.at <= REMEMBERED and now - last.since > SETTLED
 end
 
-local function remember(asker, answer)
+local function remember(asker, known)
     local last, now = told[asker], core.now().sec
     if not last then
         if askers >= ASKERS then
@@ -76,13 +77,25 @@ local function remember(asker, answer)
         askers = askers + 1
     end
     local since = last and now - last.at <= REMEMBERED and last.since or now
-    told[asker] = { answer = answer, at = now, since = since }
+    told[asker] = { answer = known, at = now, since = since }
 end
 
--- HAProxy's agent-check protocol. If the answer has not changed, the reply waits for a change (long
--- polling): the others hear of it at once, and ask seldom otherwise.
+-- ms until the next look.
+local function round(pool, node, known)
+    if not known or pool == "prod" and (paf.armed or paf.expecting) then
+        return ROUND
+    end
+    local here = not node or node == NODE
+    if here and paf.role() == "down" and core.now().sec - paf.changed_at() < DOWN_FOR then
+        return SOON
+    end
+    return node and OWN_ROUND or IDLE_ROUND
+end
+
+-- HAProxy's agent-check protocol with long polling: if the answer has not changed, the reply is delayed until it does.
+-- So a change is told at once, and an asker asks seldom.
 --
--- "prod" and "stdby" ask for this node; "prod@srv2" is what this HAProxy's own agent-check asks (others.lua).
+-- Another node asks "prod" or "stdby". This HAProxy's own agent-check asks "prod@srv2" (others.lua).
 core.register_service("role", "tcp", function(applet)
     local question = applet:getline():sub(1, LONGEST)
     local pool, node = question:match("^(%a+)@?([^ \n]*)")
@@ -96,19 +109,16 @@ core.register_service("role", "tcp", function(applet)
     end
     node = node ~= "" and node or nil
     local asker = applet.f:src() .. " " .. question
-    local known, patience = answer(pool, node), 0
+    local known, delay = answer(pool, node, true), 0
     if not known or paf.ignorant() or core.now().sec - paf.changed_at() > SETTLED and knows(asker, known) then
-        patience = known and node and TELL_ITSELF_WITHIN or TELL_WITHIN
+        delay = known and node and OWN_DELAY or DELAY
     end
-    while patience > 0 and answer(pool, node) == known and not unheard(pool, node, known) do
-        local soon = not known or pool == "prod" and (paf.armed or paf.expecting)
-        local back = paf.role() == "down" and (not node or node == NODE)
-            and core.now().sec - paf.changed_at() < DOWN_FOR
-        local round = soon and ROUND or back and SOON or node and OWN_ROUND or IDLE_ROUND
-        core.msleep(round)
-        patience = patience - round
+    while delay > 0 and answer(pool, node, true) == known and not unheard(pool, node, known) do
+        local wait = round(pool, node, known)
+        core.msleep(wait)
+        delay = delay - wait
     end
-    known = answer(pool, node) or "down\n"
+    known = answer(pool, node, true) or "down\n"
     remember(asker, known)
     applet:send(known)
 end)

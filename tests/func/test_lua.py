@@ -8,7 +8,7 @@ from tests.tools import TEMPLATE
 from tests.tools.node import Cluster
 from tests.tools.waiting import eventually
 
-FIRST = "    lua-load {{ lua }}/facts.lua\n"
+FIRST = "    lua-load {{ lua }}/common.lua\n"
 # What HAProxy does where a socket has ended a moment ago, here every tenth time.
 BRITTLE = """
 local tcp, calls = core.tcp, 0
