@@ -1,6 +1,6 @@
--- Asks the other nodes' HAProxys whether their PostgreSQL fits a pool.
+-- Asks the other nodes' HAProxys whether their PostgreSQL fits prod and stdby.
 --
--- This HAProxy asks each of them on the role port. Its own agent-checks ask this file: so a slow network delays an
+-- This HAProxy asks each of them on the role port, for both pools at once. Its own agent-checks ask this file: so a slow network delays an
 -- answer, and no agent-check fails because of it.
 --
 -- If a node's HAProxy is silent, the node keeps its place in stdby, where the plain check sees whether PostgreSQL
@@ -19,45 +19,49 @@ local MOST_RETRY = 1000 -- ms
 
 local ID = "x" .. (tostring({}):match("(%x+)$") or "") .. os.time() -- of this process
 
--- By pool and node: its last answer, when it came, when an agent-check asked last, and failures since the last answer.
-local records = { prod = {}, stdby = {} }
+-- By node: its last answers by pool, when they came, failures since then, and when an agent-check asked last, by pool.
+local records = {}
 
-local function record(pool, node)
-    records[pool][node] = records[pool][node] or { at = 0, asked = 0, failures = 0 }
-    return records[pool][node]
+local function record(node)
+    records[node] = records[node] or { answers = {}, at = 0, failures = 0, asked = { prod = 0, stdby = 0 } }
+    return records[node]
 end
 
--- Whether agent-checks ask for a server.
+-- Whether agent-checks ask for the server of a pool.
 local function asked(pool, node)
-    return paf.seconds() - record(pool, node).asked <= ASKED_WITHIN
+    return paf.seconds() - record(node).asked[pool] <= ASKED_WITHIN
+end
+
+-- The same, for either pool.
+local function wanted(node)
+    return asked("prod", node) or asked("stdby", node)
 end
 
 -- Whether a node has answered or failed to.
-local function tried(pool, node)
-    local it = record(pool, node)
-    return it.at > 0 or it.failures > 0
+local function tried(node)
+    return record(node).at > 0 or record(node).failures > 0
 end
 
-local function failing(pool, node)
-    return record(pool, node).failures > 0
+local function failing(node)
+    return record(node).failures > 0
 end
 
 -- The answer of a node; nil if it is too old or the node is silent.
 local function fresh(pool, node)
-    local it = record(pool, node)
-    return it.failures == 0 and paf.seconds() - it.at <= FRESH and it.answer or nil
+    local it = record(node)
+    return it.failures == 0 and paf.seconds() - it.at <= FRESH and it.answers[pool] or nil
 end
 
 -- The answer that is in force for a node; nil if there is none yet.
 local function fit(pool, node)
     local answer = fresh(pool, node)
-    if answer or not tried(pool, node) then
+    if answer or not tried(node) then
         return answer
     elseif pool == "prod" then
         local trusted = paf.trusted(node)
         return trusted and "up\n" or trusted == false and "down\n" or nil
-    elseif record(pool, node).answer then
-        return record(pool, node).answer
+    elseif record(node).answers[pool] then
+        return record(node).answers[pool]
     end
     local primary = paf.memory.settled_primary()
     local checked = core.proxies[pool].servers[node]:get_stats()["check_status"]
@@ -66,10 +70,10 @@ end
 
 -- The answer for the server of another node. checking: whether this HAProxy's agent-check asks.
 function paf.fit_of(pool, node, checking)
-    if not records[pool] or not core.proxies[pool].servers[node] then
+    if not core.proxies[pool] or not core.proxies[pool].servers[node] then
         return "down\n"
     elseif checking then
-        record(pool, node).asked = paf.seconds()
+        record(node).asked[pool] = paf.seconds()
     end
     return fit(pool, node)
 end
@@ -78,49 +82,54 @@ end
 function paf.silent()
     local found = {}
     for _, node in ipairs(paf.nodes()) do
-        for pool in pairs(records) do
-            if asked(pool, node) and record(pool, node).failures > 1 and found[#found] ~= node then
-                found[#found + 1] = node
-            end
+        if wanted(node) and record(node).failures > 1 then
+            found[#found + 1] = node
         end
     end
     return found
 end
 
+-- One question to a node. Returns nil if its answer is not the role port's.
+local function question(node, pools)
+    local server = core.proxies["prod"].servers[node]
+    local _, line = paf.try(paf.ask_node, server, pools .. " " .. ID, CONNECT_WITHIN, ANSWER_WITHIN)
+    return line and (line:find("^up") or line:find("^down")) and line or nil
+end
+
 -- Asks a node once. Returns ms until the next question.
-local function ask(pool, node)
-    local it, began = record(pool, node), paf.seconds()
-    local _, line = paf.try(paf.ask_node, core.proxies[pool].servers[node], pool .. " " .. ID, CONNECT_WITHIN,
-        ANSWER_WITHIN)
-    if not line or not (line:find("^up") or line:find("^down")) then
+local function ask(node)
+    local it, began = record(node), paf.seconds()
+    local prod, stdby = (question(node, "prod,stdby") or ""):match("^([^;]*);?(.*)$")
+    if prod ~= "" and stdby == "" then
+        stdby = question(node, "stdby") or "" -- an older agent answers for one pool at a time
+    end
+    if stdby == "" then
         it.failures = it.failures + 1
         return math.min(MOST_RETRY, RETRY * it.failures)
     end
-    local before = it.answer
-    it.answer, it.at, it.failures = line .. "\n", paf.seconds(), 0
-    if it.answer ~= before then
+    local before = it.answers
+    it.answers, it.at, it.failures = { prod = prod .. "\n", stdby = stdby .. "\n" }, paf.seconds(), 0
+    if it.answers.prod ~= before.prod or it.answers.stdby ~= before.stdby then
         paf.on_change(node)
     end
     return INTERVAL - (paf.seconds() - began) * 1000
 end
 
-local function ask_on(pool, node)
+local function ask_on(node)
     while core.get_info()["Stopping"] == 0 do
-        local wait = asked(pool, node) and ask(pool, node) or ROUND
+        local wait = wanted(node) and ask(node) or ROUND
         core.msleep(math.max(1, math.floor(wait)))
     end
 end
 
 core.register_task(function()
     for _, node in ipairs(paf.nodes()) do
-        for pool in pairs(records) do
-            if node ~= NODE then
-                core.register_task(function()
-                    ask_on(pool, node)
-                end)
-            end
+        if node ~= NODE then
+            core.register_task(function()
+                ask_on(node)
+            end)
         end
     end
 end)
 
-paf.others = { asked = asked, tried = tried, failing = failing, fresh = fresh }
+paf.others = { asked = asked, wanted = wanted, tried = tried, failing = failing, fresh = fresh }

@@ -83,7 +83,7 @@ local function judge(it, node, server)
             it.chain = paf.guard.extend(it.chain, server)
         end
         return
-    elseif not paf.others.tried("prod", node) then
+    elseif not paf.others.tried(node) then
         return
     end
     local failing, failures, status = plain_check(server)
@@ -112,7 +112,7 @@ local function judge(it, node, server)
     if not it.trusted and not failing and vouched(it, node) then
         it.trusted = true
     end
-    if admitted and paf.others.failing("prod", node) and now - it.since >= REPORT
+    if admitted and paf.others.failing(node) and now - it.since >= REPORT
         and now - (it.reported or 0) >= REPORT then
         report(it, node)
     end
@@ -140,7 +140,7 @@ core.register_task(function()
         local status = own and own:get_stats()["status"] or "MAINT"
         paf.expecting, closely = not status:find("^UP") and not status:find("MAINT", 1, true), false
         for _, node in ipairs(paf.nodes()) do
-            if node ~= NODE and (paf.others.asked("prod", node) or paf.others.asked("stdby", node)) then
+            if node ~= NODE and paf.others.wanted(node) then
                 look(node)
             else
                 watched[node] = nil

@@ -20,24 +20,25 @@ local FITS = { prod = "production", stdby = "standby" }
 -- Whether the local PostgreSQL fits a pool, as an answer. If it refuses connections (57P03), it fits none. A standby
 -- that lags gets weight 0 in stdby: no new readers, and its sessions go on.
 local function fit(pool)
-    if not pool or FITS[pool] ~= paf.role() or paf.refusing() then
-        return "down\n"
+    if FITS[pool] ~= paf.role() or paf.refusing() then
+        return "down"
     elseif pool == "stdby" and paf.on_probation() then
-        return "down\n"
+        return "down"
     end
     if pool == "stdby" and paf.MAX_LAG > 0 then
-        return paf.lagging and "up 0%\n" or "up 100%\n"
+        return paf.lagging and "up 0%" or "up 100%"
     end
-    return "up\n"
+    return "up"
 end
 
--- The answer for a server. node: the server's, in a question of this HAProxy's own agent-check. checking: whether the
--- agent-check asks.
-local function answer(pool, node, checking)
+-- The answer to a question. pools: "prod", "stdby", or both with a comma; the answers then have a semicolon. node: the
+-- server's, in a question of this HAProxy's own agent-check. checking: whether the agent-check asks.
+local function answer(pools, node, checking)
     if node and node ~= NODE then
-        return paf.fit_of(pool, node, checking)
+        return paf.fit_of(pools, node, checking)
     end
-    return fit(pool)
+    local first, second = pools:match("^(%a*),?(%a*)")
+    return fit(first) .. (second ~= "" and ";" .. fit(second) or "") .. "\n"
 end
 
 -- Marks the servers of a node down that may not serve any more: the next agent-check would be later.
@@ -81,8 +82,8 @@ local function remember(asker, known)
 end
 
 -- ms until the next look.
-local function round(pool, node, known)
-    if not known or pool == "prod" and (paf.armed or paf.expecting) then
+local function round(pools, node, known)
+    if not known or pools:find("prod", 1, true) and (paf.armed or paf.expecting) then
         return ROUND
     end
     local here = not node or node == NODE
@@ -95,10 +96,11 @@ end
 -- HAProxy's agent-check protocol with long polling: if the answer has not changed, the reply is delayed until it does.
 -- So a change is told at once, and an asker asks seldom.
 --
--- Another node asks "prod" or "stdby". This HAProxy's own agent-check asks "prod@srv2" (others.lua).
+-- Another node asks "prod,stdby" (others.lua), an older agent "prod" or "stdby". This HAProxy's own agent-checks ask
+-- "prod@srv2" and the like.
 core.register_service("role", "tcp", function(applet)
     local question = applet:getline():sub(1, LONGEST)
-    local pool, node = question:match("^(%a+)@?([^ \n]*)")
+    local pool, node = question:match("^([%a,]*)@?([^ \n]*)")
     if pool == "facts" or pool == "view" then
         applet:send(pool == "facts" and paf.tell() or paf.view())
         return

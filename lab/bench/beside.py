@@ -80,7 +80,7 @@ def _switchover(told: Mapping[str, Any]) -> list[tuple[str, str, bool, float]]:
 
 PARTS: Mapping[str, tuple[tuple[str, ...], Read]] = {
     "notify": (("bench", "notify", "--runs", "100"), _notify),
-    "throughput": (("bench", "throughput", "--turns", "8"), _throughput),
+    "throughput": (("bench", "throughput", "--turns", "4"), _throughput),
     "idle": (("bench", "idle", "--seconds", "30"), _idle),
     "switchover": (("drill", "switchover"), _switchover),
 }
