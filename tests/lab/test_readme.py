@@ -34,6 +34,7 @@ ELSEWHERE = {
     "lab drill poweroff --json /tmp/poweroff.json": "test_lab.py",
     "lab drill --short": "test_lab.py, one by one",
     "lab bench notify": "docs/measured",
+    "lab bench beside CHECKOUT": "docs/measured",
     "lab drill blast": "docs/measured",
     "lab up --topology vip": "docs/measured",
     "lab up --topology documented": "test_typed.py",
