@@ -191,12 +191,15 @@ class Node:
 
     def kill(self) -> None:
         """Kills HAProxy as the kernel would."""
-        for pid in self.processes():
+        pids = self.processes()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass  # it has ended with its master
         eventually(lambda: not self.processes(), "HAProxy is gone")
+        # A process that exits loses its command line before the kernel closes its sockets.
+        eventually(lambda: all(map(_ended, pids)), "its sockets are closed")
 
     # What others hear.
 
@@ -268,3 +271,11 @@ class Cluster:
 
 def elapsed(since: float) -> float:
     return time.monotonic() - since
+
+
+def _ended(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return text.rpartition(")")[2].split()[0] in "ZX"
