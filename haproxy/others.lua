@@ -96,21 +96,33 @@ local function question(node, pools)
     return line and (line:find("^up") or line:find("^down")) and line or nil
 end
 
+-- Takes in the answer for a pool; nil: the node did not answer. Returns whether it did.
+local function learn(node, pool, answer)
+    local it = record(node)
+    if not answer then
+        it.failures = it.failures + 1
+        return false
+    end
+    local changed = it.answers[pool] ~= answer .. "\n"
+    it.answers[pool], it.at, it.failures = answer .. "\n", paf.seconds(), 0
+    if changed then
+        paf.on_change(node)
+    end
+    return true
+end
+
 -- Asks a node once. Returns ms until the next question.
 local function ask(node)
-    local it, began = record(node), paf.seconds()
-    local prod, stdby = (question(node, "prod,stdby") or ""):match("^([^;]*);?(.*)$")
-    if prod ~= "" and stdby == "" then
-        stdby = question(node, "stdby") or "" -- an older agent answers for one pool at a time
+    local began = paf.seconds()
+    local line = question(node, "prod,stdby")
+    local prod, stdby = (line or ""):match("^([^;]+);?(.*)$")
+    local answered = learn(node, "prod", prod)
+    if answered then
+        -- An older agent answers for one pool at a time.
+        answered = learn(node, "stdby", stdby ~= "" and stdby or question(node, "stdby"))
     end
-    if stdby == "" then
-        it.failures = it.failures + 1
-        return math.min(MOST_RETRY, RETRY * it.failures)
-    end
-    local before = it.answers
-    it.answers, it.at, it.failures = { prod = prod .. "\n", stdby = stdby .. "\n" }, paf.seconds(), 0
-    if it.answers.prod ~= before.prod or it.answers.stdby ~= before.stdby then
-        paf.on_change(node)
+    if not answered then
+        return math.min(MOST_RETRY, RETRY * record(node).failures)
     end
     return INTERVAL - (paf.seconds() - began) * 1000
 end

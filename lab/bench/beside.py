@@ -6,18 +6,21 @@ same minutes, each in a lab of its own, and only ratios of neighbouring measurem
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..drill.audits import Finding
 from ..drill.figures import median
+from ..drill.verdict import ABSENCE, OUTAGE
 from ..errors import LabError
 from ..shell import run
+from . import idle, throughput
 
 OLD, NEW = "old", "new"
 WORSE = 1.10
@@ -60,18 +63,18 @@ def _throughput(told: Mapping[str, Any]) -> list[tuple[str, str, bool, float]]:
 
 
 def _share(rates: Mapping[str, Sequence[float]]) -> float:
-    pairs = zip(rates["paf-haproxy"], rates["plain HAProxy"])
+    pairs = zip(rates[throughput.OURS], rates[throughput.PLAIN])
     return median([ours / plain for ours, plain in pairs])
 
 
 def _idle(told: Mapping[str, Any]) -> list[tuple[str, str, bool, float]]:
-    ours = [each for each in told["cpu_seconds_per_hour"] if each["who"] == "paf-haproxy"]
+    ours = [each for each in told["cpu_seconds_per_hour"] if each["who"] == idle.OURS]
     return [("CPU of a node at rest", "s per hour", False, sum(each["cpu"] for each in ours))]
 
 
 def _switchover(told: Mapping[str, Any]) -> list[tuple[str, str, bool, float]]:
-    outage = told["spans"]["write outage, worst connecting client"][0]
-    absence = told["spans"]["PostgreSQL's absence"][0]
+    outage = told["spans"][OUTAGE][0]
+    absence = told["spans"][ABSENCE][0]
     return [
         ("switchover, write outage", "s", False, outage),
         ("switchover, write outage / PostgreSQL's absence", "", False, outage / absence),
@@ -122,15 +125,15 @@ def _finding(figure: Figure) -> Finding:
     return Finding(f"{figure.name}, new / old", good, f"{figure.ratio:.2f}", f"{bar:.2f}", detail)
 
 
-def lab_of(checkout: Path, name: str) -> Run:
-    """Starts the lab of a checkout under a name of its own (PAF_LAB), and returns what runs its
-    commands. Raises LabError if the checkout has no command lab.
+@contextlib.contextmanager
+def lab_of(checkout: Path, name: str) -> Iterator[Run]:
+    """Starts the lab of a checkout under a name of its own (PAF_LAB), yields a function that runs
+    its commands, and takes the lab down. Raises LabError if the checkout has no command lab.
     """
     program = checkout / ".venv" / "bin" / "lab"
     if not program.exists():
         raise LabError(f"{program} does not exist: run `make -C {checkout} setup`")
     env = {**os.environ, "PAF_LAB": name}
-    run([str(program), "up"], timeout=MOST, env=env)
 
     def measured(words: Sequence[str]) -> Any:
         with tempfile.TemporaryDirectory() as directory:
@@ -144,7 +147,11 @@ def lab_of(checkout: Path, name: str) -> Run:
                 raise LabError(f"{program} {' '.join(words)} wrote no figures: {why}")
             return json.loads(file.read_text())
 
-    return measured
+    try:
+        run([str(program), "up"], timeout=MOST, env=env)
+        yield measured
+    finally:
+        run([str(program), "down"], timeout=MOST, env=env)
 
 
 def as_json(figures: Sequence[Figure], commits: Mapping[str, str]) -> dict[str, Any]:

@@ -126,10 +126,11 @@ def bench_beside(
 
     Each commit gets a lab of its own. Both run at the same time, and are measured in turn.
     """
-    checkouts = {beside.OLD: checkout.resolve(), beside.NEW: REPO}
-    old, new = (beside.lab_of(path, which) for which, path in checkouts.items())
-    commits = {which: commit(path) for which, path in checkouts.items()}
-    found, versions = beside.measure(old, new, parts or list(beside.PARTS), turns, console.print)
+    checkout = checkout.resolve()
+    commits = {beside.OLD: commit(checkout), beside.NEW: commit(REPO)}
+    wanted = parts or list(beside.PARTS)
+    with beside.lab_of(checkout, beside.OLD) as old, beside.lab_of(REPO, beside.NEW) as new:
+        found, versions = beside.measure(old, new, wanted, turns, console.print)
     end("beside", beside.judge(found), beside.as_json(found, commits), versions, json_file)
 
 

@@ -14,6 +14,9 @@ from .records import SESSION
 from .settings import Bars
 from .timeline import Event
 
+ABSENCE, OUTAGE = "PostgreSQL's absence", "write outage, worst connecting client"
+"""Names of spans, in the JSON of a report."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -84,7 +87,7 @@ def spans(runs: Sequence[Run]) -> dict[str, tuple[float, float]]:
     changes = [run.evidence.change for run in runs]
     absences = [change.absence for change in changes if change is not None]
     outages = [run.worst.length for run in runs if run.worst is not None]
-    named = {"PostgreSQL's absence": absences, "write outage, worst connecting client": outages}
+    named = {ABSENCE: absences, OUTAGE: outages}
     return {name: (figures.median(values), max(values)) for name, values in named.items() if values}
 
 

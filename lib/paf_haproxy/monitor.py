@@ -129,7 +129,7 @@ def vouch(params: Params, view: ClusterView, silent: silence.Silence) -> None:
         return
     path = f"{params.statedir}/vouched"
     try:
-        rolefile.write_note(path, f"{silent.node} {silent.strands}")
+        rolefile.write_note(path, f"{silent.node} {silent.chain}")
     except OSError as error:
         log.warning(f"monitor: cannot write {path}: {error.strerror}")
         return

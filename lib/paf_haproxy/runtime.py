@@ -20,8 +20,8 @@ LARGEST = 4 << 20
 _INHERITED = 0x02
 _MAINT_BITS = 0x01 | _INHERITED
 _UNRESOLVED = 0x20
-"""The name of the server did not resolve when HAProxy started. The server is down in any
-state, and no command changes that. A server that follows it inherits maintenance.
+"""The name of the server did not resolve when HAProxy started. The server is down in any state, and
+no command changes that. A server that follows it inherits maintenance.
 """
 _DRAIN_BITS = 0x08 | 0x10
 _COLUMNS = ("be_name", "srv_name", "srv_admin_state", "srv_op_state")

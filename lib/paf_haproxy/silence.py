@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import time
 
-WITHIN = 5.0  # s that a report is good for; HAProxy writes it every second (others.lua)
+WITHIN = 5.0  # s that a report is valid; HAProxy writes it every second (silent.lua)
 
 
 class Silence:
-    """A node of prod whose HAProxy does not answer, as this node's reports it (others.lua).
+    """A node of prod whose HAProxy does not answer, as this node's HAProxy reports it (silent.lua).
 
-    trusted: whether prod still leads there. strands: the name of the connections that this HAProxy
-    holds to PostgreSQL there. seconds: for how long none of them has ended.
+    trusted: whether prod still leads there. chain: the name of the chain of guard connections to
+    PostgreSQL there (guard.lua). seconds: for how long none of them has broken.
     """
 
-    __slots__ = ("node", "seconds", "strands", "trusted")
+    __slots__ = ("chain", "node", "seconds", "trusted")
 
-    def __init__(self, node: str, trusted: bool, strands: str, seconds: int) -> None:
+    def __init__(self, node: str, trusted: bool, chain: str, seconds: int) -> None:
         self.node = node
         self.trusted = trusted
-        self.strands = strands
+        self.chain = chain
         self.seconds = seconds
 
 

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.func.test_publish import page
 from tests.tools import ROOT
+from tests.tools.http import page
 from tests.tools.node import Cluster
 
 MONITORING = ROOT / "docs" / "monitoring"

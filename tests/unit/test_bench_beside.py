@@ -63,5 +63,16 @@ def test_what_is_written() -> None:
 
 
 def test_a_checkout_without_a_lab(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="setup"):
-        beside.lab_of(tmp_path, "old")
+    with pytest.raises(LabError, match="setup"), beside.lab_of(tmp_path, "old"):
+        pass
+
+
+def test_a_lab_is_taken_down(tmp_path: Path) -> None:
+    """Also if a measurement writes no figures."""
+    program = tmp_path / ".venv" / "bin" / "lab"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "$PAF_LAB $1" >>{tmp_path}/said\n')
+    program.chmod(0o755)
+    with pytest.raises(LabError, match="wrote no figures"), beside.lab_of(tmp_path, "old") as lab:
+        lab(["bench"])
+    assert (tmp_path / "said").read_text().splitlines() == ["old up", "old bench", "old down"]

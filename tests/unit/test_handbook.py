@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -64,6 +65,23 @@ def test_the_page_itself() -> None:
     assert files == ["/root/paf-haproxy.env"]
     assert "postgresql-15" in handbook.packages()
     assert not [word for word in handbook.packages() if "/" in word or word.startswith("-")]
+
+
+def test_the_standbys_change_over_on_every_node() -> None:
+    """In a migration, too: an address that goes away must not be in use on any of them."""
+    found = [block for block in handbook.blocks() if "primary_conninfo" in block.text]
+    sections = ["Standbys that still use port 5432", *SECTIONS.values()]
+    assert sorted(block.section for block in found) == sorted(sections)
+    assert [block.where(NAMES) for block in found] == [list(NAMES)] * len(found)
+
+
+def test_the_nodes_are_in_the_last_sentence() -> None:
+    """A paragraph that names them earlier is read as if it named none."""
+    for block in handbook.blocks():
+        *earlier, last = re.split(r"(?<=\.)\s", block.intro)
+        named = any("every node" in each or handbook.NODE.search(each) for each in earlier)
+        here = "every node" in last or handbook.NODE.search(last)
+        assert block.file or here or not named, block.intro
 
 
 def test_each_image_is_another() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from paf_haproxy import configuration, network, pacemaker, render
-from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, ERR_PERM, AgentError
+from paf_haproxy.ocf import ERR_CONFIGURED, ERR_GENERIC, ERR_INSTALLED, AgentError
 from paf_haproxy.params import PARAMETERS, Params, parse
 
 from tests.tools import ROOT
@@ -71,7 +71,6 @@ OPTIONAL = {
     "stats_auth": "/other",
     "standby_fallback": "primary",
 }
-credentials = render.credentials
 
 
 @pytest.fixture(autouse=True)
@@ -136,38 +135,6 @@ def test_a_value_stays_within_its_line() -> None:
     lines = made(parse(CHANGED), "srv1").splitlines()
     assert len(lines) == len(made(parse({"nodes": "srv1 b c", **OPTIONAL}), "srv1").splitlines())
     assert "    user viewer insecure-password 'two words $and \\#\" more'" in lines
-
-
-def auth(tmp_path: Path, text: str, mode: int = 0o600) -> str:
-    path = tmp_path / "stats.auth"
-    path.write_text(text)
-    path.chmod(mode)
-    return str(path)
-
-
-@pytest.mark.parametrize("text", ["dba:s3cret", "dba:s3cret\n", 'dba:a:b c $d \\ #"\n'])
-def test_credentials(tmp_path: Path, text: str) -> None:
-    user, password = credentials(auth(tmp_path, text))
-    assert f"{user}:{password}" == text.rstrip("\n")
-    assert credentials("") == ("", "")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "dba", "dba:", ":secret", "d ba:x", "dba:it's", "dba:x\ny", "dba:é", "dba:x\x00"]
-)
-def test_credentials_that_are_none(tmp_path: Path, text: str) -> None:
-    path = auth(tmp_path, text)
-    with pytest.raises(AgentError, match=f"parameter stats_auth: {path}: expected") as caught:
-        credentials(path)
-    assert caught.value.code == ERR_CONFIGURED
-    assert "secret" not in caught.value.reason
-
-
-def test_credentials_that_others_may_read(tmp_path: Path) -> None:
-    for path in (auth(tmp_path, "dba:s3cret", 0o640), str(tmp_path / "none")):
-        with pytest.raises(AgentError, match="parameter stats_auth") as caught:
-            credentials(path)
-        assert caught.value.code == ERR_PERM
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])

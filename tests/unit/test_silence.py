@@ -67,7 +67,7 @@ def test_a_silent_node(tmp_path: Path) -> None:
     assert silence.read(str(tmp_path)) is None
     found = silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n")
     assert found and (found.node, found.trusted) == ("srv1", False)
-    assert (found.strands, found.seconds) == ("17-2", 31)
+    assert (found.chain, found.seconds) == ("17-2", 31)
     assert silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n", age=6) is None, "long ago"
 
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from paf_haproxy import launch, log, lookout, pacemaker, postgres, process, rolefile, supervisor
+from paf_haproxy import launch, log, pacemaker, postgres, process, rolefile, supervisor
 from paf_haproxy.actions import perform
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
-from paf_haproxy.follow import follow
 from paf_haproxy.ocf import AgentError, Rejected
 from paf_haproxy.params import Params, parse
-from paf_haproxy.render import config_path
 from paf_haproxy.rolefile import Role
 from paf_haproxy.run import CommandError
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
-from tests.tools.waiting import eventually
 
 NODES = ("srv1", "srv2", "srv3")
 PROMOTED = 8
@@ -130,71 +124,6 @@ def test_what_may_still_come_is_not_started_twice(systemd: Systemd, params: Para
     with serving().listen(Path(params.statedir) / "admin.sock"), pytest.raises(CommandError):
         launch.start(params, 5)
     assert not any(line.startswith("/usr/sbin/haproxy") for line in systemd.asked)
-
-
-@pytest.fixture
-def sleeper(params: Params) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has HAProxy's arguments, in a group of its own."""
-    words = ["bash", "-c", "sleep 60 & wait", "haproxy", "-f", config_path(params)]
-    running = subprocess.Popen(words, start_new_session=True)
-    Path(process.pid_path(params)).write_text(f"{running.pid}\n")
-    yield running
-    running.kill()
-    running.wait()
-
-
-def test_who_is_the_master(params: Params, sleeper: subprocess.Popen[bytes]) -> None:
-    assert process.leader(params) == sleeper.pid
-    assert process.command(params)[0] == "bash"
-
-
-@pytest.mark.parametrize(("mode", "has"), [("-D", False), ("-W", True), ("-Ws", True)])
-def test_the_command_line_tells_whether_there_is_a_master(
-    params: Params, mode: str, has: bool
-) -> None:
-    """The socket does not: an earlier version, installed again, leaves it behind."""
-    Path(params.statedir, "master.sock").touch()
-    words = ["bash", "-c", "sleep 60 & wait", "haproxy", mode, "-f", config_path(params)]
-    with subprocess.Popen(words, start_new_session=True) as running:
-        Path(process.pid_path(params)).write_text(f"{running.pid}\n")
-        assert process.has_master(params) is has
-        running.kill()
-    assert not process.has_master(params)
-
-
-def test_a_pid_that_is_another_programs_now(
-    params: Params, sleeper: subprocess.Popen[bytes]
-) -> None:
-    """Nothing is killed for having a pid, or for having our arguments without being named."""
-    Path(process.pid_path(params)).write_text(f"{os.getpid()}\n")
-    assert process.leader(params) is None
-    process.stop(params, 5)
-    assert sleeper.poll() is None
-
-
-@pytest.mark.parametrize("text", ["", "x\n", "1\n", "0\n", "-1\n", "99999999\n"])
-def test_a_pid_file_that_names_no_master(params: Params, text: str) -> None:
-    Path(process.pid_path(params)).write_text(text)
-    assert process.leader(params) is None
-
-
-def test_an_end_needs_no_other_program(
-    params: Params,
-    sleeper: subprocess.Popen[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    """HAProxy and its workers end although there is no memory for systemctl."""
-    monkeypatch.setattr(supervisor, "RUNNING", str(tmp_path))
-
-    def out_of_memory(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-
-    monkeypatch.setattr(subprocess, "run", out_of_memory)
-    eventually(lambda: len(process.members(sleeper.pid)) == 2, "it has a worker")
-    pids = process.members(sleeper.pid)
-    process.stop(params, 5)
-    assert not any(map(process.alive, pids))
 
 
 def test_a_stop_lets_go_first(systemd: Systemd, params: Params) -> None:
@@ -311,35 +240,3 @@ def test_no_systemd_no_waiting(
     monkeypatch.setattr(supervisor, "RUNNING", "/nowhere")
     assert not process.comes_back(params)
     assert systemd.asked == []
-
-
-class TestFollow:
-    def test_a_new_haproxy_learns_what_the_node_remembers(self, params: Params) -> None:
-        rolefile.save(params.statedir, Role(ClusterView("srv2"), True, "post-promote"))
-        haproxy = serving()
-        with haproxy.listen(Path(params.statedir) / "admin.sock"):
-            assert follow(params.statedir) == 0
-        assert haproxy.model.ready() == {"srv2"}
-
-    def test_the_next_monitor_is_a_thorough_one(self, params: Params) -> None:
-        Path(lookout.path(params.statedir)).write_text("all is well")
-        follow(params.statedir)
-        assert not Path(lookout.path(params.statedir)).exists()
-
-    def test_the_last_word_counts(self, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A notification comes while an older role is still on its way."""
-        roles = [Role(ClusterView(name)) for name in ("srv1", "srv2", "srv2")]
-        monkeypatch.setattr(rolefile, "load", lambda _: roles.pop(0))
-        haproxy = serving()
-        with haproxy.listen(Path(params.statedir) / "admin.sock"):
-            follow(params.statedir)
-        assert haproxy.model.ready() == {"srv2"}
-        assert roles == []
-
-    def test_before_the_first_start_there_is_nothing_to_follow(self, params: Params) -> None:
-        assert follow(params.statedir) == 0
-
-    def test_a_haproxy_that_is_gone_again_is_said(self, params: Params) -> None:
-        rolefile.save(params.statedir, Role(ClusterView("srv2")))
-        with pytest.raises(AgentError, match="does not listen"):
-            follow(params.statedir)
