@@ -131,7 +131,7 @@ core.register_task(function()
         paf.set_role("down") -- parameter nodes does not contain this node: it has no PostgreSQL
     end
     -- A process that was told to finish must close its sessions: they would keep it alive.
-    while core.get_info()["Stopping"] == 0 do
+    while not paf.stopping() do
         _, places = paf.try(paf.hold.keep, places)
         paf.armed = paf.confirmed_role() == "standby" and admitted()
         if here and not asking() then

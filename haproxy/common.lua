@@ -3,6 +3,7 @@
 -- All files that haproxy.cfg loads with lua-load share the global table paf. This file creates it.
 
 local ROLE_PORT = tonumber(os.getenv("PAF_ROLE_PORT"))
+local STOPPING_ROUND = 0.1 -- s for which a look at HAProxy's state is used
 
 paf = {}
 
@@ -45,25 +46,43 @@ function paf.address(server)
     return host, tonumber(port)
 end
 
--- Asks a question on the role port of a server's node. Returns the first line of the answer, or nil.
--- connect_within: s. answer_within: s; without it, connect_within holds for the answer, too.
-function paf.ask_node(server, question, connect_within, answer_within)
+-- Opens a connection to the role port of a server's node. within: s. Returns nil if that fails.
+function paf.connect(server, within)
     local host = paf.address(server)
     if not host then
         return nil
     end
     local session = core.tcp()
-    session:settimeout(connect_within)
-    local line
+    session:settimeout(within)
     if session:connect(host, ROLE_PORT) then
-        if answer_within then
-            session:settimeout(answer_within)
-        end
-        session:send(question .. "\n")
-        line = session:receive("*l")
+        return session
     end
     session:close()
+    return nil
+end
+
+-- Asks one question on the role port of a server's node. within: s, for the connection and for the answer. Returns the
+-- first line of the answer, or nil.
+function paf.ask_node(server, question, within)
+    local session = paf.connect(server, within)
+    if not session then
+        return nil
+    end
+    session:send(question .. "\n")
+    local line = session:receive("*l")
+    session:close()
     return line
+end
+
+local stopping, looked = false, 0 -- what the last look at HAProxy found, and when that was, in s
+
+-- Whether this process finishes its sessions after a reload, or stops. A look is expensive, so all tasks share one.
+function paf.stopping()
+    local now = paf.seconds()
+    if math.abs(now - looked) > STOPPING_ROUND then
+        stopping, looked = core.get_info()["Stopping"] ~= 0, now
+    end
+    return stopping
 end
 
 -- The beginning of a file, at most 4096 bytes; "" if it cannot be read.

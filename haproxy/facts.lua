@@ -137,7 +137,7 @@ local function judge()
 end
 
 core.register_task(function()
-    while core.get_info()["Stopping"] == 0 do
+    while not paf.stopping() do
         leader = nil
         for _, name in ipairs(paf.nodes()) do
             if name == NODE then

@@ -21,8 +21,9 @@ local function taken(pool)
     return not server or server:get_stats()["scur"] > 0
 end
 
-local function keep_one(pool, place)
-    if place and taken(pool) and place:send("\n") then -- so that the connection is never idle
+-- used: whether to send something now, so that the connection does not become idle.
+local function keep_one(pool, place, used)
+    if place and taken(pool) and (not used or place:send("\n")) then
         return place
     end
     if place then
@@ -43,14 +44,15 @@ end
 local calls = 0
 
 -- Takes the places that are free. places: by pool, what the last call returned, or nil. To save CPU, only every fifth
--- call looks at the place of replication: a walreceiver that is refused tries again by itself.
+-- call looks at the place of replication and uses the connections: a walreceiver that is refused tries again by itself.
 local function keep(places)
     local kept = {}
     calls = calls + 1
     for pool in pairs(DOORS) do
         local place = places and places[pool]
-        if not place or pool == "prod" or calls % 5 == 0 then
-            local _, found = paf.try(keep_one, pool, place)
+        local fifth = calls % 5 == 0
+        if not place or pool == "prod" or fifth then
+            local _, found = paf.try(keep_one, pool, place, fifth)
             place = found
         end
         kept[pool] = place

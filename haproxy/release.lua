@@ -62,7 +62,7 @@ end
 
 if HOLD_TIMEOUT > 0 then
     core.register_task(function()
-        while core.get_info()["Stopping"] == 0 do
+        while not paf.stopping() do
             paf.try(look)
             core.msleep(lifted and LIFTED_ROUND or ROUND)
         end

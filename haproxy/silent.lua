@@ -135,7 +135,7 @@ function paf.on_change(node)
 end
 
 core.register_task(function()
-    while core.get_info()["Stopping"] == 0 do
+    while not paf.stopping() do
         local own = core.proxies["prod"].servers[NODE]
         local status = own and own:get_stats()["status"] or "MAINT"
         paf.expecting, closely = not status:find("^UP") and not status:find("MAINT", 1, true), false

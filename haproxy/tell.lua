@@ -6,7 +6,7 @@ local NODE = os.getenv("PAF_NODE")
 local ROUND = 10 -- while a primary is expected
 local SOON = 30 -- while PostgreSQL is down
 local IDLE_ROUND = 100 -- otherwise
-local OWN_ROUND = 250 -- otherwise, for this HAProxy's own agent-checks: apply() tells them "down" at once
+local OWN_ROUND = 500 -- otherwise, for this HAProxy's own agent-checks: apply() tells them "down" at once
 local DOWN_FOR = 60 -- s; a PostgreSQL that is down for longer is not expected back soon
 local DELAY = 900 -- ms, the longest delay of a reply on the role port
 local OWN_DELAY = 2400 -- ms, the same for this HAProxy's own agent-checks; less than "timeout check"
@@ -94,23 +94,8 @@ local function round(pools, node, known)
 end
 
 -- HAProxy's agent-check protocol with long polling: if the answer has not changed, the reply is delayed until it does.
--- So a change is told at once, and an asker asks seldom.
---
--- Another node asks "prod,stdby" (others.lua), an older agent "prod" or "stdby". This HAProxy's own agent-checks ask
--- "prod@srv2" and the like.
-core.register_service("role", "tcp", function(applet)
-    local question = applet:getline():sub(1, LONGEST)
-    local pool, node = question:match("^([%a,]*)@?([^ \n]*)")
-    if pool == "facts" or pool == "view" then
-        applet:send(pool == "facts" and paf.tell() or paf.view())
-        return
-    end
-    if pool == "slots" then
-        applet:send((paf.grant(question, applet.f:src()) or "-") .. "\n")
-        return
-    end
-    node = node ~= "" and node or nil
-    local asker = applet.f:src() .. " " .. question
+-- So a change is told at once, and an asker asks seldom. pool, node: of the question. asker: its address and question.
+local function reply(pool, node, asker)
     local known, delay = answer(pool, node, true), 0
     if not known or paf.ignorant() or core.now().sec - paf.changed_at() > SETTLED and knows(asker, known) then
         delay = known and node and OWN_DELAY or DELAY
@@ -122,5 +107,28 @@ core.register_service("role", "tcp", function(applet)
     end
     known = answer(pool, node, true) or "down\n"
     remember(asker, known)
-    applet:send(known)
+    return known
+end
+
+-- Another node asks "prod,stdby" (others.lua), an older agent "prod" or "stdby". This HAProxy's own agent-checks ask
+-- "prod@srv2" and the like. If a question ends with "keep", the answer has one more semicolon, and the next question
+-- comes on the same connection.
+core.register_service("role", "tcp", function(applet)
+    local keep
+    repeat
+        local question = applet:getline():sub(1, LONGEST)
+        local pool, node = question:match("^([%a,]*)@?([^ \n]*)")
+        if question == "" then
+            return
+        elseif pool == "facts" or pool == "view" then
+            applet:send(pool == "facts" and paf.tell() or paf.view())
+            return
+        elseif pool == "slots" then
+            applet:send((paf.grant(question, applet.f:src()) or "-") .. "\n")
+            return
+        end
+        local known = reply(pool, node ~= "" and node or nil, applet.f:src() .. " " .. question)
+        keep = question:find(" keep\n$") and not paf.stopping()
+        applet:send(keep and known:gsub("\n", ";\n") or known)
+    until not keep
 end)
