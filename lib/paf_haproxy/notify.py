@@ -26,8 +26,9 @@ def notify(context: Context) -> int:
     except AgentError as error:
         log.warning(f"{error.reason}; HAProxy follows the notification")
         role = Role(before(notice))
-    view = announce(role.view, notice)
-    if view == role.view:
+    old = role.view
+    view = announce(old, notice)
+    if view == old:
         log.info(f"{notice.event}: nothing changes, {view}")
         return SUCCESS
     if notice.event == "pre-demote":
@@ -42,6 +43,13 @@ def notify(context: Context) -> int:
         rolefile.forget(context.statedir)
         log.warning(f"{error.reason}; HAProxy follows without it")
     changed = describe(project(context.statedir, role, gone))
+    if context.parameters.get("pooler"):
+        from . import pooler  # after HAProxy has followed
+
+        def lead(other: ClusterView) -> None:
+            project(context.statedir, role.after(notice.event, view=other))
+
+        changed += pooler.follow(context, pooler.Change(old, view, gone, lead))
     if gone:
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")

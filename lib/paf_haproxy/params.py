@@ -117,6 +117,12 @@ PARAMETERS = (
               "How long the machine of an idle client may be unreachable before its session is"
               " closed and its locks are released (TCP keepalive); 0: for good. Raise it if"
               " networks between clients and nodes fail for longer than that"),
+    Parameter("pooler", "", optional_path,
+              "Directory of the Unix socket of this node's PgBouncer, such as /run/postgresql: in a"
+              " planned change of primary its sessions go on. Not set: there is none"),
+    Parameter("pooler_port", "6432", port, "Port of this node's PgBouncer", "integer"),
+    Parameter("pooler_wait", "2s", duration(100, 10_000),
+              "How long a planned change of primary waits for PgBouncer's open transactions"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),
@@ -133,6 +139,17 @@ PARAMETERS = (
               "Directory on disk for the last valid configuration, which HAProxy starts with if the"
               " one that is asked for is rejected"),
 )  # fmt: skip
+PORTS = (
+    "prod_port",
+    "stdby_port",
+    "replication_port",
+    "state_port",
+    "role_port",
+    "stats_port",
+    "rest_port",
+    "pgport",
+)
+"""Those of a node's HAProxy and PostgreSQL. No two are the same."""
 
 
 class Params:
@@ -156,16 +173,7 @@ def parse(raw: Mapping[str, str]) -> Params:
     """
     values = {parameter.name: _value(parameter, raw) for parameter in PARAMETERS}
     ports: dict[int, str] = {}
-    for name in (
-        "prod_port",
-        "stdby_port",
-        "replication_port",
-        "state_port",
-        "role_port",
-        "stats_port",
-        "rest_port",
-        "pgport",
-    ):
+    for name in (*PORTS, *(["pooler_port"] if values["pooler"] else [])):
         other = ports.setdefault(values[name], name)
         if other != name:
             raise AgentError(

@@ -83,7 +83,7 @@ def commands(
     lines: list[str] = []
     for (pool, node), old, new in sorted(changes, key=turn):
         server = f"{pool}/{node}"
-        if (pool, node) in stuck:
+        if (pool, node) in stuck or _called_off(pool, old, new, (pool, node) in up):
             lines.append(f"set server {server} state {MAINT}")
         if old == MAINT or ((pool, node) in stuck and (pool, node) not in up):
             lines.append(f"set server {server} agent down")
@@ -94,6 +94,14 @@ def commands(
             if pool == PROD and (REPLICATION, node) in have:
                 lines.append(f"{SHUTDOWN}{REPLICATION}/{node}")
     return lines
+
+
+def _called_off(pool: str, old: str, new: str, up: bool) -> bool:
+    """Returns whether a server of prod is drained, is up all the same, and serves again: a
+    switchover was called off. When a server leaves drain, HAProxy (2.6) takes no connection from
+    the queue. When one that is up leaves maintenance, it does.
+    """
+    return pool == PROD and old == DRAIN and new == READY and up
 
 
 def _stuck(server: Server, have: Mapping[Server, str]) -> bool:

@@ -154,3 +154,15 @@ def test_the_hold_takes_no_place_of_a_client(cluster: Cluster) -> None:
     finally:
         for session in sessions:
             session.close()
+
+
+def test_who_waits_is_served_if_a_switchover_is_called_off(running: Cluster) -> None:
+    """A server that leaves drain takes nobody from the queue by itself."""
+    node = running.srv2
+    words = {"promoted": ["srv1"], "demote": ["srv1"], "promote": ["srv2"]}
+    node.notify("pre-demote", **words)
+    client = Waiting(lambda: query(connect(node.address, PROD), WHO))
+    eventually(lambda: queued(node) == 1, "it waits")
+    node.mend()  # the monitor asks Pacemaker: srv1 is still promoted
+    assert node.state("prod/srv1") == "ready"
+    assert client.end(within=5) == "srv1"

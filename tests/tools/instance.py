@@ -190,12 +190,14 @@ class Instance:
         return str(location)
 
 
-def connect(address: str, port: int, user: str = "app", timeout: float = 30) -> Any:
+def connect(
+    address: str, port: int, user: str = "app", timeout: float = 30, database: str = "postgres"
+) -> Any:
     connection = psycopg2.connect(
         host=address,
         port=port,
         user=user,
-        dbname="postgres",
+        dbname=database,
         connect_timeout=int(timeout),
         sslmode="disable",
         gssencmode="disable",

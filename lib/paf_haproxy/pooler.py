@@ -1,0 +1,161 @@
+"""Moves the sessions of this node's PgBouncer when the primary changes.
+
+HAProxy was drained before. RECONNECT has PgBouncer close each of its connections to PostgreSQL as
+soon as no transaction needs it. The next transaction of a session opens a new one, which waits in
+HAProxy for the new primary. RECONNECT leaves no state that must be undone, PAUSE does.
+"""
+
+from __future__ import annotations
+
+import time
+
+from . import log, params, runtime
+from .ocf import AgentError
+from .pgbouncer import Console
+from .routing import PROD, READY, STDBY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .cluster import ClusterView
+    from .context import Context
+
+LOCAL = ("127.", "localhost", "::1")
+"""How the host of a database begins if PgBouncer reaches it through the HAProxy of this node."""
+ROUND = 0.02  # s between two looks at PgBouncer's connections
+LOGIN = 0.2  # s for a login to PostgreSQL
+ATTEMPTS = 3
+
+
+class Change:
+    """A change of primary that HAProxy has followed. old, view: what was before and what is now.
+    gone: the nodes that are lost. lead: sets HAProxy to a view.
+    """
+
+    def __init__(
+        self,
+        old: ClusterView,
+        view: ClusterView,
+        gone: Iterable[str],
+        lead: Callable[[ClusterView], object],
+    ) -> None:
+        self.old = old
+        self.view = view
+        self.gone = frozenset(gone)
+        self.lead = lead
+
+    @property
+    def leaves_prod(self) -> bool:
+        return bool(self.view.leaving - self.old.leaving)
+
+    @property
+    def leaves_stdby(self) -> bool:
+        """Whether a standby is on its way to being the primary, and was not before."""
+        now, before = (each.candidate or each.primary for each in (self.view, self.old))
+        return now not in (None, before, self.old.primary)
+
+
+def follow(context: Context, change: Change) -> str:
+    """Has PgBouncer leave the nodes that leave prod or stdby. Returns what to add to the log line.
+
+    If the change is planned, it waits until the transactions there have ended, for pooler_wait at
+    most. A PgBouncer that does not answer delays a change by at most pooler_wait; then its sessions
+    end like all others.
+    """
+    if not (change.leaves_prod or change.leaves_stdby):
+        return ""
+    values = params.parse_leniently(context.parameters, log.warning)
+    states, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
+    planned = context.notice.event == "pre-demote" and not change.gone
+    planned = planned and all((PROD, node) in up for node in change.view.leaving)
+    readers = values.standby_fallback == "primary" or any(
+        pool == STDBY and states[pool, node] == READY for pool, node in up
+    )
+    ports = {str(values.prod_port)} if change.leaves_prod else set()
+    if change.leaves_stdby and readers:
+        # Without another server, PgBouncer would tell a client so: readers then stay where they are
+        # until PostgreSQL there is the primary.
+        ports.add(str(values.stdby_port))
+    hosts = (*LOCAL, values.bind) if values.bind else LOCAL
+    within = min(values.pooler_wait / 1000, context.timeout / 2)
+    began = time.monotonic()
+    try:
+        console = Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
+        try:
+            names = [
+                row["name"]
+                for row in console.ask("SHOW DATABASES")
+                if row["port"] in ports and row["host"].startswith(hosts)
+            ]
+            names = reconnect(console, names, change if planned else None)
+            late = await_transactions(console, names) if planned else 0
+        finally:
+            console.close()
+    except AgentError as error:
+        log.warning(f"{error.reason}; open transactions of its clients end with an error")
+        return ""
+    if late:
+        text = f"PgBouncer: {late} transactions have not ended within {within:g} s"
+        log.warning(f"{text}, and end with an error")
+    took = (time.monotonic() - began) * 1000
+    return f"; PgBouncer: {' '.join(names) or 'no database'} reconnected, {took:.0f} ms"
+
+
+def reconnect(console: Console, names: Iterable[str], planned: Change | None) -> list[str]:
+    """Sends RECONNECT for these databases. Returns the names of those that it was sent for.
+
+    RECONNECT also ends a connection whose login has not been answered yet. PgBouncer takes that for
+    a failed login, and while HAProxy holds the next one, it refuses every transaction ("server
+    login has been failing"). So a login that waits in HAProxy is let through to the old primary
+    first, if the change is planned. Else, the database is left alone: its clients wait.
+    """
+    wanted = list(names)
+    for _ in range(ATTEMPTS):
+        if not planned or not logging_in(console, wanted):
+            break
+        planned.lead(planned.old)
+        try:
+            end = time.monotonic() + LOGIN
+            while logging_in(console, wanted) and time.monotonic() < end:
+                time.sleep(ROUND / 10)
+        finally:
+            planned.lead(planned.view)
+    stuck = logging_in(console, wanted)
+    if planned and stuck:
+        log.warning(f"PgBouncer logs in to {' '.join(sorted(stuck))}, and is not disturbed")
+    rest = [name for name in wanted if name not in stuck]
+    for name in rest:
+        quoted = name.replace('"', '""')
+        console.ask(f'RECONNECT "{quoted}"')
+    return rest
+
+
+def logging_in(console: Console, names: Iterable[str]) -> set[str]:
+    """Returns the databases that PgBouncer logs in to at the moment."""
+    states = {(row["database"], row["state"]) for row in console.ask("SHOW SERVERS")}
+    return {name for name in names if (name, "new") in states}
+
+
+def await_transactions(console: Console, names: Iterable[str]) -> int:
+    """Waits until the transactions from before RECONNECT have ended. Returns how many have not when
+    the time of the console is over.
+
+    WAIT_CLOSE would also wait for idle connections, which PgBouncer closes three times a second.
+    In session pooling a connection is in use until its client leaves; nobody waits for that.
+    """
+    pools = {
+        (row["database"], row["user"])
+        for row in console.ask("SHOW POOLS")
+        if row["database"] in names and row["pool_mode"] != "session"
+    }
+    while True:
+        late = sum(_unfinished(row, pools) for row in console.ask("SHOW SERVERS"))
+        if not late or console.left() < 2 * ROUND:
+            return late
+        time.sleep(ROUND)
+
+
+def _unfinished(row: dict[str, str], pools: set[tuple[str, str]]) -> bool:
+    used = row["state"] == "active" and row["close_needed"] == "1"
+    return used and (row["database"], row["user"]) in pools
