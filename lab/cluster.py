@@ -27,7 +27,7 @@ CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
 def make_secrets() -> None:
     """Makes the lab's passwords on first use, and keeps them for root alone."""
     SECRETS.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("hacluster", "replicator", "app"):
+    for name in ("hacluster", "replicator", "app", "pooler"):
         file = SECRETS / name
         if not file.exists():
             new = SECRETS / f"{name}.new"
@@ -51,6 +51,7 @@ def settings(more: Mapping[str, str]) -> str:
         "HACLUSTER_PASSWORD": secret("hacluster"),
         "REPLICATOR_PASSWORD": secret("replicator"),
         "APP_PASSWORD": secret("app"),
+        "POOLER_PASSWORD": secret("pooler"),
         "DC_DEADTIME": "2s",
         "PGBIN": PGBIN,
         "PGDATA": PGDATA,

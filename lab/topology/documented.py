@@ -83,6 +83,7 @@ def _write(node: Node, block: Block) -> None:
         "HACLUSTER_PASSWORD": cluster.secret("hacluster"),
         "REPLICATOR_PASSWORD": cluster.secret("replicator"),
         "APP_PASSWORD": cluster.secret("app"),
+        "POOLER_PASSWORD": cluster.secret("pooler"),
         "FENCE_AGENT": "fence_paf_lab",
         "FENCE_OPTIONS": "",
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .. import health
+from .. import cluster, health
 from ..drill.settings import Settings
 from ..node import Node
 from .base import PERIODS
 from .paf import OnPaf
+
+POOLER = "45-pgbouncer"
 
 
 class PafHaproxy(OnPaf):
@@ -21,7 +23,13 @@ class PafHaproxy(OnPaf):
     settings = Settings(every=PERIODS)
 
     def environment(self, node: Node) -> Mapping[str, str]:
-        return {}
+        return {"HAPROXY_OPTIONS": "pooler=/run/postgresql"}
+
+    def seed(self, node: Node) -> None:
+        cluster.script(node, POOLER, "role")
+
+    def equip(self, node: Node) -> None:
+        cluster.script(node, POOLER, "node")
 
     def lacking(self) -> str:
         return health.healthy()

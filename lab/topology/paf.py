@@ -47,11 +47,17 @@ class OnPaf(Topology):
 
     def _form(self, step: Step, joined: bool) -> None:
         with step("PostgreSQL" if joined else "PostgreSQL and cluster setup"):
-            works = (cluster.databases,) if joined else (cluster.databases, cluster.join)
+            works = (self._databases,) if joined else (self._databases, cluster.join)
             together(lambda work: work(), works)
         together(self.equip, NODES)
         with step("resources"):
             cluster.configure(self.scripts, self.resources)
+
+    def _databases(self) -> None:
+        cluster.databases(self.seed)
+
+    def seed(self, node: Node) -> None:
+        """Does more on the first instance before it is copied. It runs, as a primary."""
 
     def equip(self, node: Node) -> None:
         """Puts onto a node what the resources need there."""
