@@ -13,7 +13,8 @@ set -euo pipefail
 . "$(dirname "$0")/settings.sh"
 
 : "${READ_ONLY:=app postgres}"
-POOLER_DIR=/etc/pgbouncer
+: "${POOLER_DIR:=/etc/pgbouncer}"
+: "${UNITS:=/etc/systemd/system}"
 
 databases() {
     # Without a name of its own, a database is reached under its own name.
@@ -40,7 +41,7 @@ $(databases)
 [pgbouncer]
 listen_addr = *
 listen_port = 6432
-unix_socket_dir = /run/postgresql
+unix_socket_dir = $PGSOCKET
 logfile =
 syslog = 1
 pool_mode = transaction
@@ -98,7 +99,7 @@ install_file() {
 
 role() {
     local database name
-    psql() { runuser -u postgres -- psql -qX -h /run/postgresql -p "$PGPORT" -v ON_ERROR_STOP=1 "$@"; }
+    psql() { runuser -u postgres -- psql -qX -h "$PGSOCKET" -p "$PGPORT" -v ON_ERROR_STOP=1 "$@"; }
     psql -d postgres -v password="$POOLER_PASSWORD" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE pgbouncer LOGIN' WHERE NOT EXISTS
@@ -110,9 +111,10 @@ SQL
         name=${database//\\/\\\\}
         psql -d "dbname='${name//\'/\\\'}'" <<'SQL'
 SET synchronous_commit = local;
+SET client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS pgbouncer;
 CREATE OR REPLACE FUNCTION pgbouncer.get_auth(wanted text, OUT usename text, OUT passwd text)
-RETURNS record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
     SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
     WHERE rolname = wanted AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
@@ -130,8 +132,11 @@ node() {
     printf '"pgbouncer" "%s"\n' "${POOLER_PASSWORD//\"/\"\"}" | install_file userlist.txt
     certificate
     conf | install_file pgbouncer.ini
-    install -d /etc/systemd/system/pgbouncer.service.d
-    cat >/etc/systemd/system/pgbouncer.service.d/paf-haproxy.conf <<'UNIT'
+    # The first time, PgBouncer runs with the configuration of the package, and must listen elsewhere.
+    local unit=$UNITS/pgbouncer.service.d/paf-haproxy.conf change=reload
+    if [ ! -e "$unit" ]; then change=restart; fi
+    install -d "$(dirname "$unit")"
+    cat >"$unit" <<'UNIT'
 [Service]
 Restart=always
 RestartSec=1
@@ -139,7 +144,7 @@ LimitNOFILE=65536
 UNIT
     systemctl daemon-reload
     systemctl enable --now pgbouncer
-    systemctl reload pgbouncer
+    systemctl "$change" pgbouncer
 }
 
 case ${1:-} in

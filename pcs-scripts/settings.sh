@@ -6,6 +6,7 @@
 : "${PGBIN:=/usr/lib/postgresql/15/bin}"
 : "${PGDATA:=/var/lib/postgresql/15/main}"
 : "${PGPORT:=5434}"
+: "${PGSOCKET:=/run/postgresql}"              # the directory of PostgreSQL's and PgBouncer's Unix sockets
 : "${REPLICATION_PORT:=5437}"                 # HAProxy's replication_port
 : "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
 : "${FENCE_AGENT:=fence_paf_lab}"
