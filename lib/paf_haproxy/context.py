@@ -12,6 +12,8 @@ DEFAULT_STATEDIR = "/run/paf-haproxy"
 DEFAULT_KEEPDIR = "/var/lib/paf-haproxy"
 FOLLOW = "follow"
 """What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
+ANSWER = "answer"
+"""What a monitor starts the agent with: another node has asked something (request.py)."""
 
 
 class Notice:

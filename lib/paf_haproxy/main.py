@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import log
-from .context import FOLLOW, Context
+from .context import ANSWER, FOLLOW, Context
 from .ocf import ERR_ARGS, ERR_CONFIGURED, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
 
 ACTIONS = [
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
 
 def run(action: str) -> int:
     """Returns the exit code of an action."""
-    if action not in (*ACTIONS, FOLLOW):
+    if action not in (*ACTIONS, FOLLOW, ANSWER):
         log.exit_reason(f"unknown action {action}: expected one of {' '.join(ACTIONS)}")
         return ERR_UNIMPLEMENTED
     try:
@@ -62,6 +62,10 @@ def run(action: str) -> int:
         import site
 
         site.main()
+        if action == ANSWER:
+            from .request import answer
+
+            return answer(context)
         from . import actions
 
         return actions.perform(context)

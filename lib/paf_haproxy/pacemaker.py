@@ -50,11 +50,22 @@ def drained(resource: str) -> frozenset[str]:
     """
     names = (DRAINED, drain_attribute(resource))
     return frozenset(
-        _value(node, "uname")
-        for node in _nodes(ASK_WITHIN)
-        for attribute in node.split("<nvpair ")[1:]
-        if _value(attribute, "name") in names and _value(attribute, "value") == "true"
+        node
+        for node, of in node_attributes(ASK_WITHIN).items()
+        if any(of.get(name) == "true" for name in names)
     )
+
+
+def node_attributes(within: float = 10.0) -> dict[str, dict[str, str]]:
+    """Returns the permanent attributes of each node, which the CIB has, in its XML's escapes.
+    Raises CommandError without a cluster.
+    """
+    return {
+        _value(node, "uname"): {
+            _value(each, "name"): _value(each, "value") for each in node.split("<nvpair ")[1:]
+        }
+        for node in _nodes(within)
+    }
 
 
 def _nodes(within: float = 10.0) -> list[str]:
@@ -106,6 +117,24 @@ def set_promotable(instance: str, node: str) -> None:
 def unset_promotable(instance: str, node: str) -> None:
     """Takes the node's promotion score away."""
     _promotion(instance, node, "--delete")
+
+
+def tell(resource: str, node: str, value: str) -> None:
+    """Answers a request (request.py), as an attribute of the node that its restart removes. Raises
+    AgentError if Pacemaker does not take it.
+    """
+    scope = ["--node", node, "--name", answer_attribute(resource), "--lifetime", "reboot"]
+    run(["crm_attribute", *scope, "--update", value], ATTRIBUTE_WITHIN)
+
+
+def request_attribute(resource: str) -> str:
+    """Returns the name of the node attribute, e.g. 'paf-haproxy-request-haproxy'."""
+    return f"paf-haproxy-request-{resource.partition(':')[0]}"
+
+
+def answer_attribute(resource: str) -> str:
+    """Returns the name of the node attribute, e.g. 'paf-haproxy-answer-haproxy'."""
+    return f"paf-haproxy-answer-{resource.partition(':')[0]}"
 
 
 def rejected_attribute(resource: str) -> str:

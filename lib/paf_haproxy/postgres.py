@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import time
@@ -16,6 +17,8 @@ from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .params import Params
 
 OPTIONS = "-c statement_timeout=5s -c default_transaction_isolation=read\\ committed"
@@ -46,7 +49,9 @@ def in_recovery(params: Params, within: int = 5) -> bool:
         connection.close()
 
 
-def _connect(params: Params, database: str, within: int) -> psycopg2.extensions.connection:
+def _connect(
+    params: Params, database: str, within: int, more: str = ""
+) -> psycopg2.extensions.connection:
     return psycopg2.connect(
         host=params.pghost,
         port=params.pgport,
@@ -54,8 +59,29 @@ def _connect(params: Params, database: str, within: int) -> psycopg2.extensions.
         dbname=database,
         connect_timeout=within,
         application_name="paf-haproxy",
-        options=OPTIONS,
+        options=f"{OPTIONS} {more}",
     )
+
+
+@contextlib.contextmanager
+def session(params: Params, more: str = "") -> Iterator[psycopg2.extensions.cursor]:
+    """Yields a cursor of a superuser's session, which commits each statement. more: settings for
+    the startup packet. Raises AgentError if PostgreSQL refuses the login or a statement.
+    """
+    _become(params.system_user)
+    try:
+        connection = _connect(params, MAINTENANCE, 5, more)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+    except psycopg2.Error as error:
+        raise AgentError(f"PostgreSQL on this node: {error}") from error
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def await_primary(params: Params, timeout: float) -> str:

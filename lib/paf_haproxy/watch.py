@@ -12,6 +12,7 @@ from . import (
     process,
     rejection,
     render,
+    request,
     rolefile,
     runtime,
 )
@@ -107,6 +108,7 @@ def look_after(context: Context) -> int:
         if os.path.exists(rolefile.path(params.statedir)):
             return _code(revive(context, params, hung=False))
         return code
+    request.take(context)
     try:
         follow_configuration(context, params, seen)
     except (AgentError, OSError) as error:

@@ -12,12 +12,14 @@ from .. import __version__, rolefile
 from ..cluster import ClusterView
 from ..context import DEFAULT_STATEDIR
 from ..ocf import AgentError
-from ..values import Refused, word
+from ..values import Refused, size, word
 from . import judge, show
 from .advice import advice
 from .drain import change
+from .readiness import Limits
 from .replay import replay
 from .survey import Cluster, Node, resource_params, survey
+from .switchover import Order, switchover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,14 @@ def parser() -> argparse.ArgumentParser:
         "--on", metavar="NODE", help="as the HAProxy of that node sees it; else of all"
     )
     one.set_defaults(run=explain)
+
+    one = commands.add_parser("switchover", help="move the primary, with checks before")
+    one.add_argument("node", metavar="NODE", nargs="?", default="", help="by default the best one")
+    one.add_argument("--dry-run", action="store_true", help="only the checks")
+    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument("--max-lag", metavar="SIZE", default="16MB", help="of the candidate")
+    one.add_argument("--force", action="store_true", help="move although a check refuses")
+    one.set_defaults(run=switch_over)
 
     one = commands.add_parser("drain", help="no new connections to a node through stdby")
     one.add_argument("node", metavar="NODE")
@@ -125,6 +135,17 @@ def drain(arguments: argparse.Namespace, drained: bool) -> int:
     if drained and node.postgres == "Promoted":
         print(f"{node.name} is the primary: prod leads to it as before; stdby will not, later on")
     return change(node.name, drained, name, lambda: survey(params, name), print)
+
+
+def switch_over(arguments: argparse.Namespace) -> int:
+    name, params = resource_params(arguments.resource)
+    try:
+        limits = Limits(lag=size(arguments.max_lag))
+    except Refused as error:
+        raise AgentError(f"--max-lag {arguments.max_lag}: {error}") from error
+    asked = arguments
+    order = Order(asked.node, limits, asked.dry_run, asked.force, asked.json)
+    return switchover(order, name, params)
 
 
 def notify_replay(arguments: argparse.Namespace) -> int:

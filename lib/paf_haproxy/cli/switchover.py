@@ -1,0 +1,214 @@
+"""`paf-haproxy switchover`: a planned change of primary, in one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .. import pacemaker, request
+from ..ocf import AgentError
+from ..run import run
+from . import judge, readiness, survey
+from .outage import Outage
+from .readiness import NOTE, REFUSED, Check, Limits
+from .situation import Situation, situation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..params import Params
+    from .survey import Cluster
+
+DONE, REFUSAL, INCOMPLETE, UNKNOWN = range(4)
+LIFETIME = "PT10M"
+"""After this, the constraint of the move is no longer in force (ISO 8601, crm_resource(8))."""
+LOOK_WITHIN = 60.0  # s for an answer of another node: some of its monitors
+CHECKPOINT_WITHIN = 900.0  # s
+MOVE_WITHIN = 180.0  # s
+PAUSE = 0.3  # s between two looks at the move
+
+
+@dataclass
+class Report:
+    """What --json prints. outage: s without a server in prod, on this node."""
+
+    primary: str = ""
+    candidate: str = ""
+    checks: list[Check] = field(default_factory=list)
+    moved: bool = False
+    outage: float | None = None
+    held: int = 0
+    seconds: float | None = None
+
+    def code(self, dry_run: bool, force: bool) -> int:
+        if readiness.refused(self.checks) and not force:
+            return REFUSAL
+        return DONE if dry_run or self.moved else INCOMPLETE
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asked for. node: '' for the best candidate."""
+
+    node: str
+    limits: Limits
+    dry_run: bool = False
+    force: bool = False
+    json: bool = False
+
+
+def switchover(order: Order, resource: str, params: Params) -> int:
+    """Checks, moves the primary, and returns the exit code. Raises AgentError if Pacemaker or a
+    node does not answer.
+    """
+    say = _silent if order.json else _say
+    report = Report()
+    cluster = survey.survey(params, resource)
+    found = situation(params.pgsql_clone, resource)
+    _check(order, cluster, found, resource, params, report, say)
+    refused = readiness.refused(report.checks)
+    if not order.dry_run and (not refused or order.force):
+        _move(found, resource, params, report, say)
+    if order.json:
+        print(json.dumps(asdict(report), indent=2))
+    elif refused and not order.force:
+        print("\nRefused. Nothing was changed.")
+    return report.code(order.dry_run, order.force)
+
+
+def _check(
+    order: Order,
+    cluster: Cluster,
+    found: Situation,
+    resource: str,
+    params: Params,
+    report: Report,
+    say: Callable[[str], None],
+) -> None:
+    clone = params.pgsql_clone
+
+    def note(*checks: Check) -> None:
+        report.checks += checks
+        for check in checks:
+            say(_line(check))
+
+    note(*readiness.cluster_checks(cluster, found, clone))
+    if len(cluster.promoted) != 1:
+        raise AgentError("there is not one primary: paf-haproxy status")
+    report.primary = cluster.promoted[0]
+    report.candidate = order.node or readiness.best(cluster, found)
+    node = cluster.node(report.candidate)
+    if node is None or node.name == report.primary or node.postgres != "Unpromoted":
+        what = f"{report.candidate} is no standby" if report.candidate else "there is no candidate"
+        raise AgentError(f"{what}: crm_mon -1 -A, then name another node")
+    facts = _ask(resource, params, report.primary, request.LOOK, LOOK_WITHIN, say)
+    own = _ask(resource, params, node.name, request.LOOK, LOOK_WITHIN, say)
+    note(*readiness.candidate_checks(node, found, facts, own, order.limits))
+    note(*readiness.primary_checks(report.primary, facts, order.limits))
+
+
+def _move(
+    found: Situation, resource: str, params: Params, report: Report, say: Callable[[str], None]
+) -> None:
+    clone = params.pgsql_clone
+    for node in (report.candidate, report.primary):
+        told = _ask(resource, params, node, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
+        say(f"  checkpoint on {node}: {told['seconds']:.1f} s")
+    if found.failed:
+        run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
+        _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
+    began = time.monotonic()
+    with Outage(params.statedir) as outage:
+        move = ["crm_resource", "--move", "--promoted", "--resource", clone]
+        run([*move, "--node", report.candidate, "--lifetime", LIFETIME])
+        say(f"  moving the primary from {report.primary} to {report.candidate}")
+        try:
+            _follow(resource, params, report.candidate, outage, began, say)
+            report.moved = True
+        finally:
+            report.outage, report.held = round(outage.seconds, 3), outage.held
+            report.seconds = round(time.monotonic() - began, 3)
+    run(["crm_resource", "--clear", "--resource", clone])
+    say(
+        f"\n{report.candidate} is the primary. On this node, prod had no server for"
+        f" {report.outage:.2f} s; {report.held} connections waited."
+    )
+
+
+def _follow(
+    resource: str,
+    params: Params,
+    candidate: str,
+    outage: Outage,
+    began: float,
+    say: Callable[[str], None],
+) -> None:
+    """Shows the steps of the move, and returns when all agree."""
+    shown: set[str] = set()
+
+    def step(text: str) -> None:
+        if text not in shown:
+            shown.add(text)
+            say(f"  +{time.monotonic() - began:4.1f} s  {text}")
+
+    while time.monotonic() - began < MOVE_WITHIN:
+        if not outage.serves:
+            step("new connections wait")
+        elif shown:
+            step("a primary serves")
+        promoted = pacemaker.promoted(params.pgsql_clone)
+        if promoted:
+            step(f"PAF has {' '.join(promoted)} promoted")
+        if promoted == (candidate,) and pacemaker.idle():
+            cluster = survey.survey(params, resource)
+            troubles = [each for each in judge.findings(cluster) if each.grade > judge.OK]
+            if not troubles:
+                step("all agree")
+                return
+        time.sleep(PAUSE)
+    raise AgentError(
+        f"the primary has not moved to {candidate} within {MOVE_WITHIN:g} s, or not all agree:"
+        f" paf-haproxy status; then crm_resource --clear --resource {params.pgsql_clone}"
+    )
+
+
+def _ask(
+    resource: str,
+    params: Params,
+    node: str,
+    what: str,
+    within: float,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Has a node do something: this one directly, another one through the CIB."""
+    if node == os.uname().nodename:
+        return request.perform(params, what)
+    say(f"  asking {node} ({what})")
+    return request.ask(resource, node, what, within, lambda: None)
+
+
+def _await(over: Callable[[], bool], what: str, within: float = 60) -> None:
+    end = time.monotonic() + within
+    while not over():
+        if time.monotonic() > end:
+            raise AgentError(f"{what}: crm_mon")
+        time.sleep(PAUSE)
+
+
+def _line(check: Check) -> str:
+    mark = {NOTE: "note", REFUSED: "REFUSED"}.get(check.outcome, "ok")
+    text = f"  {mark:8}{check.name:13}{check.text}"
+    return f"{text}\n{'':10}do: {check.do}" if check.outcome == REFUSED else text
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _silent(text: str) -> None:
+    pass

@@ -1,0 +1,142 @@
+"""A question of one node to another, through the CIB, which only root and the cluster can write.
+
+`paf-haproxy switchover` needs to know how PostgreSQL on another node stands, and a CHECKPOINT
+there.
+It writes a permanent attribute of that node. The next recurring monitor there notices that the CIB
+has changed, and starts `answer` beside itself, because a CHECKPOINT may take minutes. The answer is
+another attribute of the node, which its restart removes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+
+from . import configuration, log, pacemaker, rolefile, standing
+from .context import ANSWER
+from .ocf import SUCCESS, AgentError
+from .run import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+    from xml.etree.ElementTree import Element
+
+    from .context import Context
+    from .params import Params
+
+LOOK, CHECKPOINT = "look", "checkpoint"
+VALID = 600  # s; an older request was left over by a command that was killed
+LONGEST = 3000  # characters of an answer
+PAUSE = 0.5  # s between two looks for an answer
+
+
+def perform(params: Params, what: str) -> dict[str, Any]:
+    """Does on this node what is asked for. Raises AgentError if PostgreSQL refuses."""
+    if what == LOOK:
+        return standing.look(params)
+    if what == CHECKPOINT:
+        return {"seconds": round(standing.checkpoint(params), 3)}
+    raise AgentError(f"this node does not know the request '{what}': upgrade paf-haproxy here")
+
+
+def take(context: Context) -> None:
+    """Starts the answer to a request for this node that is new. It never fails a monitor."""
+    try:
+        asked = pacemaker.node_attributes(pacemaker.ASK_WITHIN).get(context.node, {})
+        text = asked.get(pacemaker.request_attribute(context.instance), "")
+        if not text or not _fresh(text) or _served(context.statedir) == text:
+            return
+        rolefile.write_note(_note(context.statedir), text)
+        subprocess.Popen(
+            [sys.argv[0], ANSWER],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (AgentError, OSError) as error:
+        log.warning(f"monitor: a request of another node is not answered: {error}")
+
+
+def answer(context: Context) -> int:
+    """Answers the request that take() has noted. The asker learns of an error as the answer."""
+    name, _, what = _served(context.statedir).partition(" ")
+    try:
+        told = perform(configuration.effective(context), what)
+    except AgentError as error:
+        told = {"error": error.reason}
+    text = json.dumps(told, separators=(",", ":"))[:LONGEST]
+    pacemaker.tell(context.instance, context.node, f"{name} {text}")
+    return SUCCESS
+
+
+def ask(
+    resource: str, node: str, what: str, within: float, waiting: Callable[[], None]
+) -> dict[str, Any]:
+    """Asks a node, and waits for the answer. waiting: is called between two looks.
+
+    Raises AgentError if there is no answer within so many s, or if the answer is an error.
+    """
+    name = f"{int(time.time())}-{secrets.token_hex(4)}"
+    scope = ["--node", node, "--name", pacemaker.request_attribute(resource)]
+    scope += ["--lifetime", "forever"]
+    end = time.monotonic() + within
+    run(["crm_attribute", *scope, "--update", f"{name} {what}"])
+    try:
+        while time.monotonic() < end:
+            given, _, text = _answer(resource, node).partition(" ")
+            if given == name:
+                return _read(node, text)
+            waiting()
+            time.sleep(PAUSE)
+    finally:
+        run(["crm_attribute", *scope, "--delete"])
+    raise AgentError(
+        f"{node} has not answered '{what}' within {within:g} s: is resource {resource} monitored"
+        " there, by this version of paf-haproxy?"
+    )
+
+
+def _read(node: str, text: str) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise AgentError(f"{node} gave an answer that is cut off: {text[:60]}") from error
+    if "error" in told:
+        raise AgentError(f"{node}: {told['error']}")
+    return told
+
+
+def _answer(resource: str, node: str) -> str:
+    from xml.etree import ElementTree
+
+    name = pacemaker.answer_attribute(resource)
+    query = f"//node_state[@uname='{node}']//nvpair[@name='{name}']"
+    try:
+        text = run(["cibadmin", "--query", "--xpath", query])
+    except AgentError:
+        return ""  # there is none yet
+    root: Element = ElementTree.fromstring(text)  # noqa: S314 - Pacemaker's own
+    return next((each.get("value", "") for each in root.iter("nvpair")), "")
+
+
+def _fresh(text: str) -> bool:
+    since = text.partition("-")[0]
+    return since.isascii() and since.isdecimal() and abs(time.time() - int(since)) < VALID
+
+
+def _note(statedir: str) -> str:
+    return statedir + "/answered"
+
+
+def _served(statedir: str) -> str:
+    try:
+        with open(_note(statedir), encoding="utf-8", errors="replace") as file:
+            return file.read(4096).strip()
+    except OSError:
+        return ""
