@@ -127,7 +127,17 @@ def moved_to(node: str, command: str) -> None:
 
 
 def test_switchover() -> None:
-    cleanup, move, watch, clear = lines("Switchover")
+    command, by_hand = section("Switchover")
+    dry_run, move = command.commands
+    before = primary()
+    other = "srv3" if before == "srv2" else "srv2"
+    assert "streaming" in typed("srv1", dry_run.replace("srv2", other))
+    assert primary() == before
+    said = typed("srv1", move.replace("srv2", other), timeout=400)
+    assert f"{other} is the primary" in said
+    assert primary() == other
+    assert "cli-" not in typed("srv1", "cibadmin --query --scope constraints")
+    cleanup, move, watch, clear = by_hand.commands
     typed("srv1", cleanup)
     if primary() == "srv2":
         moved_to("srv1", move.replace("srv2", "srv1"))
@@ -137,6 +147,27 @@ def test_switchover() -> None:
     assert screens.count("NODE ") > 1
     typed("srv1", clear)
     assert "cli-" not in typed("srv1", "cibadmin --query --scope constraints")
+
+
+def test_pgbouncer() -> None:
+    role, install, parameter = section("PgBouncer: sessions that go on")
+    for name in DATABASE_NODES:
+        typed(name, "echo export POOLER_PASSWORD=of-the-pooler >>/root/paf-haproxy.env")
+    typed(primary(), role.text)
+    for name in DATABASE_NODES:
+        typed(name, install.text, timeout=600)
+    typed("srv1", parameter.text)
+    ask = (
+        '. /root/paf-haproxy.env; PGPASSWORD=$APP_PASSWORD psql -h srv2 -p 6432 -U app -Atc "SELECT'
+        ' pg_is_in_recovery()"'
+    )
+    soon(lambda: typed("srv1", f"{ask} app").strip() == "f", "PgBouncer leads to the primary")
+    assert typed("srv1", f"{ask} app_ro").strip() == "t"
+    moved = "srv3" if primary() != "srv3" else "srv1"
+    typed("srv1", f"paf-haproxy switchover {moved}", timeout=400)
+    for name in DATABASE_NODES:
+        said = typed(name, "journalctl -t paf-haproxy --since -3min | grep 'pre-demote: '")
+        assert "; PgBouncer: " in said
 
 
 def test_patching_a_node() -> None:

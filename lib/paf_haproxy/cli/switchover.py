@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from ..params import Params
     from .survey import Cluster
 
-DONE, REFUSAL, INCOMPLETE, UNKNOWN = range(4)
+DONE, REFUSAL, INCOMPLETE = range(3)
 LIFETIME = "PT10M"
 """After this, the constraint of the move is no longer in force (ISO 8601, crm_resource(8))."""
 LOOK_WITHIN = 60.0  # s for an answer of another node: some of its monitors
 CHECKPOINT_WITHIN = 900.0  # s
 MOVE_WITHIN = 180.0  # s
+WIDTH = 79  # columns
 PAUSE = 0.3  # s between two looks at the move
 
 
@@ -72,7 +74,12 @@ def switchover(order: Order, resource: str, params: Params) -> int:
     _check(order, cluster, found, resource, params, report, say)
     refused = readiness.refused(report.checks)
     if not order.dry_run and (not refused or order.force):
-        _move(found, resource, params, report, say)
+        try:
+            _move(found, resource, params, report, say)
+        except AgentError as error:
+            if report.seconds is None:
+                raise  # the move has not begun
+            sys.stderr.write(f"paf-haproxy: {error.reason}\n")
     if order.json:
         print(json.dumps(asdict(report), indent=2))
     elif refused and not order.force:
@@ -205,8 +212,14 @@ def _line(check: Check) -> str:
     return f"{text}\n{'':10}do: {check.do}" if check.outcome == REFUSED else text
 
 
+def _wrap(text: str) -> str:
+    """Returns a line as one or more of WIDTH columns; those after the first are indented."""
+    indent = " " * (len(text) - len(text.lstrip()) + 4)
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+
+
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write("".join(f"{_wrap(line)}\n" for line in text.split("\n")))
     sys.stdout.flush()
 
 

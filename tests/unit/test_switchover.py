@@ -1,0 +1,145 @@
+"""`paf-haproxy switchover`: what is done in which order, and what it ends with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+import pytest
+from paf_haproxy import pacemaker, request
+from paf_haproxy.cli import main, survey, switchover
+from paf_haproxy.cli.situation import Situation
+from paf_haproxy.ocf import AgentError
+from paf_haproxy.params import parse
+
+from tests.unit.cli_world import well
+from tests.unit.test_readiness import LINE, OWN, PRIMARY, QUIET
+
+
+class World:
+    """A cluster that is well. done: the commands and the requests, in their order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        self.found: Situation = QUIET
+        self.cluster = well()
+        self.primary = "srv1"
+        self.moves = True
+        self.facts: dict[str, dict[str, Any]] = {"srv1": PRIMARY, "srv2": OWN, "srv3": OWN}
+        params = parse({"nodes": "srv1 srv2 srv3", "statedir": "/nowhere"})
+        monkeypatch.setattr(os, "uname", lambda: type("Names", (), {"nodename": "srv1"}))
+        monkeypatch.setattr(main, "resource_params", lambda _: ("haproxy", params))
+        monkeypatch.setattr(survey, "survey", lambda *_: self.cluster)
+        monkeypatch.setattr(switchover, "situation", lambda *_: self.found)
+        monkeypatch.setattr(switchover, "run", self.run)
+        monkeypatch.setattr(switchover, "MOVE_WITHIN", 0.5)
+        monkeypatch.setattr(switchover, "PAUSE", 0.01)
+        monkeypatch.setattr(pacemaker, "idle", lambda: True)
+        monkeypatch.setattr(pacemaker, "promoted", lambda _: (self.primary,))
+        monkeypatch.setattr(request, "perform", lambda _, what: self.asked("here", "srv1", what))
+        monkeypatch.setattr(
+            request, "ask", lambda _, node, what, *__: self.asked("there", node, what)
+        )
+
+    def run(self, words: list[str], **_: Any) -> str:
+        self.done.append(" ".join(words))
+        if "--move" in words and self.moves:
+            self.primary = words[words.index("--node") + 1]
+        return ""
+
+    def asked(self, where: str, node: str, what: str) -> dict[str, Any]:
+        self.done.append(f"{where}: {what} on {node}")
+        return {"seconds": 0.5} if what == request.CHECKPOINT else self.facts[node]
+
+    def command(self, *words: str) -> int:
+        return main.main(["paf-haproxy", "switchover", *words])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+MOVE = "crm_resource --move --promoted --resource pgsqld-clone --node srv2 --lifetime PT10M"
+CLEAR = "crm_resource --clear --resource pgsqld-clone"
+LOOKS = ["here: look on srv1", "there: look on srv2"]
+CHECKPOINTS = ["there: checkpoint on srv2", "here: checkpoint on srv1"]
+
+
+def test_the_steps(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.command("srv2") == 0
+    assert world.done == [*LOOKS, *CHECKPOINTS, MOVE, CLEAR]
+    lines = capsys.readouterr().out.splitlines()
+    assert "srv2 is the primary. On this node, prod had no server for" in lines[-2]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_best_candidate_is_taken(world: World) -> None:
+    assert world.command() == 0
+    assert MOVE in world.done
+
+
+def test_a_dry_run_changes_nothing(world: World) -> None:
+    assert world.command("--dry-run") == 0
+    assert world.done == LOOKS
+    world.found = dataclasses.replace(QUIET, quorum=False)
+    assert world.command("--dry-run") == 1
+
+
+def test_a_refusal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.facts["srv1"] = {**PRIMARY, "standbys": []}
+    assert world.command("srv2") == 1
+    assert world.done == LOOKS
+    said = capsys.readouterr().out
+    assert "REFUSED streaming" in said and "          do: journalctl" in said
+    assert said.endswith("Refused. Nothing was changed.\n")
+    assert world.command("srv2", "--force") == 0
+    assert MOVE in world.done
+
+
+def test_failures_are_cleaned_up_before_the_move(world: World) -> None:
+    world.found = dataclasses.replace(QUIET, failed=("srv3",))
+    assert world.command("srv2") == 0
+    cleanup = "crm_resource --cleanup --resource pgsqld-clone"
+    assert world.done[-3:] == [cleanup, MOVE, CLEAR]
+
+
+def test_a_move_that_does_not_come_about(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.moves = False
+    assert world.command("srv2") == 2
+    assert world.done[-1] == MOVE, "the constraint is the person's to judge, and ends by itself"
+    assert "the primary has not moved to srv2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("node", ["srv1", "srv9"])
+def test_no_standby(node: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.command(node) == 1
+    assert f"{node} is no standby" in capsys.readouterr().err
+    assert world.done == []
+
+
+def test_a_node_that_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def silent(*_: Any) -> dict[str, Any]:
+        raise AgentError("srv2 has not answered 'look' within 60 s")
+
+    monkeypatch.setattr(request, "ask", silent)
+    assert world.command("srv2") == 1
+    assert "srv2 has not answered" in capsys.readouterr().err
+
+
+def test_as_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.command("srv2", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["primary"], told["candidate"], told["moved"]) == ("srv1", "srv2", True)
+    assert {check["outcome"] for check in told["checks"]} == {"ok"}
+    assert isinstance(told["outage"], float)
+
+
+@pytest.mark.parametrize(("lag", "code"), [("1MB", 1), ("3MB", 0), ("many", 1)])
+def test_the_limit_of_the_lag(lag: str, code: int, world: World) -> None:
+    world.facts["srv1"] = {**PRIMARY, "standbys": [{**LINE, "flush": 2 << 20}]}
+    assert world.command("srv2", "--dry-run", "--max-lag", lag) == code
