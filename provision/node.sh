@@ -3,8 +3,9 @@
 # the image and by Vagrant on the virtual machine.
 set -euo pipefail
 
-# Pacemaker starts HAProxy and PostgreSQL; the distribution's units must not.
-for unit in haproxy.service postgresql.service; do
+# Pacemaker starts HAProxy and PostgreSQL; the distribution's units must not. PgBouncer starts when
+# it is set up (pcs-scripts/45-pgbouncer.sh).
+for unit in haproxy.service postgresql.service pgbouncer.service; do
     systemctl disable "$unit" 2>/dev/null || true
 done
 systemctl mask haproxy.service
