@@ -88,11 +88,25 @@ def processes(statedir: str) -> Processes:
     return Processes(socket(statedir).ask("show proc"))
 
 
+def close_sessions(cli: Runtime, servers: Iterable[Server], worker: str = "") -> int:
+    """Closes the sessions to these servers, each by its name. Returns how many. worker: the prefix
+    of a worker on the master's socket, e.g. '@!4711 '; without it, cli is the worker's own socket.
+
+    `shutdown sessions server` leaves out the sessions that have waited in the queue (HAProxy 2.6),
+    and a worker that finishes refuses it ("Proxy is disabled").
+    """
+    targets = set(servers)
+    found = [name for name, _ in _sessions(cli.ask(f"{worker}show sess"), targets)]
+    for start in range(0, len(found), BATCH):
+        batch = found[start : start + BATCH]
+        cli.ask(";".join(f"{worker}shutdown session {name}" for name in batch))
+    return len(found)
+
+
 def close_old_sessions(statedir: str, servers: Iterable[Server]) -> int:
     """Closes the sessions to these servers in all workers that finish. Returns how many.
 
-    Such a worker refuses `shutdown sessions server` ("Proxy is disabled", HAProxy 2.6), so each
-    session is closed by its name. Raises AgentError if the master does not answer.
+    Raises AgentError if the master does not answer.
     """
     targets = set(servers)
     if not targets:
@@ -106,11 +120,7 @@ def close_old_sessions(statedir: str, servers: Iterable[Server]) -> int:
     failed: AgentError | None = None
     for pid in old:
         try:
-            found = [name for name, _ in _sessions(cli.ask(f"@!{pid} show sess"), targets)]
-            for start in range(0, len(found), BATCH):
-                batch = found[start : start + BATCH]
-                cli.ask(";".join(f"@!{pid} shutdown session {name}" for name in batch))
-            closed += len(found)
+            closed += close_sessions(cli, targets, f"@!{pid} ")
         except AgentError as error:
             failed = error  # the sessions in the other workers are closed even so
     if failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import log, pacemaker, process, rolefile, runtime, silence
 from .beliefs import learn, remembered
 from .cluster import ClusterView
-from .notify import close_old, describe, project
+from .notify import close_rest, describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, commands, wanted
@@ -65,7 +65,7 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
             log.warning(f"monitor: HAProxy objects: {objection}")
-        close_old(params.statedir, lines)
+        close_rest(params.statedir, lines)
     elif told is not None and told == view and silent is not None and not silent.trusted:
         vouch(params, view, silent)
     return state

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .cluster import ClusterView
     from .context import Context, Notice
+    from .routing import Server
 
 
 def notify(context: Context) -> int:
@@ -88,14 +89,16 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained), up)
     lines += closing(have, gone)
     objections = haproxy.run(lines)
-    close_old(statedir, lines)
+    close_rest(statedir, lines)
     if objections:
         raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
     return lines
 
 
-def close_old(statedir: str, lines: list[str]) -> None:
-    """Closes the sessions that the commands close, in the workers from before a reload, too."""
+def close_rest(statedir: str, lines: list[str]) -> None:
+    """Closes what is left of the sessions that the commands close: those that have waited in the
+    queue, and those in the workers from before a reload.
+    """
     closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
     servers = [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
     if not servers:
@@ -103,9 +106,14 @@ def close_old(statedir: str, lines: list[str]) -> None:
     from . import master  # after HAProxy has followed
 
     try:
+        master.close_sessions(runtime.Runtime(runtime.admin_socket(statedir)), servers)
         master.close_old_sessions(statedir, servers)
     except AgentError as error:
-        log.warning(f"{error.reason}; sessions from before a reload stay open for now")
+        log.warning(f"{error.reason}; some sessions to {_names(servers)} stay open for now")
+
+
+def _names(servers: list[Server]) -> str:
+    return " ".join(sorted({node for _, node in servers}))
 
 
 def describe(lines: list[str]) -> str:

@@ -119,6 +119,23 @@ def unset_promotable(instance: str, node: str) -> None:
     _promotion(instance, node, "--delete")
 
 
+def forget_probe(resource: str, node: str) -> None:
+    """Removes Pacemaker's record of a failed probe if it is one that found the resource running.
+    Raises AgentError if Pacemaker does not do so.
+
+    Pacemaker 2.1.5 keeps an unexpected result of a probe as a failure, without what tells it
+    which parameters can be changed live. It would restart HAProxy when a parameter changes.
+    """
+    name = f"{resource.partition(':')[0]}_last_failure_0"
+    probe = f"[@id='{name}'][@operation='monitor'][@interval='0'][@rc-code='0' or @rc-code='8']"
+    record = f"//node_state[@uname='{node}']//lrm_rsc_op{probe}"
+    try:
+        run(["cibadmin", "--query", "--local", "--xpath", record], ASK_WITHIN)
+    except CommandError:
+        return  # there is none
+    run(["cibadmin", "--delete-all", "--force", "--xpath", record], ATTRIBUTE_WITHIN)
+
+
 def tell(resource: str, node: str, value: str) -> None:
     """Answers a request (request.py), as an attribute of the node that its restart removes. Raises
     AgentError if Pacemaker does not take it.

@@ -22,7 +22,6 @@ from .run import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
     from xml.etree.ElementTree import Element
 
@@ -75,10 +74,8 @@ def answer(context: Context) -> int:
     return SUCCESS
 
 
-def ask(
-    resource: str, node: str, what: str, within: float, waiting: Callable[[], None]
-) -> dict[str, Any]:
-    """Asks a node, and waits for the answer. waiting: is called between two looks.
+def ask(resource: str, node: str, what: str, within: float) -> dict[str, Any]:
+    """Asks a node, and waits for the answer.
 
     Raises AgentError if there is no answer within so many s, or if the answer is an error.
     """
@@ -92,7 +89,6 @@ def ask(
             given, _, text = _answer(resource, node).partition(" ")
             if given == name:
                 return _read(node, text)
-            waiting()
             time.sleep(PAUSE)
     finally:
         run(["crm_attribute", *scope, "--delete"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .routing import Server
 
-LARGEST = 4 << 20
+LARGEST = 64 << 20  # `show sess` takes about 500 bytes for each session
 # Bits of srv_admin_state (Management Guide, "show servers state").
 _INHERITED = 0x02
 _MAINT_BITS = 0x01 | _INHERITED

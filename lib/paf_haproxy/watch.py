@@ -9,6 +9,7 @@ from . import (
     launch,
     log,
     lookout,
+    pacemaker,
     process,
     rejection,
     render,
@@ -113,6 +114,10 @@ def look_after(context: Context) -> int:
         follow_configuration(context, params, seen)
     except (AgentError, OSError) as error:
         log.warning(f"monitor: HAProxy serves on as it is: {error}")
+    try:
+        pacemaker.forget_probe(context.instance, context.node)
+    except AgentError as error:
+        log.warning(f"monitor: {error.reason}")
     return code
 
 

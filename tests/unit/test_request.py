@@ -96,7 +96,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, reply: Callable[[str], str], within: fl
     monkeypatch.setattr(request, "run", cib.run)
     monkeypatch.setattr(request, "PAUSE", 0.01)
     try:
-        return request.ask("haproxy", "srv2", "look", within, lambda: None)
+        return request.ask("haproxy", "srv2", "look", within)
     finally:
         assert cib.request == "", "the request is taken back"
 

@@ -65,7 +65,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 MOVE = "crm_resource --move --promoted --resource pgsqld-clone --node srv2 --lifetime PT10M"
 CLEAR = "crm_resource --clear --resource pgsqld-clone"
 LOOKS = ["here: look on srv1", "there: look on srv2"]
-CHECKPOINTS = ["there: checkpoint on srv2", "here: checkpoint on srv1"]
+CHECKPOINTS = ["here: checkpoint on srv1", "there: checkpoint on srv2"]
 
 
 def test_the_steps(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -112,8 +113,8 @@ def _check(
     if node is None or node.name == report.primary or node.postgres != "Unpromoted":
         what = f"{report.candidate} is no standby" if report.candidate else "there is no candidate"
         raise AgentError(f"{what}: crm_mon -1 -A, then name another node")
-    facts = _ask(resource, params, report.primary, request.LOOK, LOOK_WITHIN, say)
-    own = _ask(resource, params, node.name, request.LOOK, LOOK_WITHIN, say)
+    both = (report.primary, node.name)
+    facts, own = _ask(resource, params, both, request.LOOK, LOOK_WITHIN, say)
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
 
@@ -122,9 +123,9 @@ def _move(
     found: Situation, resource: str, params: Params, report: Report, say: Callable[[str], None]
 ) -> None:
     clone = params.pgsql_clone
-    for node in (report.candidate, report.primary):
-        told = _ask(resource, params, node, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
-        say(f"  checkpoint on {node}: {told['seconds']:.1f} s")
+    both = (report.candidate, report.primary)
+    for told in _ask(resource, params, both, request.CHECKPOINT, CHECKPOINT_WITHIN, say):
+        say(f"  checkpoint: {told['seconds']:.1f} s")
     if found.failed:
         run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
         _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
@@ -186,16 +187,21 @@ def _follow(
 def _ask(
     resource: str,
     params: Params,
-    node: str,
+    nodes: tuple[str, str],
     what: str,
     within: float,
     say: Callable[[str], None],
-) -> dict[str, Any]:
-    """Has a node do something: this one directly, another one through the CIB."""
-    if node == os.uname().nodename:
-        return request.perform(params, what)
-    say(f"  asking {node} ({what})")
-    return request.ask(resource, node, what, within, lambda: None)
+) -> list[dict[str, Any]]:
+    """Has two nodes do something: this one directly, the others at once through the CIB."""
+    say(f"  asking {' and '.join(nodes)} ({what})")
+    here = os.uname().nodename
+    # Not beside the others: for a login by peer authentication the process is another user.
+    found = {node: request.perform(params, what) for node in nodes if node == here}
+    others = [node for node in nodes if node != here]
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda node: request.ask(resource, node, what, within), others)
+        found.update(zip(others, answers))
+    return [found[node] for node in nodes]
 
 
 def _await(over: Callable[[], bool], what: str, within: float = 60) -> None:
