@@ -18,6 +18,7 @@ true"""
 FILES = frozenset(
     {
         "admin.sock",
+        "answered",
         "confirmed",
         "haproxy.cfg",
         "haproxy.pid",

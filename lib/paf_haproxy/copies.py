@@ -25,7 +25,7 @@ LUA = "lua-"
 CERTIFICATE = "cert-"
 OURS = re.compile(
     r"(lua-[0-9a-f]{12}|cert-[0-9a-f]{12}\.pem)(\.\d+)?"
-    r"|(haproxy\.cfg|haproxy\.source|parameters|role|rejected|refused|confirmed|vouched)"
+    r"|(haproxy\.cfg|haproxy\.source|parameters|role|rejected|refused|confirmed|vouched|answered)"
     r"(\.\d+)+(\.before|\.parameters)?"
 )
 """Copies and temporary files of the agent. Other files in the directory are not removed."""
