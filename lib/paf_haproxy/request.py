@@ -47,6 +47,9 @@ def take(context: Context) -> None:
     """Starts the answer to a request for this node that is new. It never fails a monitor."""
     try:
         asked = pacemaker.node_attributes(pacemaker.ASK_WITHIN).get(context.node, {})
+    except AgentError:
+        return  # no cluster
+    try:
         text = asked.get(pacemaker.request_attribute(context.instance), "")
         if not text or not _fresh(text) or _served(context.statedir) == text:
             return
@@ -58,7 +61,7 @@ def take(context: Context) -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-    except (AgentError, OSError) as error:
+    except OSError as error:
         log.warning(f"monitor: a request of another node is not answered: {error}")
 
 
