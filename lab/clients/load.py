@@ -1,8 +1,10 @@
-"""Three clients of the cluster, through the HAProxy of the node that they run in.
+"""Clients of the cluster, through the HAProxy of the node that they run in.
 
 connecting  opens a connection for every write
 session     keeps its session, and reconnects when it is lost
 reader      opens a connection to the standbys' pool for every read
+pooled, pooled-reader
+            keep a session with PgBouncer; each attempt is a transaction of several statements
 """
 
 from __future__ import annotations
@@ -35,13 +37,14 @@ def put(record: dict[str, Any]) -> None:
 
 
 class Client(threading.Thread):
-    """kind: connecting, session or reader. keeps: whether it keeps its session."""
+    """kind: connecting, session, reader or pooled*. keeps: whether it keeps its session."""
 
     def __init__(self, kind: str, settings: dict[str, Any], keeps: bool = False) -> None:
         super().__init__(daemon=True)
         self.kind = kind
         self.node = settings["node"]
-        self.writes = kind != "reader"
+        self.writes = not kind.endswith("reader")
+        self.think = settings["transaction"] if kind.startswith("pooled") else 0.0
         self.keeps = keeps
         self.every = settings["every"][kind]
         self.sequences = range(settings["first"], settings["first"] + settings["most"])
@@ -74,11 +77,15 @@ class Client(threading.Thread):
         try:
             if self.connection is None:
                 self.connection = psycopg2.connect(**self.target)
-                self.connection.autocommit = True
+                self.connection.autocommit = not self.think
             record["session"] = time.time()
             with self.connection.cursor() as cursor:
                 cursor.execute(WRITE if self.writes else READ, self.arguments(sequence))
                 server, in_recovery, timeline = cursor.fetchone()
+                if self.think:
+                    time.sleep(self.think)
+                    cursor.execute("SELECT 1")
+                    self.connection.commit()
             record.update(server=server, in_recovery=in_recovery, timeline=timeline)
             record["outcome"] = "ack" if in_recovery != self.writes else "misrouted"
         except psycopg2.Error as error:
@@ -128,7 +135,8 @@ def main() -> None:
         ending.set()
 
     threading.Thread(target=watch_input, daemon=True).start()
-    clients = [Client(kind, settings, keeps=kind == "session") for kind in settings["every"]]
+    keeping = ("session", "pooled", "pooled-reader")
+    clients = [Client(kind, settings, keeps=kind in keeping) for kind in settings["every"]]
     began = time.monotonic()
     for client in clients:
         client.start()

@@ -6,7 +6,11 @@ from collections.abc import Collection
 
 from . import audits, service
 from .audits import Evidence, Finding
+from .records import POOLED_KINDS
 from .stage import Stage
+
+PAUSE_MORE = 0.1
+"""s that a session through PgBouncer may wait longer than the worst new connection."""
 
 
 class Drill:
@@ -20,6 +24,8 @@ class Drill:
     """Most fencings."""
     failed: int | None = 0
     """Most new connections that may fail for each client of a node that lived; None: no bar."""
+    pooled = False
+    """Whether there are sessions through PgBouncer, where there is one: they must not notice."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
     stray_reads = 0
@@ -72,4 +78,7 @@ class Drill:
             found.append(audits.failed_over(evidence))
         if self.failed is not None:
             found.append(service.new_connections(evidence, self.failed))
+        if self.pooled and any(each.kind in POOLED_KINDS for each in evidence.seen.attempts):
+            found.append(service.open_sessions(evidence))
+            found.append(service.longest_pause(evidence, PAUSE_MORE))
         return found

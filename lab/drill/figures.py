@@ -145,7 +145,7 @@ def outcomes(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
     """Returns how often each outcome came, by kind of client."""
     found: dict[str, Counter[str]] = {kind: Counter() for kind in records.KINDS}
     for each in attempts:
-        found[each.kind][each.outcome] += 1
+        found.setdefault(each.kind, Counter())[each.outcome] += 1
         if each.outcome == ACK and each.end - each.start >= HELD:
             found[each.kind]["held"] += 1
     return {kind: dict(counts) for kind, counts in found.items()}

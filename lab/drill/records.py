@@ -10,7 +10,12 @@ from typing import Any, Union
 CONNECTING = "connecting"
 SESSION = "session"
 READER = "reader"
+POOLED = "pooled"
+POOLED_READER = "pooled-reader"
 KINDS = (CONNECTING, SESSION, READER)
+"""The clients of every drill."""
+POOLED_KINDS = (POOLED, POOLED_READER)
+"""Sessions through PgBouncer, which are never without a transaction for long."""
 
 ACK = "ack"
 REFUSED = "refused"
@@ -53,7 +58,7 @@ class Attempt:
 
     @property
     def writes(self) -> bool:
-        return self.kind != READER
+        return self.kind not in (READER, POOLED_READER)
 
 
 @dataclass(frozen=True)

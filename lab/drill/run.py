@@ -28,6 +28,8 @@ def perform(
     directory.mkdir(parents=True)
     settings = site.settings
     stage = Stage(site, directory, view)
+    if drill.pooled:
+        stage.settings = settings.with_pooled()
     stage.say("wait until the cluster is healthy")
     stage.await_nodes()
     site.check()

@@ -11,6 +11,7 @@ from .records import (
     ACK,
     CONNECTING,
     FAILED,
+    POOLED_KINDS,
     PRIMARY,
     REFUSED,
     SESSION,
@@ -162,6 +163,26 @@ def haproxy_back(evidence: Evidence, node: str, within: float) -> Finding:
     took = float("inf") if away is None else away[1] - away[0]
     value = "never away" if away is None else f"{took:.2f} s"
     return Finding(f"HAProxy is back on {node}", took <= within, value, f"{within:g} s")
+
+
+def open_sessions(evidence: Evidence) -> Finding:
+    """No session through PgBouncer saw an error."""
+    of_interest = [each for each in evidence.seen.attempts if each.kind in POOLED_KINDS]
+    bad = [each for each in of_interest if each.outcome != ACK]
+    return audits.count("errors of sessions through PgBouncer", bad, 0, f" of {len(of_interest)}")
+
+
+def longest_pause(evidence: Evidence, more: float) -> Finding:
+    """No transaction through PgBouncer took much longer than the worst write outage."""
+    name = "longest transaction through PgBouncer"
+    what = evidence.change
+    if what is None:
+        return Finding(name, False, "no change of primary seen", "")
+    outages = figures.outages(evidence.seen, what, evidence.addresses).values()
+    bar = max((each.length for each in outages), default=0.0) + more
+    took = [e.end - e.start for e in evidence.seen.attempts if e.kind in POOLED_KINDS]
+    worst = max(took, default=float("inf"))
+    return Finding(name, worst <= bar, f"{worst:.3f} s", f"{bar:.3f} s")
 
 
 def ratio(evidence: Evidence, bar: float) -> Finding:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..layout import PGBIN, PGDATA
-from .records import CONNECTING, READER, SESSION
+from .records import CONNECTING, POOLED, POOLED_READER, READER, SESSION
+
+TRANSACTION = 0.05
+"""s that a transaction through PgBouncer is open; the next one follows at once."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Settings:
     """libpq's parameters by kind of client, where they are not those of its local HAProxy."""
     prod_port: int = 5432
     stdby_port: int = 5433
+    pooler_port: int = 0
+    """PgBouncer's, on every node; 0: there is none."""
     pgport: int = 5434
     pghost: str = "/run/postgresql"
     database: str = "app"
@@ -74,6 +79,18 @@ class Settings:
     def haproxy_clone(self) -> str:
         return f"{self.haproxy}-clone"
 
+    def with_pooled(self) -> Settings:
+        """Returns the settings with sessions through PgBouncer, if there is one."""
+        if not self.pooler_port:
+            return self
+        pooled = {"port": self.pooler_port, "sslmode": "prefer"}
+        targets = {
+            POOLED: {**pooled, "dbname": self.database},
+            POOLED_READER: {**pooled, "dbname": f"{self.database}_ro"},
+        }
+        every = {**self.every, POOLED: TRANSACTION, POOLED_READER: TRANSACTION}
+        return replace(self, every=every, targets={**self.targets, **targets})
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -84,6 +101,7 @@ class Settings:
             "every": {kind: every * self.slowness for kind, every in self.every.items()},
             "targets": self.targets,
             "most": self.most,
+            "transaction": TRANSACTION * self.slowness,
             "seconds": self.seconds * self.slowness,
             "patience": 5 * self.slowness,
             "prod_port": self.prod_port,

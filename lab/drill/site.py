@@ -50,7 +50,7 @@ class LabSite:
 
     def __init__(self) -> None:
         self.nodes: Sequence[Machine] = NODES
-        self.settings = Settings()
+        self.settings = Settings(pooler_port=6432)
 
     def allow(self, drill: str, broken: Collection[str], lab_only: bool) -> None:
         pass

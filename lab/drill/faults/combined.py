@@ -49,6 +49,7 @@ class SlowPromote(Switchover):
     """
 
     name = "slow-promote"
+    pooled = False
     summary = "power-off of the primary with a large backlog to replay on the standbys"
     moves = True
     fencings = 1

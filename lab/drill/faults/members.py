@@ -63,6 +63,7 @@ class ProxyNode(Switchover):
     """Its clients are counted like those of all others: none is refused."""
 
     name = "proxy-node"
+    pooled = False
     lab_only = True
     # A node without PostgreSQL has no notification of PAF's to run beside ours: it is through with
     # the pre-demote first, and its clients wait for as long as the others take with theirs.

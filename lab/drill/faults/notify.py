@@ -39,6 +39,7 @@ class _Tampered(Switchover):
     """
 
     notify = ""
+    pooled = False
     failed: int | None = 5
 
     def __init__(self) -> None:
@@ -150,6 +151,7 @@ class RoleFiles(Switchover):
     """Corrupt on one node, stale on another, gone on the third; then a switchover."""
 
     name = "role-files"
+    pooled = False
     summary = "role files corrupt, stale and gone, then a switchover: nothing misrouted"
     with_ratio = False
 

@@ -17,6 +17,7 @@ class Switchover(Drill):
 
     name = "switchover"
     moves = True
+    pooled = True
     with_ratio = True
     """Whether the write outage is held to PostgreSQL's own absence."""
     summary = "planned switchover: no connection refused, no write misrouted, no row lost"
