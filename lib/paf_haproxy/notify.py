@@ -117,6 +117,9 @@ def _names(servers: list[Server]) -> str:
 
 
 def describe(lines: list[str]) -> str:
-    """Returns the changes of state in a few words, e.g. 'prod/srv1 drain, stdby/srv2 ready'."""
+    """Returns the new state of each server in a few words, e.g. 'prod/srv1 drain, stdby/srv2
+    ready'.
+    """
     changes = [line.split() for line in lines if " state " in line]
-    return ", ".join(f"{words[2]} {words[4]}" for words in changes) or "no server changes"
+    states = {words[2]: words[4] for words in changes}
+    return ", ".join(f"{server} {state}" for server, state in states.items()) or "no server changes"

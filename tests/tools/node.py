@@ -274,8 +274,10 @@ def elapsed(since: float) -> float:
 
 
 def _ended(pid: int) -> bool:
+    """Returns whether no thread of a process is left: the last one closes its sockets."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
     except (FileNotFoundError, ProcessLookupError):
         return True
-    return text.rpartition(")")[2].split()[0] in "ZX"
+    return text.rpartition(")")[2].split()[0] in "ZX" and len(threads) <= 1
