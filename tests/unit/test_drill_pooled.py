@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 from lab.drill import service
 from lab.drill.audits import Evidence
 from lab.drill.drill import PAUSE_MORE
+from lab.drill.faults.pooler import LongTransactions
 from lab.drill.faults.switchover import Switchover
 from lab.drill.records import POOLED, POOLED_KINDS, POOLED_READER, UNKNOWN
 from lab.drill.settings import Settings
@@ -62,3 +64,16 @@ def test_they_are_started_where_there_is_a_pooler() -> None:
     told = settings.clients("srv1", "secret")
     assert told["targets"][POOLED]["dbname"] == "app"
     assert told["targets"][POOLED_READER] == {"port": 6432, "sslmode": "prefer", "dbname": "app_ro"}
+
+
+def test_all_transactions_of_a_minute_must_fail() -> None:
+    drill = LongTransactions()
+    for name, command in (("srv1", "false"), ("srv2", "true")):
+        client = subprocess.Popen([command], text=True)
+        client.wait()
+        drill._clients[name] = client
+    (finding,) = [each for each in drill.judge(pooled()) if each.name.startswith("transactions of")]
+    assert (finding.value, finding.passed) == ("1 of 2", False)
+    del drill._clients["srv2"]
+    (finding,) = [each for each in drill.judge(pooled()) if each.name.startswith("transactions of")]
+    assert (finding.value, finding.passed) == ("1 of 1", True)

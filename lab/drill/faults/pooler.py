@@ -1,0 +1,116 @@
+"""A switchover with PgBouncer in trouble, or with transactions that it does not wait for."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Collection
+
+from ...errors import LabError
+from ...machine import Machine
+from ..audits import Evidence, Finding
+from ..stage import Stage
+from .switchover import Switchover
+
+ASK = """. /root/paf-haproxy.env
+PGPASSWORD=$APP_PASSWORD exec psql -XqAt -h 127.0.0.1 -p 6432 -U app -c "$1" app"""
+"""Asks through the PgBouncer of a node."""
+MINUTE = "SELECT pg_sleep(60)"
+WORKS_WITHIN = 30.0  # s
+# PgBouncer logs the command before it carries it out.
+KILL = """journalctl --follow --lines=0 --output=cat --identifier=pgbouncer |
+grep --max-count=1 RECONNECT && kill -9 $(pidof pgbouncer)"""
+
+
+def ask(node: Machine, question: str) -> str:
+    return node.run("sh", "-c", ASK, "sh", question, check=False, timeout=40).stdout.strip()
+
+
+class LongTransactions(Switchover):
+    name = "long-transactions"
+    summary = "switchover with a transaction of 60 s on each node: these fail, and no others"
+    lab_only = True
+    with_ratio = False  # it is waited for them
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clients: dict[str, subprocess.Popen[str]] = {}
+
+    def prepare(self, stage: Stage) -> None:
+        for name, node in stage.nodes.items():
+            stage.say(f"{MINUTE} through PgBouncer", name)
+            pipe = subprocess.PIPE
+            self._clients[name] = node.popen(
+                "sh", "-c", ASK, "sh", MINUTE, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            )
+        stage.rest(2)
+
+    def undo(self, stage: Stage) -> None:
+        super().undo(stage)
+        for client in self._clients.values():
+            client.wait(timeout=70)
+
+    def judge(self, evidence: Evidence) -> list[Finding]:
+        failed = sum(bool(client.returncode) for client in self._clients.values())
+        name, wanted = "transactions of 60 s that failed", len(self._clients)
+        found = Finding(name, failed == wanted, f"{failed} of {wanted}", "all")
+        return [*super().judge(evidence), found]
+
+
+class PoolerFaults(Switchover):
+    """Stopped on one node, hung on another, killed at RECONNECT on the third."""
+
+    name = "pooler-faults"
+    summary = "switchover with PgBouncer stopped, hung and killed: it completes, nothing to repair"
+    lab_only = True
+    pooled = False
+    with_ratio = False  # pooler_wait is over before it goes on
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._killer: subprocess.Popen[str] | None = None
+
+    def breaks(self, stage: Stage) -> Collection[str]:
+        return stage.names
+
+    def prepare(self, stage: Stage) -> None:
+        stopped, hung, killed = (stage.nodes[name] for name in stage.names)
+        stage.say("PgBouncer is stopped", stopped.name)
+        stopped.run("systemctl", "stop", "pgbouncer")
+        stage.say("PgBouncer hangs (SIGSTOP)", hung.name)
+        hung.run("sh", "-c", "kill -STOP $(pidof pgbouncer)")
+        stage.say("PgBouncer will be killed at RECONNECT", killed.name)
+        pipe = subprocess.PIPE
+        self._killer = killed.popen("sh", "-c", KILL, stdin=pipe, stdout=pipe, text=True)
+        stage.rest(1)
+
+    def undo(self, stage: Stage) -> None:
+        super().undo(stage)
+        stopped, hung, killed = (stage.nodes[name] for name in stage.names)
+        hung.run("sh", "-c", "kill -CONT $(pidof pgbouncer)")
+        stopped.run("systemctl", "start", "pgbouncer")
+        if self._killer:
+            self._killer.communicate(timeout=30)
+            self.fail_if_not(
+                self._killer.returncode == 0, "PgBouncer was not sent RECONNECT", killed
+            )
+        end = time.monotonic() + WORKS_WITHIN
+        for node in (stopped, hung, killed):
+            while ask(node, "SELECT pg_is_in_recovery()") != "f":
+                in_time = time.monotonic() < end
+                self.fail_if_not(in_time, "PgBouncer does not lead to the primary", node)
+                time.sleep(0.5)
+
+    @staticmethod
+    def fail_if_not(fine: bool, what: str, node: Machine) -> None:
+        if not fine:
+            raise LabError(f"{node.name}: {what}")
+
+
+class SwitchoverCommand(Switchover):
+    name = "switchover-command"
+    summary = "paf-haproxy switchover: the same as switchover, with its checks before"
+
+    def inject(self, stage: Stage) -> None:
+        stage.say(f"paf-haproxy switchover {self._target}", stage.anyone.name)
+        stage.anyone.run("paf-haproxy", "switchover", self._target, timeout=400)
