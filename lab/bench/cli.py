@@ -20,7 +20,7 @@ from ..layout import REPO
 from ..lock import alone
 from ..node import NODES, named
 from ..provenance import commit
-from . import beside, idle, notify, publish, rest, throughput
+from . import beside, idle, notify, pooler, publish, rest, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -111,6 +111,17 @@ def bench_throughput(turns: int, json_file: Path | None) -> None:
         throughput.as_json(found, node.name, turns),
         versions,
         json_file,
+    )
+
+
+@bench.command("pooler")
+@click.option("--turns", default=5, type=click.IntRange(min=3), show_default=True, help="Of each.")
+@JSON
+def bench_pooler(turns: int, json_file: Path | None) -> None:
+    """Measures a switchover with the agent's control of PgBouncer, and without it."""
+    found = pooler.measure(turns, pooler.drill_switchover, console.print)
+    end(
+        "pooler", pooler.judge(found), pooler.as_json(found), commands.versions(NODES[0]), json_file
     )
 
 

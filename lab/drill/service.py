@@ -19,6 +19,7 @@ from .records import (
     UP,
 )
 
+POOLED_ERRORS = "errors of sessions through PgBouncer"
 RATIO = "write outage / PostgreSQL's absence"
 DISTURBED = 0.5
 """s that an attempt may take in the middle of somebody else's fault: twice what counts as held, for
@@ -169,7 +170,7 @@ def open_sessions(evidence: Evidence) -> Finding:
     """No session through PgBouncer saw an error."""
     of_interest = [each for each in evidence.seen.attempts if each.kind in POOLED_KINDS]
     bad = [each for each in of_interest if each.outcome != ACK]
-    return audits.count("errors of sessions through PgBouncer", bad, 0, f" of {len(of_interest)}")
+    return audits.count(POOLED_ERRORS, bad, 0, f" of {len(of_interest)}")
 
 
 def longest_pause(evidence: Evidence, more: float) -> Finding:
