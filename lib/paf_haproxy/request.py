@@ -18,6 +18,7 @@ import time
 from . import configuration, log, pacemaker, rolefile, standing
 from .context import ANSWER
 from .ocf import SUCCESS, AgentError
+from .pgbouncer import Console
 from .run import run
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 LOOK, CHECKPOINT = "look", "checkpoint"
 VALID = 600  # s; an older request was left over by a command that was killed
+POOLER_WITHIN = 2.0  # s
 LONGEST = 3000  # characters of an answer
 PAUSE = 0.5  # s between two looks for an answer
 
@@ -37,10 +39,25 @@ PAUSE = 0.5  # s between two looks for an answer
 def perform(params: Params, what: str) -> dict[str, Any]:
     """Does on this node what is asked for. Raises AgentError if PostgreSQL refuses."""
     if what == LOOK:
-        return standing.look(params)
+        return {**standing.look(params), "pooler": _pooler(params)}
     if what == CHECKPOINT:
         return {"seconds": round(standing.checkpoint(params), 3)}
     raise AgentError(f"this node does not know the request '{what}': upgrade paf-haproxy here")
+
+
+def _pooler(params: Params) -> str:
+    """Returns why this node's PgBouncer cannot be told anything; '' if it can, or there is none."""
+    if not params.pooler:
+        return ""
+    try:
+        console = Console(f"{params.pooler}/.s.PGSQL.{params.pooler_port}", POOLER_WITHIN)
+        try:
+            console.ask("SHOW VERSION")
+        finally:
+            console.close()
+    except AgentError as error:
+        return error.reason
+    return ""
 
 
 def take(context: Context) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paf_haproxy import notify, pooler
+from paf_haproxy import notify, pooler, request
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
+from paf_haproxy.params import parse
 from paf_haproxy.rolefile import Role
 
 from tests.func.conftest import Pair
@@ -81,7 +82,10 @@ def test_it_does_without_a_pooler_that_hangs(poolers: list[Pooler], cluster: Clu
 
 def test_it_does_without_a_pooler_that_is_gone(poolers: list[Pooler], cluster: Cluster) -> None:
     srv1 = cluster.srv1
+    params = parse(srv1.params)
+    assert request.perform(params, request.LOOK)["pooler"] == ""
     poolers[0].kill()
+    assert "PgBouncer on " in request.perform(params, request.LOOK)["pooler"]
     began = time.monotonic()
     srv1.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
     assert time.monotonic() - began < 5

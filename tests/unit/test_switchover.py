@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ class World:
         self.done: list[str] = []
         self.found: Situation = QUIET
         self.cluster = well()
+        self.lock = threading.Lock()
         self.primary = "srv1"
         self.moves = True
         self.facts: dict[str, dict[str, Any]] = {"srv1": PRIMARY, "srv2": OWN, "srv3": OWN}
@@ -50,7 +52,9 @@ class World:
         return ""
 
     def asked(self, where: str, node: str, what: str) -> dict[str, Any]:
-        self.done.append(f"{where}: {what} on {node}")
+        with self.lock:
+            self.done.append(f"{where}: {what} on {node}")
+            self.done[-2:] = sorted(self.done[-2:]) if where == "there" else self.done[-2:]
         return {"seconds": 0.5} if what == request.CHECKPOINT else self.facts[node]
 
     def command(self, *words: str) -> int:
@@ -64,7 +68,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 MOVE = "crm_resource --move --promoted --resource pgsqld-clone --node srv2 --lifetime PT10M"
 CLEAR = "crm_resource --clear --resource pgsqld-clone"
-LOOKS = ["here: look on srv1", "there: look on srv2"]
+LOOKS = ["here: look on srv1", "there: look on srv2", "there: look on srv3"]
 CHECKPOINTS = ["here: checkpoint on srv1", "there: checkpoint on srv2"]
 
 
@@ -97,6 +101,14 @@ def test_a_refusal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert said.endswith("Refused. Nothing was changed.\n")
     assert world.command("srv2", "--force") == 0
     assert MOVE in world.done
+
+
+def test_a_pooler_that_does_not_answer(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.facts["srv3"] = {**OWN, "pooler": "PgBouncer on /run: Connection refused"}
+    assert world.command("srv2") == 1
+    said = capsys.readouterr().out
+    assert "REFUSED pooler       srv3: PgBouncer on /run: Connection refused" in said
+    assert "do: on srv3: systemctl status pgbouncer" in said
 
 
 def test_failures_are_cleaned_up_before_the_move(world: World) -> None:

@@ -129,6 +129,15 @@ def primary_checks(name: str, facts: Mapping[str, Any], limits: Limits) -> Itera
         yield Check("slots", FINE, "the primary has none")
 
 
+def pooler_checks(told: Mapping[str, Mapping[str, Any]]) -> Iterator[Check]:
+    """Yields the check of each node's PgBouncer. told: what each node answered."""
+    troubles = [f"{node}: {facts['pooler']}" for node, facts in told.items() if facts.get("pooler")]
+    nodes = " and ".join(node for node, facts in told.items() if facts.get("pooler"))
+    yield _check("pooler", troubles, "every PgBouncer answers, where there is one",
+                 f"on {nodes}: systemctl status pgbouncer; its sessions would end with an error"
+                 )  # fmt: skip
+
+
 def best(cluster: Cluster, found: Situation) -> str:
     """Returns the standby with the highest score of PAF's, '' if there is none; the first by name
     of those with the same.

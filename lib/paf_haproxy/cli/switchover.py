@@ -114,9 +114,12 @@ def _check(
         what = f"{report.candidate} is no standby" if report.candidate else "there is no candidate"
         raise AgentError(f"{what}: crm_mon -1 -A, then name another node")
     both = (report.primary, node.name)
-    facts, own = _ask(resource, params, both, request.LOOK, LOOK_WITHIN, say)
+    rest = (each.name for each in cluster.nodes if each.name not in both and each.view)
+    told = _ask(resource, params, (*both, *rest), request.LOOK, LOOK_WITHIN, say)
+    facts, own = (told[name] for name in both)
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
+    note(*readiness.pooler_checks(told))
 
 
 def _move(
@@ -124,8 +127,9 @@ def _move(
 ) -> None:
     clone = params.pgsql_clone
     both = (report.candidate, report.primary)
-    for told in _ask(resource, params, both, request.CHECKPOINT, CHECKPOINT_WITHIN, say):
-        say(f"  checkpoint: {told['seconds']:.1f} s")
+    told = _ask(resource, params, both, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
+    for node, answer in told.items():
+        say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
     if found.failed:
         run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
         _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
@@ -187,21 +191,23 @@ def _follow(
 def _ask(
     resource: str,
     params: Params,
-    nodes: tuple[str, str],
+    nodes: tuple[str, ...],
     what: str,
     within: float,
     say: Callable[[str], None],
-) -> list[dict[str, Any]]:
-    """Has two nodes do something: this one directly, the others at once through the CIB."""
+) -> dict[str, dict[str, Any]]:
+    """Has nodes do something: this one directly, the others at once through the CIB. Raises
+    AgentError if one of them does not.
+    """
     say(f"  asking {' and '.join(nodes)} ({what})")
     here = os.uname().nodename
     # Not beside the others: for a login by peer authentication the process is another user.
     found = {node: request.perform(params, what) for node in nodes if node == here}
     others = [node for node in nodes if node != here]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(16) as pool:
         answers = pool.map(lambda node: request.ask(resource, node, what, within), others)
         found.update(zip(others, answers))
-    return [found[node] for node in nodes]
+    return {node: found[node] for node in nodes}
 
 
 def _await(over: Callable[[], bool], what: str, within: float = 60) -> None:
