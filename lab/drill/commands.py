@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .. import replication
 from ..errors import LabError
@@ -53,6 +53,12 @@ def idle(node: Machine, dc: str) -> bool:
 def moves(node: Machine) -> tuple[str, ...]:
     """Returns the ids of constraints that moves and bans have left."""
     return parse_moves(node.run("cibadmin", "--query", "--scope", "constraints").stdout)
+
+
+def pooled(nodes: Iterable[Machine]) -> bool:
+    """Returns whether PgBouncer runs on all of these nodes."""
+    ask = ("systemctl", "is-active", "--quiet", "pgbouncer")
+    return all(node.run(*ask, check=False).returncode == 0 for node in nodes)
 
 
 def monitor_interval(node: Machine, resource: str, role: str) -> float | None:

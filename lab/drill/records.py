@@ -124,7 +124,7 @@ def read(line: str, node: str) -> Record | None:
     if "SYSLOG_IDENTIFIER" in fields:
         return _log_line(fields, node)
     kind = fields.get("kind")
-    if kind in KINDS:
+    if kind in (*KINDS, *POOLED_KINDS):
         return Attempt(**fields)
     del fields["kind"]
     if kind == "role":

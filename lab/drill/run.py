@@ -28,7 +28,7 @@ def perform(
     directory.mkdir(parents=True)
     settings = site.settings
     stage = Stage(site, directory, view)
-    if drill.pooled:
+    if drill.pooled and commands.pooled(stage.nodes.values()):
         stage.settings = settings.with_pooled()
     stage.say("wait until the cluster is healthy")
     stage.await_nodes()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
+
+import pytest
 
 from lab.drill import service
 from lab.drill.audits import Evidence
 from lab.drill.drill import PAUSE_MORE
 from lab.drill.faults.pooler import LongTransactions
 from lab.drill.faults.switchover import Switchover
-from lab.drill.records import POOLED, POOLED_KINDS, POOLED_READER, UNKNOWN
+from lab.drill.records import POOLED, POOLED_KINDS, POOLED_READER, UNKNOWN, Attempt, read
 from lab.drill.settings import Settings
 from tests.unit.drill_world import (
     ADDRESSES,
@@ -77,3 +80,12 @@ def test_all_transactions_of_a_minute_must_fail() -> None:
     del drill._clients["srv2"]
     (finding,) = [each for each in drill.judge(pooled()) if each.name.startswith("transactions of")]
     assert (finding.value, finding.passed) == ("1 of 1", True)
+
+
+@pytest.mark.parametrize("kind", POOLED_KINDS)
+def test_their_attempts_are_read(kind: str) -> None:
+    fields = {"kind": kind, "node": "srv1", "sequence": 1, "new": True, "start": 1.0}
+    line = json.dumps({**fields, "session": 1.1, "end": 1.2, "outcome": "ack"})
+    record = read(line, "srv1")
+    assert isinstance(record, Attempt)
+    assert (record.kind, record.writes) == (kind, kind == POOLED)
