@@ -15,7 +15,10 @@ from .commands import psql
 from .settings import Settings
 
 # A clean slate: rows of an earlier run must not stand in for lost ones.
-DROP = """DROP SCHEMA IF EXISTS drill CASCADE;
+# PgBouncer keeps connections of the role, which would not be those of the next role of that name.
+DROP = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE usename = :'role' \\g /dev/null
+DROP SCHEMA IF EXISTS drill CASCADE;
 DROP ROLE IF EXISTS :"role";
 """
 MAKE = """CREATE ROLE :"role" LOGIN PASSWORD :'verifier';
