@@ -122,7 +122,8 @@ PARAMETERS = (
               " planned change of primary its sessions go on. Not set: there is none"),
     Parameter("pooler_port", "6432", port, "Port of this node's PgBouncer", "integer"),
     Parameter("pooler_wait", "2s", duration(100, 10_000),
-              "How long a planned change of primary waits for PgBouncer's open transactions"),
+              "How long the notification of a planned change of primary waits for PgBouncer's open"
+              " transactions. PAF does not wait for the notification"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),

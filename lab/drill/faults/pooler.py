@@ -35,25 +35,27 @@ class LongTransactions(Switchover):
     def __init__(self) -> None:
         super().__init__()
         self._clients: dict[str, subprocess.Popen[str]] = {}
+        self._said: dict[str, str] = {}
 
     def prepare(self, stage: Stage) -> None:
         for name, node in stage.nodes.items():
             stage.say(f"{MINUTE} through PgBouncer", name)
             pipe = subprocess.PIPE
             self._clients[name] = node.popen(
-                "sh", "-c", ASK, "sh", MINUTE, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+                "sh", "-c", ASK, "sh", MINUTE, stdin=pipe, stdout=pipe, stderr=pipe
             )
         stage.rest(2)
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
-        for client in self._clients.values():
-            client.wait(timeout=70)
+        for name, client in self._clients.items():
+            self._said[name] = client.communicate(timeout=70)[1]
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         failed = sum(bool(client.returncode) for client in self._clients.values())
         name, wanted = "transactions of 60 s that failed", len(self._clients)
-        found = Finding(name, failed == wanted, f"{failed} of {wanted}", "all")
+        said = "; ".join(f"{name}: {text.strip()}" for name, text in self._said.items())
+        found = Finding(name, failed == wanted, f"{failed} of {wanted}", "all", said)
         return [*super().judge(evidence), found]
 
 
@@ -81,7 +83,7 @@ class PoolerFaults(Switchover):
         hung.run("sh", "-c", "kill -STOP $(pidof pgbouncer)")
         stage.say("PgBouncer will be killed at RECONNECT", killed.name)
         pipe = subprocess.PIPE
-        self._killer = killed.popen("sh", "-c", KILL, stdin=pipe, stdout=pipe, text=True)
+        self._killer = killed.popen("sh", "-c", KILL, stdin=pipe, stdout=pipe)
         stage.rest(1)
 
     def undo(self, stage: Stage) -> None:
