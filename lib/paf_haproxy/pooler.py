@@ -60,8 +60,8 @@ def follow(context: Context, change: Change) -> str:
     """Has PgBouncer leave the nodes that leave prod or stdby. Returns what to add to the log line.
 
     If the change is planned, it waits until the transactions there have ended, for pooler_wait at
-    most; PAF's demote does not wait for this. A PgBouncer that does not answer delays a change by at most pooler_wait; then its sessions
-    end like all others.
+    most. PAF's demote does not wait for this. A PgBouncer that does not answer delays the
+    notification by at most pooler_wait.
     """
     if not (change.leaves_prod or change.leaves_stdby):
         return ""
