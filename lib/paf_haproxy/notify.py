@@ -47,10 +47,7 @@ def notify(context: Context) -> int:
     if context.parameters.get("pooler"):
         from . import pooler  # after HAProxy has followed
 
-        def lead(other: ClusterView) -> None:
-            project(context.statedir, role.after(notice.event, view=other))
-
-        changed += pooler.follow(context, pooler.Change(old, view, gone, lead))
+        changed += pooler.follow(context, pooler.Change(old, view, gone))
     if gone:
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")

@@ -16,7 +16,7 @@ from .routing import PROD, READY, STDBY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .cluster import ClusterView
     from .context import Context
@@ -24,26 +24,17 @@ if TYPE_CHECKING:
 LOCAL = ("127.", "localhost", "::1")
 """How the host of a database begins if PgBouncer reaches it through the HAProxy of this node."""
 ROUND = 0.02  # s between two looks at PgBouncer's connections
-LOGIN = 0.2  # s for a login to PostgreSQL
-ATTEMPTS = 3
 
 
 class Change:
     """A change of primary that HAProxy has followed. old, view: what was before and what is now.
-    gone: the nodes that are lost. lead: sets HAProxy to a view.
+    gone: the nodes that are lost.
     """
 
-    def __init__(
-        self,
-        old: ClusterView,
-        view: ClusterView,
-        gone: Iterable[str],
-        lead: Callable[[ClusterView], object],
-    ) -> None:
+    def __init__(self, old: ClusterView, view: ClusterView, gone: Iterable[str]) -> None:
         self.old = old
         self.view = view
         self.gone = frozenset(gone)
-        self.lead = lead
 
     @property
     def leaves_prod(self) -> bool:
@@ -88,7 +79,7 @@ def follow(context: Context, change: Change) -> str:
                 for row in console.ask("SHOW DATABASES")
                 if row["port"] in ports and row["host"].startswith(hosts)
             ]
-            names = reconnect(console, names, change if planned else None)
+            names = reconnect(console, names)
             late = await_transactions(console, names) if planned else 0
         finally:
             console.close()
@@ -102,28 +93,18 @@ def follow(context: Context, change: Change) -> str:
     return f"; PgBouncer: {' '.join(names) or 'no database'} reconnected, {took:.0f} ms"
 
 
-def reconnect(console: Console, names: Iterable[str], planned: Change | None) -> list[str]:
+def reconnect(console: Console, names: Iterable[str]) -> list[str]:
     """Sends RECONNECT for these databases. Returns the names of those that it was sent for.
 
     RECONNECT also ends a connection whose login has not been answered yet. PgBouncer takes that for
     a failed login, and while HAProxy holds the next one, it refuses every transaction ("server
-    login has been failing"). So a login that waits in HAProxy is let through to the old primary
-    first, if the change is planned. Else, the database is left alone: its clients wait.
+    login has been failing"). So a database with such a login is left alone: its clients wait, and
+    its old connections end with PostgreSQL.
     """
     wanted = list(names)
-    for _ in range(ATTEMPTS):
-        if not planned or not logging_in(console, wanted):
-            break
-        planned.lead(planned.old)
-        try:
-            end = time.monotonic() + LOGIN
-            while logging_in(console, wanted) and time.monotonic() < end:
-                time.sleep(ROUND / 10)
-        finally:
-            planned.lead(planned.view)
     stuck = logging_in(console, wanted)
-    if planned and stuck:
-        log.warning(f"PgBouncer logs in to {' '.join(sorted(stuck))}, and is not disturbed")
+    if stuck:
+        log.info(f"PgBouncer logs in to {' '.join(sorted(stuck))}, and is not disturbed")
     rest = [name for name in wanted if name not in stuck]
     for name in rest:
         quoted = name.replace('"', '""')
