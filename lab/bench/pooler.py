@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from ..shell import run
 WITH, WITHOUT = "with", "without"
 MORE = 0.15
 """s that the write outage may be longer with it, in the median."""
-SETTLES = 8.0  # s for every agent to have the parameter
 MOST = 600  # s for one drill
 
 Drill = Callable[[], Mapping[str, Any]]
@@ -49,7 +47,6 @@ def measure(turns: int, drill: Drill, tell: Callable[[str], None]) -> list[Turn]
         for turn in range(turns):
             for which in (WITH, WITHOUT) if turn % 2 == 0 else (WITHOUT, WITH):
                 set_pooler(which == WITH)
-                time.sleep(SETTLES)
                 found.append(read(which, drill()))
                 tell(
                     f"turn {turn + 1}, {which}: {found[-1].outage:.3f} s, {found[-1].errors} errors"

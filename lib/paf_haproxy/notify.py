@@ -93,8 +93,8 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
 
 
 def close_rest(statedir: str, lines: list[str]) -> None:
-    """Closes what is left of the sessions that the commands close: those that have waited in the
-    queue, and those in the workers from before a reload.
+    """Closes the sessions that the commands leave open: sessions that have waited in the queue, and
+    sessions in the workers from before a reload.
     """
     closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
     servers = [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
@@ -102,11 +102,17 @@ def close_rest(statedir: str, lines: list[str]) -> None:
         return
     from . import master  # after HAProxy has followed
 
+    failed = []
     try:
         master.close_sessions(runtime.Runtime(runtime.admin_socket(statedir)), servers)
+    except AgentError as error:
+        failed.append(error.reason)
+    try:
         master.close_old_sessions(statedir, servers)
     except AgentError as error:
-        log.warning(f"{error.reason}; some sessions to {_names(servers)} stay open for now")
+        failed.append(error.reason)
+    if failed:
+        log.warning(f"{'; '.join(failed)}; some sessions to {_names(servers)} stay open for now")
 
 
 def _names(servers: list[Server]) -> str:

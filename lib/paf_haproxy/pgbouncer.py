@@ -58,7 +58,9 @@ class Console:
         return self._answer()
 
     def _connect(self) -> None:
-        """PgBouncer looks at the effective user of whoever connects (SO_PEERCRED)."""
+        """Connects as the OS user that owns the socket: PgBouncer asks the kernel for the client's
+        effective user (unix(7), SO_PEERCRED).
+        """
         try:
             owner = os.stat(self.path).st_uid
             self._socket.settimeout(max(self.left(), 0.001))

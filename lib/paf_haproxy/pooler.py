@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .cluster import ClusterView
     from .context import Context
+    from .params import Params
 
 LOCAL = ("127.", "localhost", "::1")
 """How the host of a database begins if PgBouncer reaches it through the HAProxy of this node."""
@@ -27,7 +28,7 @@ ROUND = 0.02  # s between two looks at PgBouncer's connections
 
 
 class Change:
-    """A change of primary that HAProxy has followed. old, view: what was before and what is now.
+    """A change of primary. HAProxy has followed it. old: the view before. view: the view now.
     gone: the nodes that are lost.
     """
 
@@ -57,6 +58,16 @@ def follow(context: Context, change: Change) -> str:
     if not (change.leaves_prod or change.leaves_stdby):
         return ""
     values = params.parse_leniently(context.parameters, log.warning)
+    if not values.pooler:
+        return ""  # the value is invalid
+    try:
+        return _follow(context, change, values)
+    except AgentError as error:
+        log.warning(f"{error.reason}; open transactions of its clients end with an error")
+        return ""
+
+
+def _follow(context: Context, change: Change, values: Params) -> str:
     states, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
     planned = context.notice.event == "pre-demote" and not change.gone
     planned = planned and all((PROD, node) in up for node in change.view.leaving)
@@ -65,27 +76,23 @@ def follow(context: Context, change: Change) -> str:
     )
     ports = {str(values.prod_port)} if change.leaves_prod else set()
     if change.leaves_stdby and readers:
-        # Without another server, PgBouncer would tell a client so: readers then stay where they are
-        # until PostgreSQL there is the primary.
+        # If there is no other server, PgBouncer refuses a client. So readers then stay where they
+        # are, until PostgreSQL there is the primary.
         ports.add(str(values.stdby_port))
-    hosts = (*LOCAL, values.bind) if values.bind else LOCAL
     within = min(values.pooler_wait / 1000, context.timeout / 2)
     began = time.monotonic()
+    console = Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
     try:
-        console = Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
-        try:
-            names = [
-                row["name"]
-                for row in console.ask("SHOW DATABASES")
-                if row["port"] in ports and row["host"].startswith(hosts)
-            ]
-            names = reconnect(console, names)
-            late = await_transactions(console, names) if planned else 0
-        finally:
-            console.close()
-    except AgentError as error:
-        log.warning(f"{error.reason}; open transactions of its clients end with an error")
-        return ""
+        names = [
+            row["name"]
+            for row in console.ask("SHOW DATABASES")
+            if row["port"] in ports
+            and (row["host"].startswith(LOCAL) or row["host"] == values.bind)
+        ]
+        names = reconnect(console, names)
+        late = await_transactions(console, names) if planned else 0
+    finally:
+        console.close()
     if late:
         text = f"PgBouncer: {late} transactions have not ended within {within:g} s"
         log.warning(f"{text}, and end with an error")
@@ -104,7 +111,7 @@ def reconnect(console: Console, names: Iterable[str]) -> list[str]:
     wanted = list(names)
     stuck = logging_in(console, wanted)
     if stuck:
-        log.info(f"PgBouncer logs in to {' '.join(sorted(stuck))}, and is not disturbed")
+        log.info(f"PgBouncer is logging in to {' '.join(sorted(stuck))}: RECONNECT is not sent")
     rest = [name for name in wanted if name not in stuck]
     for name in rest:
         quoted = name.replace('"', '""')

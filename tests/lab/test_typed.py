@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +12,13 @@ import pytest
 
 from lab import handbook
 from lab.cluster import promoted
-from lab.handbook import Block
 from lab.layout import DATABASE_NODES
 from lab.machine import Machine
 from lab.node import NODES, named
 from lab.topology import documented
-from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab
+from .typing_page import TYPED, lines, primary, section, soon, typed, whole
 
 pytestmark = pytest.mark.lab
 
@@ -31,7 +29,6 @@ ELSEWHERE = {
     "Migrating from a virtual IP": "lab migrate types it",
 }
 """Sections that no test of this file types, and who does."""
-TYPED: set[str] = set()
 HOLD = "timeout queue 60000ms"
 
 
@@ -51,48 +48,6 @@ def cut_off() -> None:
             soon(documented.Documented().half_built, "the page is being typed", 120)
         finally:
             up.kill()
-
-
-def section(name: str) -> list[Block]:
-    """Returns what a section of the page has to type."""
-    found = [block for block in handbook.blocks() if block.section == name]
-    assert found, f"no section {name} has anything to type"
-    TYPED.add(name)
-    return found
-
-
-def lines(name: str) -> list[str]:
-    """Returns the commands of a section that has one block."""
-    (block,) = section(name)
-    return block.commands
-
-
-def typed(node: str, text: str, timeout: float = 180) -> str:
-    return named(node).run("bash", "-ec", text, timeout=timeout).stdout
-
-
-def status(node: str = "srv1") -> int:
-    return named(node).run("paf-haproxy", "status", check=False, timeout=90).returncode
-
-
-def soon(look: Callable[[], object], what: str, within: float = 60) -> None:
-    """Waits for it without keeping the nodes from their work."""
-
-    def slowly() -> object:
-        time.sleep(0.5)
-        return look()
-
-    eventually(slowly, what, within)
-
-
-def whole() -> None:
-    soon(lambda: status() == 0, "paf-haproxy status ends with 0", 90)
-
-
-def primary() -> str:
-    name = promoted()
-    assert name
-    return name
 
 
 def test_nothing_of_ours_was_there_before() -> None:

@@ -28,7 +28,7 @@ listen_port = {port}
 unix_socket_dir = {directory}
 auth_type = trust
 auth_file = {directory}/users
-pool_mode = {mode}
+pool_mode = transaction
 server_connect_timeout = 60
 server_login_retry = 0.1
 query_wait_timeout = 60
@@ -39,10 +39,9 @@ ignore_startup_parameters = extra_float_digits
 class Pooler:
     """Use it with `with`."""
 
-    def __init__(self, node: Node, directory: Path, mode: str = "transaction") -> None:
+    def __init__(self, node: Node, directory: Path) -> None:
         self.node = node
         self.directory = directory
-        self.mode = mode
         self._process: subprocess.Popen[bytes] | None = None
         node.params["pooler"] = str(directory)
 
@@ -53,7 +52,6 @@ class Pooler:
             stdby=STDBY,
             port=PORT,
             directory=self.directory,
-            mode=self.mode,
         )
         (self.directory / "pgbouncer.ini").write_text(text)
         (self.directory / "users").write_text('"app" ""\n')

@@ -19,7 +19,6 @@ def report(errors: int, outage: float) -> dict[str, object]:
 def test_both_are_measured_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[bool] = []
     monkeypatch.setattr(pooler, "set_pooler", there.append)
-    monkeypatch.setattr(pooler, "SETTLES", 0)
     found = pooler.measure(2, lambda: report(0 if there[-1] else 9, 1.5), lambda _: None)
     assert [each.which for each in found] == [WITH, WITHOUT, WITHOUT, WITH]
     assert [each.errors for each in found] == [0, 9, 9, 0]

@@ -1,4 +1,4 @@
-"""What is said of a PgBouncer that does not behave. tests/func/test_pooler.py has a real one."""
+"""The errors that the console reports. tests/func/test_pooler.py runs a real PgBouncer."""
 
 from __future__ import annotations
 

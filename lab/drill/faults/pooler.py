@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ...errors import LabError
 from ...machine import Machine
+from .. import commands
 from ..audits import Evidence, Finding
 from ..stage import Stage
 from .switchover import Switchover
@@ -16,6 +17,9 @@ ASK = """. /root/paf-haproxy.env
 PGPASSWORD=$APP_PASSWORD exec psql -XqAt -h 127.0.0.1 -p 6432 -U app -c "$1" app"""
 """Asks through the PgBouncer of a node."""
 MINUTE = "SELECT pg_sleep(60)"
+THERE = """SELECT count(*) FROM pg_stat_activity
+WHERE state = 'active' AND query = 'SELECT pg_sleep(60)';"""
+BEGIN_WITHIN = 20.0  # s
 WORKS_WITHIN = 30.0  # s
 # PgBouncer logs the command before it carries it out.
 KILL = """journalctl --follow --lines=0 --output=cat --identifier=pgbouncer |
@@ -44,7 +48,13 @@ class LongTransactions(Switchover):
             self._clients[name] = node.popen(
                 "sh", "-c", ASK, "sh", MINUTE, stdin=pipe, stdout=pipe, stderr=pipe
             )
-        stage.rest(2)
+        stage.wait(lambda: self._missing(stage), BEGIN_WITHIN)
+
+    def _missing(self, stage: Stage) -> str:
+        """Returns how many of the transactions the primary does not have; '' if it has all."""
+        there = commands.psql(stage.nodes[stage.primary], stage.settings, THERE).strip()
+        fine = there == str(len(self._clients))
+        return "" if fine else f"{there} of {len(self._clients)} transactions are open"
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)

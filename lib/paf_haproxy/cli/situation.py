@@ -35,10 +35,7 @@ def situation(clone: str, resource: str) -> Situation:
     answer.
     """
     monitor = run(["crm_mon", "--one-shot", "--output-as=xml", "--inactive"], timeout=15)
-    try:
-        constraints = run(["cibadmin", "--query", "--xpath", "//constraints"])
-    except AgentError:
-        constraints = "<constraints/>"
+    constraints = run(["cibadmin", "--query", "--scope", "constraints"])
     return read(monitor, constraints, clone, resource, pacemaker.idle())
 
 

@@ -105,6 +105,8 @@ def _check(
             say(_line(check))
 
     note(*readiness.cluster_checks(cluster, found, clone))
+    if readiness.refused(report.checks) and not order.force:
+        return  # a node may not answer then
     if len(cluster.promoted) != 1:
         raise AgentError("there is not one primary: paf-haproxy status")
     report.primary = cluster.promoted[0]
