@@ -13,9 +13,22 @@ fi
 if ! have "//rsc_order[@then='haproxy-clone' and @then-action='promote']"; then
     cib constraint order promote pgsqld-clone "then" promote haproxy-clone symmetrical=false
 fi
-# HAProxy's demote changes nothing, the notification before it did. It, and what follows it, would
-# only take CPU from PAF's demote, while new connections wait already.
-if ! have "//rsc_order[@then='haproxy-clone' and @then-action='demote']"; then
-    cib constraint order demote pgsqld-clone "then" demote haproxy-clone kind=Optional \
+# Which demote comes first in a switchover. Optional: neither waits for one that is not to be done.
+# - HAProxy's changes nothing, the notification before it did. It, and what follows it, would only take
+#   CPU from PAF's demote, while new connections wait already: it comes second.
+# - With PgBouncer (parameter pooler) it comes first: PostgreSQL stops when the notification after it has
+#   ended, in which the agent waits for open transactions.
+first=pgsqld-clone
+second=haproxy-clone
+if have "//primitive[@id='haproxy']/instance_attributes/nvpair[@name='pooler'][@value!='']"; then
+    first=haproxy-clone
+    second=pgsqld-clone
+fi
+wrong="order-$second-$first-Optional"
+if have "//rsc_order[@id='$wrong']"; then
+    cib constraint remove "$wrong"
+fi
+if ! have "//rsc_order[@then='$second' and @then-action='demote']"; then
+    cib constraint order demote "$first" "then" demote "$second" kind=Optional \
         symmetrical=false
 fi

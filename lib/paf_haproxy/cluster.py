@@ -75,6 +75,7 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
 
     - Who is to be promoted is named with the demote already, and expected from then on: the
       pre-promote comes late where a notify hangs on any node, and PostgreSQL is promoted meanwhile.
+    - A post-demote says what the pre-demote said, to a node that did not hear or follow that one.
     - A demote with nobody to promote is no change of primary: the HAProxy on the primary's node
       fails or stops while PostgreSQL goes on. Neither is a demote and promote of the same node:
       HAProxy bounces there.
@@ -82,7 +83,7 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
       was to be promoted may be the primary by now, and leaves like one.
     - A promotion of several nodes cannot be (promoted-max is 1) and is not followed.
     """
-    if notice.event == "pre-demote":
+    if notice.event in ("pre-demote", "post-demote"):
         going = set(notice.demote) - set(notice.promote)
         serving = {view.primary, view.candidate} & going
         if notice.promote and serving:

@@ -32,9 +32,12 @@ def notify(context: Context) -> int:
     if view == old:
         log.info(f"{notice.event}: nothing changes, {view}")
         return SUCCESS
-    if notice.event == "pre-demote":
-        paf.await_notify(context.parameters.get("pgsql_clone", ""))
     gone = lost(context.node, view, notice)
+    if notice.event == "pre-demote" and not gone and paf_waits(context):
+        log.info(f"pre-demote: {view}; PAF waits for post-demote, and HAProxy follows then")
+        return SUCCESS
+    if notice.event in ("pre-demote", "post-demote"):
+        paf.await_notify(context.parameters.get("pgsql_clone", ""))
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
     try:
@@ -52,6 +55,18 @@ def notify(context: Context) -> int:
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")
     return SUCCESS
+
+
+def paf_waits(context: Context) -> bool:
+    """Returns whether PAF stops PostgreSQL only after HAProxy's post-demote notification. That is
+    so with PgBouncer if a constraint says so: transactions on the primary can end before it stops.
+    """
+    if not context.parameters.get("pooler"):
+        return False
+    from . import pacemaker  # PAF's notify runs meanwhile and takes longer
+
+    clone = context.parameters.get("pgsql_clone") or paf.CLONE
+    return pacemaker.demote_waits(context.instance, clone)
 
 
 def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:

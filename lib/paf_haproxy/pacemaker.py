@@ -1,4 +1,6 @@
-"""What the agent asks Pacemaker, and what it tells it. Not for the hot path, but for `members`."""
+"""What the agent asks Pacemaker, and what it tells it. Not for the hot path, but for `members`
+and `demote_waits`.
+"""
 
 from __future__ import annotations
 
@@ -105,6 +107,20 @@ def idle() -> bool:
         dc = answer.rpartition(": ")[2].strip()
         left = max(0.0, end - time.monotonic())
         return bool(dc) and "S_IDLE" in run(["crmadmin", "--status", dc], left)
+    except AgentError:
+        return False
+
+
+def demote_waits(resource: str, clone: str) -> bool:
+    """Returns whether Pacemaker demotes PAF's clone only after this resource, as the constraint of
+    70-constraints.sh for PgBouncer says. If Pacemaker does not answer, it does not.
+    """
+    name = resource.partition(":")[0]
+    first = f"@first='{name}' or @first=//*[primitive/@id='{name}']/@id"
+    order = f"[@then='{clone}'][@first-action='demote'][@then-action='demote'][{first}]"
+    query = ["cibadmin", "--query", "--local", "--xpath", f"//rsc_order{order}"]
+    try:
+        return "<rsc_order " in run(query, ASK_WITHIN)
     except AgentError:
         return False
 

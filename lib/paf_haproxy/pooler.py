@@ -52,8 +52,8 @@ def follow(context: Context, change: Change) -> str:
     """Has PgBouncer leave the nodes that leave prod or stdby. Returns what to add to the log line.
 
     If the change is planned, it waits until the transactions there have ended, for pooler_wait at
-    most. PAF's demote does not wait for this. A PgBouncer that does not answer delays the
-    notification by at most pooler_wait.
+    most. PostgreSQL stops only after that if PAF's demote waits for it (notify.paf_waits). A
+    PgBouncer that does not answer delays the notification by at most pooler_wait.
     """
     if not (change.leaves_prod or change.leaves_stdby):
         return ""
@@ -69,7 +69,7 @@ def follow(context: Context, change: Change) -> str:
 
 def _follow(context: Context, change: Change, values: Params) -> str:
     states, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
-    planned = context.notice.event == "pre-demote" and not change.gone
+    planned = context.notice.event in ("pre-demote", "post-demote") and not change.gone
     planned = planned and all((PROD, node) in up for node in change.view.leaving)
     readers = values.standby_fallback == "primary" or any(
         pool == STDBY and states[pool, node] == READY for pool, node in up

@@ -105,6 +105,22 @@ def test_a_long_transaction_is_waited_for_no_longer(
     assert [writer.errors for writer in writers] == [[]] * len(writers)
 
 
+def test_postgresql_stops_after_transactions_of_a_second(
+    poolers: list[Pooler], cluster: Cluster
+) -> None:
+    """If a constraint has PAF wait. HAProxy leads to the primary until the last notification."""
+    srv1, srv2 = cluster.nodes
+    cluster.paf_waits()
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(Session(node, think=1)) for node in cluster.nodes]
+        eventually(lambda: all(writer.done for writer in writers), "each session has committed")
+        cluster.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+        assert [node.state("prod/srv1") for node in cluster.nodes] == ["ready", "ready"]
+        switch_over(cluster, srv1, srv2, paf_waits=True)
+        eventually(lambda: all(writer.last() == "srv2" for writer in writers), "all go on")
+    assert [writer.errors for writer in writers] == [[]] * len(writers)
+
+
 BEFORE, DURING = ClusterView("srv1"), ClusterView("srv1", "srv2")
 
 

@@ -58,12 +58,17 @@ def test_a_full_postgresql_is_not_a_dead_one(steady: Cluster) -> None:
     eventually(lambda: ask(srv2.address, PROD, WHO) == "srv1", "new ones are served again")
 
 
-def switch_over(cluster: Cluster, old: Node, new: Node) -> None:
-    """What Pacemaker and PAF do, in their order: the notices, and PostgreSQL's own steps."""
+def switch_over(cluster: Cluster, old: Node, new: Node, *, paf_waits: bool = False) -> None:
+    """What Pacemaker and PAF do, in their order: the notices, and PostgreSQL's own steps.
+    paf_waits: by the constraint that is made for PgBouncer, PAF's demote comes after HAProxy's.
+    """
     lists = {"demote": [old.name], "promote": [new.name]}
     cluster.notify("pre-demote", promoted=[old.name], **lists)
-    # PAF's own pre-demote takes about as long; clients that are served already finish.
-    time.sleep(0.3)
+    if paf_waits:
+        cluster.notify("post-demote", promoted=[old.name], **lists)
+    else:
+        # PAF's own pre-demote takes about as long; clients that are served already finish.
+        time.sleep(0.3)
     old.postgres.stop()
     shutdown = old.postgres.checkpoint_location()
     # PAF cancels the switchover unless the new primary has the shutdown checkpoint.
@@ -71,7 +76,8 @@ def switch_over(cluster: Cluster, old: Node, new: Node) -> None:
     assert new.postgres.sql(behind) is False, "the last of the WAL did not arrive"
     old.postgres.become_standby()
     old.postgres.start()
-    cluster.notify("post-demote", promoted=[old.name], **lists)
+    if not paf_waits:
+        cluster.notify("post-demote", promoted=[old.name], **lists)
     cluster.notify("pre-promote", promoted=[old.name], **lists)
     new.postgres.promote()
     cluster.notify("post-promote", promoted=[old.name], **lists)

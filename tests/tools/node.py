@@ -248,6 +248,10 @@ class Cluster:
             (self.mock / "promoted").write_text(promoted)
             (self.mock / "state").write_text(state)
 
+    def paf_waits(self) -> None:
+        """Says that PAF's demote comes after HAProxy's, by a constraint."""
+        (self.mock / "paf-waits").touch()
+
     def attributes(self) -> list[str]:
         """Returns what crm_attribute was asked for."""
         path = self.mock / "attributes"
