@@ -3,6 +3,7 @@
 -- The last confirmed role and its postmaster. HAProxy writes this file, so that the next process finds them.
 local MEMORY = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/role"
 local CONFIRMED = os.getenv("PAF_CONFIRMED") -- the same, written by the agent, which has asked as a superuser
+local ENDED = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/ended" -- systemd starts the agent on a change
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE") -- Pacemaker's view, written by the agent
 
 local function remember(role, postmaster)
@@ -30,4 +31,9 @@ local function settled_primary()
     end
 end
 
-paf.memory = { remember = remember, recall = recall, settled_primary = settled_primary }
+-- PostgreSQL has ended, and nobody has announced it: the agent finds out whether it has crashed (crash.py).
+local function note_end(role)
+    paf.write_file(ENDED, os.time() .. " " .. role .. "\n")
+end
+
+paf.memory = { remember = remember, recall = recall, note_end = note_end, settled_primary = settled_primary }

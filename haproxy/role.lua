@@ -37,9 +37,15 @@ function paf.set_role(role, postmaster)
     bound = postmaster
     if role ~= postgres then
         core.log(core.notice, "PostgreSQL on " .. NODE .. " is " .. role .. ", was " .. postgres)
+        local before = postgres
+        -- In a switchover, Pacemaker has announced that the primary ends.
+        local announced = before == "production" and not paf.memory.settled_primary()
         postgres = role
         paf.apply(NODE)
         paf.publish()
+        if role == "down" and before ~= "unknown" and not announced then
+            paf.memory.note_end(before)
+        end
         changed = core.now().sec
     end
     changed = changed == 0 and core.now().sec or changed

@@ -14,6 +14,8 @@ FOLLOW = "follow"
 """What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
 ANSWER = "answer"
 """What a monitor starts the agent with: another node has asked something (request.py)."""
+REPORT = "report"
+"""What systemd starts the agent with: PostgreSQL has ended (crash.py)."""
 
 
 class Notice:

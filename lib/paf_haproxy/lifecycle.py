@@ -18,6 +18,7 @@ from . import (
     render,
     rolefile,
     runtime,
+    supervisor,
 )
 from .beliefs import learn, remembered
 from .cluster import ClusterView
@@ -62,7 +63,16 @@ def start(context: Context) -> int:
     log.info(f"start: {role.view}; {describe(project(params.statedir, role))}")
     log.tell(f"HAProxy serves: {role.view}")
     pacemaker.set_promotable(context.instance, context.node)
+    watch_postgres(context)
     return SUCCESS
+
+
+def watch_postgres(context: Context) -> None:
+    """Sees that a crash of PostgreSQL is reported at once. Without systemd a monitor reports it."""
+    try:
+        supervisor.watch(context)
+    except AgentError as error:
+        log.warning(f"{error.reason}; a crash of PostgreSQL is found by a monitor")
 
 
 def bring_up(context: Context, timeout: float) -> Params:
@@ -130,6 +140,7 @@ def stop(context: Context) -> int:
             log.warning(f"stop: cannot remove {leftover}: {error.strerror}")
     rejection.accept(context)
     try:
+        supervisor.unwatch(params.statedir)
         pacemaker.unset_promotable(context.instance, context.node)
     except AgentError as error:
         log.warning(f"stop: {error.reason}")

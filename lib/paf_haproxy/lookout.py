@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import __version__, rolefile, runtime, silence
+from . import __version__, postmaster, rolefile, runtime, silence
 from .ocf import RUNNING_PROMOTED, SUCCESS, AgentError
 from .routing import PROD, commands, wanted
 
@@ -34,7 +34,7 @@ def look(context: Context) -> int | None:
             return None
         if role.promoted and not context.promoted:
             return None
-        if silence.reported(context.statedir):
+        if silence.reported(context.statedir) or postmaster.suspected(context.parameters):
             return None
         have, up = runtime.Runtime(socket, PATIENCE).servers()
     except AgentError:

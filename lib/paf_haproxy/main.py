@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import log
-from .context import ANSWER, FOLLOW, Context
+from .context import ANSWER, FOLLOW, REPORT, Context
 from .ocf import ERR_ARGS, ERR_CONFIGURED, ERR_GENERIC, ERR_UNIMPLEMENTED, AgentError
 
 ACTIONS = [
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
 
 def run(action: str) -> int:
     """Returns the exit code of an action."""
-    if action not in (*ACTIONS, FOLLOW, ANSWER):
+    if action not in (*ACTIONS, FOLLOW, ANSWER, REPORT):
         log.exit_reason(f"unknown action {action}: expected one of {' '.join(ACTIONS)}")
         return ERR_UNIMPLEMENTED
     try:
@@ -66,6 +66,10 @@ def run(action: str) -> int:
             from .request import answer
 
             return answer(context)
+        if action == REPORT:
+            from .crash import report
+
+            return report(context)
         from . import actions
 
         return actions.perform(context)

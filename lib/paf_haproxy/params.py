@@ -124,6 +124,10 @@ PARAMETERS = (
     Parameter("pooler_wait", "2s", duration(100, 10_000),
               "How long the notification of a planned change of primary waits for PgBouncer's open"
               " transactions. PAF does not wait for the notification"),
+    Parameter("crash_reports", "6", number(0, 1000),
+              "Most crashes of a node's PostgreSQL in an hour that are reported to Pacemaker at"
+              " once, after PAF's own monitor has confirmed each; PAF's recurring monitor finds a"
+              " crash up to 15 s later. 0: none is reported", "integer"),
     Parameter("check_interval", "50ms", duration(10, 60_000),
               "Pause between two questions to a node for its role"),
     Parameter("server_interval", "2s", duration(100, 60_000),

@@ -151,8 +151,4 @@ def _note(statedir: str) -> str:
 
 
 def _served(statedir: str) -> str:
-    try:
-        with open(_note(statedir), encoding="utf-8", errors="replace") as file:
-            return file.read(4096).strip()
-    except OSError:
-        return ""
+    return rolefile.read_note(_note(statedir))

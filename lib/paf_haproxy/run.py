@@ -22,8 +22,8 @@ class CommandError(AgentError):
         super().__init__(f"{' '.join(command)} ended with {status}: {output.strip()[-300:]}")
 
 
-def run(command: Sequence[str], timeout: float = 10.0) -> str:
-    """Runs a program and returns its standard output.
+def run(command: Sequence[str], timeout: float = 10.0, fails: bool = False) -> str:
+    """Runs a program and returns its standard output. fails: also if it fails.
 
     Raises CommandError if it fails or takes longer than timeout s, AgentError if it cannot be run.
     """
@@ -45,6 +45,6 @@ def run(command: Sequence[str], timeout: float = 10.0) -> str:
         raise AgentError(f"cannot run {command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise CommandError(command, -1, f"no end within {timeout:g} s", True) from error
-    if done.returncode:
+    if done.returncode and not fails:
         raise CommandError(command, done.returncode, done.stdout + done.stderr)
     return done.stdout

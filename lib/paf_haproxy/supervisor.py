@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .context import DEFAULT_STATEDIR, FOLLOW
+from .context import DEFAULT_STATEDIR, FOLLOW, META, REPORT
 from .ocf import AgentError
 from .render import alert
 from .run import CommandError, run
@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .context import Context
     from .params import Params
 
 RUNNING = "/run/systemd/system"
@@ -128,3 +129,53 @@ def _stop(params: Params, *options: str) -> None:
     except CommandError as error:
         if error.status != NO_SUCH_UNIT:  # it runs as a daemon, or has ended
             raise
+
+
+def ended_path(statedir: str) -> str:
+    """Returns the file that HAProxy writes when PostgreSQL has ended (memory.lua)."""
+    return statedir + "/memory/ended"
+
+
+def watch(context: Context) -> None:
+    """Has systemd start `report` when HAProxy writes that PostgreSQL has ended; nothing runs
+    meanwhile (systemd.path(5)). Does nothing if systemd does so already, or is not there.
+
+    Raises AgentError if systemd refuses.
+    """
+    watcher = f"{name(context.statedir)}-crash"
+    if not present() or _is_active(f"{watcher}.path"):
+        return
+    names = {
+        "OCF_RESKEY_statedir": context.statedir,
+        "OCF_RESOURCE_INSTANCE": context.instance,
+        f"{META}on_node": context.node,
+    }
+    run(
+        [
+            "systemd-run",
+            f"--unit={watcher}",
+            f"--path-property=PathChanged={ended_path(context.statedir)}",
+            "--description=report of a crash of PostgreSQL to Pacemaker, by ocf:paf:haproxy",
+            "--property=Type=oneshot",
+            "--property=StartLimitIntervalSec=0",
+            *(f"--setenv={key}={value}" for key, value in names.items()),
+            os.path.abspath(sys.argv[0]),
+            REPORT,
+        ],
+        WITHIN,
+    )
+
+
+def unwatch(statedir: str) -> None:
+    """Ends that. Raises AgentError if systemd does not answer."""
+    watcher = f"{name(statedir)}-crash.path"
+    if present() and _is_active(watcher):
+        run(["systemctl", "stop", watcher], WITHIN)
+
+
+def _is_active(unit: str) -> bool:
+    try:
+        run(["systemctl", "--quiet", "is-active", unit], WITHIN)
+    except CommandError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import os
 
 from . import (
     configuration,
+    crash,
     launch,
     log,
     lookout,
@@ -18,7 +19,7 @@ from . import (
     runtime,
 )
 from .beliefs import remembered
-from .lifecycle import revive
+from .lifecycle import revive, watch_postgres
 from .monitor import monitor, remember
 from .notify import describe
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
@@ -110,6 +111,8 @@ def look_after(context: Context) -> int:
             return _code(revive(context, params, hung=False))
         return code
     request.take(context)
+    watch_postgres(context)
+    crash.attempt(context, params)
     try:
         follow_configuration(context, params, seen)
     except (AgentError, OSError) as error:

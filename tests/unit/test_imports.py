@@ -53,7 +53,7 @@ STANDARD = {
 # Each knows only those before it.
 LAYERS = [
     {"ocf"},
-    {"context", "cluster", "log", "run"},
+    {"believed", "context", "cluster", "log", "postmaster", "run"},
     {"routing"},
     {"values"},
     {"params"},
@@ -73,7 +73,7 @@ LAYERS = [
     {"copies", "notify", "supervisor"},
     {"follow", "process"},
     {"configuration", "launch"},
-    {"kept", "request"},
+    {"crash", "kept", "request"},
     {"monitor"},
     {"lifecycle"},
     {"reload"},

@@ -50,6 +50,7 @@ CHANGED = {
     "pooler": "/var/run/pooler",
     "pooler_port": "6439",
     "pooler_wait": "1s",
+    "crash_reports": "3",
     "session_timeout": "1h",
     "old_workers": "3",
     "old_worker_age": "12h",

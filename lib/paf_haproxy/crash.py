@@ -1,0 +1,130 @@
+"""A crash of the local PostgreSQL is reported to Pacemaker, whose monitor would find it up to 15 s
+later.
+
+HAProxy's session to PostgreSQL ends with the postmaster. HAProxy then writes a file, systemd
+notices that and starts `report` (supervisor.watch). Without systemd, the recurring monitor does it.
+PAF's own monitor, run outside of the cluster, confirms the crash. All decisions are Pacemaker's and
+PAF's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+
+from . import configuration, log, pacemaker, postmaster, rolefile
+from .believed import believed, is_crash
+from .ocf import SUCCESS, AgentError
+from .run import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context
+    from .params import Params
+
+CHECK_WITHIN = 10.0  # s for PAF's monitor
+ASK_WITHIN = 5.0  # s for Pacemaker
+PATIENCE = 20.0  # s that a transition may last; PAF's own monitor comes at least as often
+PAUSE = 0.25  # s between two attempts
+HOUR = 3600
+KNOWN = "it has been reported"
+
+
+class Busy(AgentError):
+    """Pacemaker is at work: it may know of the crash already."""
+
+
+def report(context: Context) -> int:
+    """What systemd starts: reports the crash of the local PostgreSQL, if it has crashed."""
+    params = configuration.used(context.statedir)
+    if params is None:
+        return SUCCESS
+    end = time.monotonic() + PATIENCE
+    while attempt(context, params) and time.monotonic() < end:
+        time.sleep(PAUSE)
+    return SUCCESS
+
+
+def attempt(context: Context, params: Params) -> bool:
+    """Reports the crash of the local PostgreSQL if there is one to report. Returns whether another
+    attempt may do so later, because Pacemaker is at work. It never fails a monitor.
+    """
+    which = postmaster.crashed(params.pghost, params.pgport)
+    if not which or not params.crash_reports:
+        return False
+    try:
+        with open(f"{context.statedir}/crashes", "a+", encoding="ascii", errors="replace") as notes:
+            fcntl.flock(notes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            notes.seek(0)
+            reason = settled(notes.read(), which, time.time(), params.crash_reports)
+            if not reason:
+                resource = confirm(context, params)
+                if postmaster.crashed(params.pghost, params.pgport) != which:
+                    return False  # PostgreSQL has been started meanwhile
+                notes.write(f"{time.time():.0f} {which}\n")
+                notes.flush()
+                fail(resource, context.node)
+                reason = KNOWN
+            if reason != KNOWN:
+                raise AgentError(reason)
+    except BlockingIOError:
+        pass  # another process is at it
+    except Busy:
+        return True
+    except (AgentError, OSError) as error:
+        _say_once(context, which, str(error))
+    return False
+
+
+def settled(notes: str, which: str, now: float, most: int) -> str:
+    """Returns why a crash is not to be reported, or ''. Pure.
+
+    notes: a line for each earlier report, 'TIME PID START', times in s. which: postmaster.crashed.
+    most: reports in an hour.
+    """
+    reports = [line.partition(" ") for line in notes.splitlines()]
+    if any(of == which for _, _, of in reports):
+        return KNOWN
+    recent = sum(now - int(when) < HOUR for when, _, _ in reports if when.isdecimal())
+    if recent >= most:
+        return f"{recent} crashes were reported within an hour (parameter crash_reports)"
+    return ""
+
+
+def confirm(context: Context, params: Params) -> str:
+    """Returns PAF's resource if Pacemaker believes that the instance runs, and PAF's monitor says
+    that it has crashed.
+
+    Raises Busy if Pacemaker is at work, and AgentError if there is nothing to report or that cannot
+    be told.
+    """
+    status = run(["crm_mon", "--one-shot", "--inactive", "--output-as=xml"], ASK_WITHIN)
+    resource = believed(status, params.pgsql_clone, context.node)
+    if not pacemaker.idle():
+        raise Busy("a transition is under way")
+    check = ["crm_resource", "--resource", resource, "--force-check", "--output-as=xml"]
+    answer = run(check, CHECK_WITHIN, fails=True)
+    if not is_crash(answer):
+        raise AgentError("PAF's own monitor does not confirm it")
+    return resource
+
+
+def fail(resource: str, node: str) -> None:
+    """Reports it. Raises AgentError if Pacemaker does not take the report."""
+    run(["crm_resource", "--fail", "--resource", resource, "--node", node], ASK_WITHIN)
+    log.warning(
+        f"PostgreSQL on {node} has crashed, as PAF's monitor confirms: reported to Pacemaker, which"
+        f" shows it as 'Simulated failure' of {resource}"
+    )
+
+
+def _say_once(context: Context, which: str, reason: str) -> None:
+    """Logs why a crash is not reported, once."""
+    path = f"{context.statedir}/crash-told"
+    if rolefile.read_note(path) == which:
+        return
+    log.warning(f"PostgreSQL on {context.node} has crashed; not reported to Pacemaker: {reason}")
+    try:
+        rolefile.write_note(path, which)
+    except OSError:
+        pass  # the next monitor says it again
