@@ -5,6 +5,10 @@
 -- postmaster ends. PostgreSQL also closes it after authentication_timeout, so a guard connection lasts a few seconds,
 -- and the next one begins before it ends. A chain is such a series: if no connection of a chain has broken,
 -- PostgreSQL has not been restarted since the chain began.
+--
+-- A postmaster that starts or stops accepts connections only to refuse them, and does not end before they have ended
+-- (PostgreSQL's postmaster.c, "dead_end"). A guard connection would keep such a PostgreSQL from stopping for seconds. So
+-- PostgreSQL is asked before and after: it must accept clients both times.
 
 local CONNECT_WITHIN = 2 -- s
 local LASTS = 8 -- s of one connection; PostgreSQL's authentication_timeout must be longer
@@ -14,12 +18,35 @@ local RETRY_AFTER = 1 -- s after a chain has broken
 local BORN = os.time()
 local serial = 0
 
--- One guard connection. If it ends before LASTS s, PostgreSQL has closed it or cannot be reached: the chain is broken.
-local function hold(chain, host, port)
-    local began = paf.seconds()
+local function connect(host, port)
     local connection = core.tcp()
     connection:settimeout(CONNECT_WITHIN)
-    if not connection:connect(host, port) then
+    if connection:connect(host, port) then
+        return connection
+    end
+    connection:close()
+end
+
+-- Whether PostgreSQL accepts clients. It may refuse this one, for a reason of its own.
+local function accepts_clients(host, port)
+    local session = connect(host, port)
+    if not session then
+        return false
+    end
+    local row, why = paf.protocol.login(session)
+    session:close()
+    return row ~= nil or why.code ~= "57P03" and why.code ~= "closed"
+end
+
+-- One guard connection. If it ends before LASTS s, PostgreSQL has closed it or cannot be reached: the chain is broken.
+local function hold(chain, host, port)
+    local connection = accepts_clients(host, port) and connect(host, port)
+    local began = paf.seconds()
+    if not connection then
+        chain.broken = true
+        return
+    elseif not accepts_clients(host, port) then
+        connection:close()
         chain.broken = true
         return
     end

@@ -81,15 +81,9 @@ def _follow(context: Context, change: Change, values: Params) -> str:
         ports.add(str(values.stdby_port))
     within = min(values.pooler_wait / 1000, context.timeout / 2)
     began = time.monotonic()
-    console = Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
+    console = _console(values, within)
     try:
-        names = [
-            row["name"]
-            for row in console.ask("SHOW DATABASES")
-            if row["port"] in ports
-            and (row["host"].startswith(LOCAL) or row["host"] == values.bind)
-        ]
-        names = reconnect(console, names)
+        names = reconnect(console, through_haproxy(console, values, ports))
         late = await_transactions(console, names) if planned else 0
     finally:
         console.close()
@@ -98,6 +92,34 @@ def _follow(context: Context, change: Change, values: Params) -> str:
         log.warning(f"{text}, and end with an error")
     took = (time.monotonic() - began) * 1000
     return f"; PgBouncer: {' '.join(names) or 'no database'} reconnected, {took:.0f} ms"
+
+
+def renew(values: Params) -> None:
+    """After a reload: has PgBouncer leave HAProxy's worker from before it, which then ends. It would
+    use its connections for up to an hour (server_lifetime).
+    """
+    try:
+        console = _console(values, values.pooler_wait / 1000)
+        try:
+            ports = {str(values.prod_port), str(values.stdby_port)}
+            reconnect(console, through_haproxy(console, values, ports))
+        finally:
+            console.close()
+    except AgentError as error:
+        log.info(f"{error.reason}; PgBouncer's connections go on in HAProxy's old worker")
+
+
+def _console(values: Params, within: float) -> Console:
+    return Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
+
+
+def through_haproxy(console: Console, values: Params, ports: set[str]) -> list[str]:
+    """Returns the databases that PgBouncer reaches through one of these ports of this node."""
+    return [
+        row["name"]
+        for row in console.ask("SHOW DATABASES")
+        if row["port"] in ports and (row["host"].startswith(LOCAL) or row["host"] == values.bind)
+    ]
 
 
 def reconnect(console: Console, names: Iterable[str]) -> list[str]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from . import configuration, launch, log, lookout, process, rejection, rolefile, runtime, stats
+from . import (
+    configuration,
+    launch,
+    log,
+    lookout,
+    pooler,
+    process,
+    rejection,
+    rolefile,
+    runtime,
+    stats,
+)
 from .lifecycle import RESERVE, in_use, running
 from .notify import describe, project
 from .ocf import SUCCESS, AgentError, Refused, Rejected
@@ -46,6 +57,8 @@ def reload(context: Context) -> int:
         rejection.reject(context, error.reason)
         return SUCCESS
     log.info(f"{context.action}: {describe(project(params.statedir, role))}")
+    if params.pooler:
+        pooler.renew(params)
     return SUCCESS
 
 

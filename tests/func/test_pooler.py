@@ -92,6 +92,22 @@ def test_it_does_without_a_pooler_that_is_gone(poolers: list[Pooler], cluster: C
     assert srv1.state("prod/srv1") == "drain"
 
 
+def test_a_reload_moves_the_connections_to_the_new_worker(
+    poolers: list[Pooler], cluster: Cluster
+) -> None:
+    """HAProxy's worker from before the reload ends, although PgBouncer keeps its connections."""
+    srv1 = cluster.srv1
+    with sessions(cluster, each=2) as writers:
+        srv1.params["maxconn"] = "1999"
+        srv1.do("reload")
+        eventually(lambda: srv1.pids() == [srv1.pid()], "the old worker has ended")
+        before = [len(writer.done) for writer in writers]
+        eventually(
+            lambda: all(len(w.done) > n + 1 for w, n in zip(writers, before)), "the sessions go on"
+        )
+    assert [writer.errors for writer in writers] == [[]] * len(writers)
+
+
 def test_a_long_transaction_is_waited_for_no_longer(
     poolers: list[Pooler], cluster: Cluster
 ) -> None:

@@ -99,3 +99,19 @@ def test_pacemaker_vouches_after_a_while(cluster: Cluster) -> None:
     for _ in range(3):
         always(lambda: not node.up("prod/srv1"), "it stays out", during=0.5)
         assert "vouches" not in node.mend().err
+
+
+def test_postgresql_that_starts_can_be_stopped(running: Cluster) -> None:
+    """PostgreSQL does not end before a connection that came while it started or stopped. A guard
+    connection kept it for 8 s.
+    """
+    srv1, srv2 = running.nodes
+    srv2.kill()
+    srv2.postgres.stop()
+    srv2.postgres.configure("hot_standby = off")
+    srv2.postgres.start()
+    eventually(lambda: not srv1.up("stdby/srv2"), "it serves nobody", within=5)
+    always(lambda: not srv1.up("stdby/srv2"), "it starts for ever", during=4)
+    began = time.monotonic()
+    srv2.postgres.stop()
+    assert time.monotonic() - began < 2
