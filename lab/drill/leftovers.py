@@ -20,6 +20,8 @@ FILES = frozenset(
         "admin.sock",
         "answered",
         "confirmed",
+        "crash-told",
+        "crashes",
         "haproxy.cfg",
         "haproxy.pid",
         "haproxy.source",

@@ -17,6 +17,8 @@ from paf_haproxy.params import parse
 from paf_haproxy.postmaster import crashed, suspected
 from paf_haproxy.run import CommandError
 
+from lab.drill.crash import REPORTED
+
 STATUS = (Path(__file__).parent / "data" / "crm_mon-a-node-down.xml").read_text()
 NOW = 1_764_339_000.0
 
@@ -121,7 +123,7 @@ def test_it_is_reported_once(world: World, capfd: pytest.CaptureFixture[str]) ->
     assert not world.attempt()
     assert not world.attempt()
     assert world.reports == [REPORT]
-    assert "PostgreSQL on srv1 has crashed" in capfd.readouterr().err
+    assert f": {REPORTED}, which" in capfd.readouterr().err
 
 
 def test_it_is_reported_when_pacemaker_is_idle(world: World) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Collection
 
 from ...errors import LabError
 from ...machine import Machine
-from .. import commands, service
+from .. import commands, crash, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
-BEYOND_MONITOR = 5.0
-"""s beyond the monitor's interval in which PAF must have recovered it."""
+REPORTED_WITHIN = 1.5
+"""s in which the agent must have told Pacemaker: three times what it usually takes."""
+RECOVERED_WITHIN = 5.0
+"""s in which PAF must have recovered it: twice what it usually takes."""
 
 
 def signal(stage: Stage, node: Machine, name: str) -> int:
@@ -25,14 +27,11 @@ def signal(stage: Stage, node: Machine, name: str) -> int:
 
 
 class KillPostgres(Drill):
-    """PAF starts it, demotes it and promotes it again, on the same node: one timeline further."""
+    """The agent reports the crash to Pacemaker, and PAF recovers the instance on the same node."""
 
     name = "kill-postgres"
     summary = "kill -9 of the primary's postmaster: recovered where it was"
     failed = 3  # those that the postmaster had accepted, until HAProxy has seen that it is gone
-
-    def __init__(self) -> None:
-        self._interval = 0.0
 
     def victim(self, stage: Stage) -> str:
         return stage.primary
@@ -41,8 +40,7 @@ class KillPostgres(Drill):
         return (self.victim(stage),)
 
     def inject(self, stage: Stage) -> None:
-        node, resource = stage.nodes[self.victim(stage)], stage.settings.pgsql
-        self._interval = commands.monitor_interval(node, resource, "Promoted") or 0
+        node = stage.nodes[self.victim(stage)]
         stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
 
     def follow(self, stage: Stage) -> None:
@@ -50,8 +48,15 @@ class KillPostgres(Drill):
         stage.wait(lambda: "" if stage.roles[name] == "down" else "PostgreSQL still answers", 5)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        within = self._interval + BEYOND_MONITOR
-        return [*super().judge(evidence), service.served_within(evidence, within)]
+        return [
+            *self.audits(evidence),
+            service.served_within(evidence, RECOVERED_WITHIN),
+            crash.one_gap(evidence),
+        ]
+
+    def audits(self, evidence: Evidence) -> list[Finding]:
+        """Returns those of any crash."""
+        return [*super().judge(evidence), crash.reported(evidence, REPORTED_WITHIN)]
 
 
 class KillPostgresStandby(KillPostgres):
@@ -62,7 +67,7 @@ class KillPostgresStandby(KillPostgres):
         return next(name for name in sorted(stage.names) if name != stage.primary)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
-        return [*super().judge(evidence), service.writers_undisturbed(evidence)]
+        return [*self.audits(evidence), service.writers_undisturbed(evidence)]
 
 
 class StopPostgres(Drill):

@@ -1,0 +1,41 @@
+"""Audits of a crash of PostgreSQL that the agent reports to Pacemaker. Pure."""
+
+from __future__ import annotations
+
+from . import figures
+from .audits import Evidence, Finding
+from .records import ACK, CONNECTING
+
+REPORTED = "reported to Pacemaker"
+"""What the agent logs of a report (paf_haproxy/crash.py)."""
+GAP = 0.5
+"""s without an acknowledged write, from which on it is a gap: clients write every 0.1 s."""
+
+
+def reports(evidence: Evidence) -> list[float]:
+    """Returns when the agents have reported crashes, in s after the event."""
+    return [
+        line.at - evidence.started
+        for line in evidence.seen.log
+        if line.program == "paf-haproxy" and f": {REPORTED}," in line.text
+    ]
+
+
+def reported(evidence: Evidence, within: float) -> Finding:
+    """The agent reported the crash once, and soon."""
+    found = reports(evidence)
+    value = ", ".join(f"{each:.2f} s" for each in found) or "never"
+    passed = len(found) == 1 and found[0] <= within
+    return Finding(f"crash {REPORTED}", passed, value, f"once, {within:g} s")
+
+
+def one_gap(evidence: Evidence) -> Finding:
+    """Writes stopped once and not twice, as when PAF starts a crashed primary to demote it."""
+    found = {}
+    for client, attempts in figures.by_client(evidence.seen.attempts).items():
+        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died:
+            acks = [each for each in attempts if each.writes and each.outcome == ACK]
+            ends = sorted(each.end for each in acks)
+            found[client] = sum(b - a >= GAP for a, b in zip(ends, ends[1:]))
+    worst = max(found.values(), default=0)
+    return Finding("gaps in the writes of a client", worst == 1, str(worst), "1")
