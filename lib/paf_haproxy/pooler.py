@@ -95,8 +95,8 @@ def _follow(context: Context, change: Change, values: Params) -> str:
 
 
 def renew(values: Params) -> None:
-    """After a reload: has PgBouncer leave HAProxy's worker from before it, which then ends. It would
-    use its connections for up to an hour (server_lifetime).
+    """After a reload: has PgBouncer leave HAProxy's worker from before it, which can then end.
+    PgBouncer would use its connections for up to an hour (server_lifetime).
     """
     try:
         console = _console(values, values.pooler_wait / 1000)
