@@ -122,8 +122,8 @@ PARAMETERS = (
               " planned change of primary its sessions go on. Not set: there is none"),
     Parameter("pooler_port", "6432", port, "Port of this node's PgBouncer", "integer"),
     Parameter("pooler_wait", "2s", duration(100, 10_000),
-              "How long PgBouncer's open transactions are waited for in a planned change of primary,"
-              " before PostgreSQL stops. A constraint must have PAF's demote come after HAProxy's"
+              "How long open transactions of PgBouncer are waited for in a planned change of"
+              " primary, before PostgreSQL stops. A constraint must have PAF's demote come after HAProxy's"
               " (70-constraints.sh); otherwise PostgreSQL stops meanwhile"),
     Parameter("crash_reports", "6", number(0, 1000),
               "Most crashes of a node's PostgreSQL in an hour that are reported to Pacemaker at"

@@ -111,6 +111,19 @@ def test_a_pooler_that_does_not_answer(world: World, capsys: pytest.CaptureFixtu
     assert "do: on srv3: systemctl status pgbouncer" in said
 
 
+def test_paf_that_does_not_wait_for_the_pooler(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacemaker, "demote_waits", lambda *_: False)
+    assert world.command("srv2") == 0
+    assert "PAF does not wait" not in capsys.readouterr().out, "there is no pooler"
+    params = parse({"nodes": "srv1 srv2 srv3", "statedir": "/nowhere", "pooler": "/run/postgresql"})
+    monkeypatch.setattr(main, "resource_params", lambda _: ("haproxy", params))
+    world.primary = "srv1"
+    assert world.command("srv2") == 0
+    assert "PAF does not wait for PgBouncer" in capsys.readouterr().out
+
+
 def test_failures_are_cleaned_up_before_the_move(world: World) -> None:
     world.found = dataclasses.replace(QUIET, failed=("srv3",))
     assert world.command("srv2") == 0

@@ -129,13 +129,18 @@ def primary_checks(name: str, facts: Mapping[str, Any], limits: Limits) -> Itera
         yield Check("slots", FINE, "the primary has none")
 
 
-def pooler_checks(told: Mapping[str, Mapping[str, Any]]) -> Iterator[Check]:
-    """Yields the check of each node's PgBouncer. told: what each node answered."""
+def pooler_checks(told: Mapping[str, Mapping[str, Any]], waits: bool) -> Iterator[Check]:
+    """Yields the checks of PgBouncer. told: what each node answered. waits: whether PAF waits for
+    PgBouncer's open transactions.
+    """
     troubles = [f"{node}: {facts['pooler']}" for node, facts in told.items() if facts.get("pooler")]
     nodes = " and ".join(node for node, facts in told.items() if facts.get("pooler"))
     yield _check("pooler", troubles, "every PgBouncer answers, where there is one",
                  f"on {nodes}: systemctl status pgbouncer; its sessions would end with an error"
                  )  # fmt: skip
+    if not waits:
+        text = "PAF does not wait for PgBouncer: open transactions end with an error"
+        yield Check("pooler", NOTE, text, "bash pcs-scripts/70-constraints.sh")
 
 
 def best(cluster: Cluster, found: Situation) -> str:

@@ -121,7 +121,8 @@ def _check(
     facts, own = (told[name] for name in both)
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
-    note(*readiness.pooler_checks(told))
+    waits = not params.pooler or pacemaker.demote_waits(resource, clone)
+    note(*readiness.pooler_checks(told, waits))
 
 
 def _move(
