@@ -123,8 +123,8 @@ PARAMETERS = (
     Parameter("pooler_port", "6432", port, "Port of this node's PgBouncer", "integer"),
     Parameter("pooler_wait", "2s", duration(100, 10_000),
               "How long open transactions of PgBouncer are waited for in a planned change of"
-              " primary, before PostgreSQL stops. A constraint must have PAF's demote come after HAProxy's"
-              " (70-constraints.sh); otherwise PostgreSQL stops meanwhile"),
+              " primary, before PostgreSQL stops. A constraint must have PAF's demote come after"
+              " HAProxy's (70-constraints.sh); otherwise PostgreSQL stops meanwhile"),
     Parameter("crash_reports", "6", number(0, 1000),
               "Most crashes of a node's PostgreSQL in an hour that are reported to Pacemaker at"
               " once, after PAF's own monitor has confirmed each; PAF's recurring monitor finds a"
