@@ -7,6 +7,7 @@ from collections.abc import Collection
 from . import audits, service
 from .audits import Evidence, Finding
 from .records import POOLED_KINDS
+from .settings import TRANSACTION
 from .stage import Stage
 
 PAUSE_MORE = 0.1
@@ -26,6 +27,8 @@ class Drill:
     """Most new connections that may fail for each client of a node that lived; None: no bar."""
     pooled = False
     """Whether there are sessions through PgBouncer, where there is one: they must not notice."""
+    transaction = TRANSACTION
+    """s that their transactions take."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
     stray_reads = 0
@@ -80,5 +83,7 @@ class Drill:
             found.append(service.new_connections(evidence, self.failed))
         if self.pooled and any(each.kind in POOLED_KINDS for each in evidence.seen.attempts):
             found.append(service.open_sessions(evidence))
-            found.append(service.longest_pause(evidence, PAUSE_MORE))
+            found.append(
+                service.longest_pause(evidence, self.transaction - TRANSACTION + PAUSE_MORE)
+            )
         return found

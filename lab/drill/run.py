@@ -29,7 +29,7 @@ def perform(
     settings = site.settings
     stage = Stage(site, directory, view)
     if drill.pooled and commands.pooled(stage.nodes.values()):
-        stage.settings = settings.with_pooled()
+        stage.settings = settings.with_pooled(drill.transaction)
     stage.say("wait until the cluster is healthy")
     stage.await_nodes()
     site.check()

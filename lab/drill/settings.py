@@ -50,6 +50,7 @@ class Settings:
         default_factory=lambda: {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
     )
     """s from the start of one attempt to the next, by kind of client."""
+    transaction: float = TRANSACTION
     watch_every: float = 0.01
     """s between two questions to PostgreSQL, and to HAProxy, on each node."""
     seconds: float = 900
@@ -79,8 +80,10 @@ class Settings:
     def haproxy_clone(self) -> str:
         return f"{self.haproxy}-clone"
 
-    def with_pooled(self) -> Settings:
-        """Returns the settings with sessions through PgBouncer, if there is one."""
+    def with_pooled(self, transaction: float = TRANSACTION) -> Settings:
+        """Returns the settings with sessions through PgBouncer, if there is one. transaction: s
+        that each of their transactions is open.
+        """
         if not self.pooler_port:
             return self
         pooled = {"port": self.pooler_port, "sslmode": "prefer"}
@@ -88,8 +91,9 @@ class Settings:
             POOLED: {**pooled, "dbname": self.database},
             POOLED_READER: {**pooled, "dbname": f"{self.database}_ro"},
         }
-        every = {**self.every, POOLED: TRANSACTION, POOLED_READER: TRANSACTION}
-        return replace(self, every=every, targets={**self.targets, **targets})
+        every = {**self.every, POOLED: transaction, POOLED_READER: transaction}
+        targets = {**self.targets, **targets}
+        return replace(self, every=every, targets=targets, transaction=transaction)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -101,7 +105,7 @@ class Settings:
             "every": {kind: every * self.slowness for kind, every in self.every.items()},
             "targets": self.targets,
             "most": self.most,
-            "transaction": TRANSACTION * self.slowness,
+            "transaction": self.transaction * self.slowness,
             "seconds": self.seconds * self.slowness,
             "patience": 5 * self.slowness,
             "prod_port": self.prod_port,

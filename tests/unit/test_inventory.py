@@ -160,7 +160,7 @@ def test_what_each_drill_breaks(site: RemoteSite, tmp_path: Path) -> None:
     found = {what.name: frozenset(what().breaks(stage)) for what in known}
     gentle = {name for name, broken in found.items() if not broken}
     members = {"proxy-node", "node-standby", "maintenance"}
-    switchovers = {"switchover", "switchover-command", "long-transactions"}
+    switchovers = {"switchover", "switchover-command", "slow-transactions", "long-transactions"}
     assert gentle == {"ban", "reload", "upgrade"} | members | switchovers
     assert found["poweroff"] == {"srv2"}
     assert found["poweroff-standby"] == {"srv1"}

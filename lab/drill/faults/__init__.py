@@ -24,7 +24,7 @@ from .haproxy import (
 from .members import FourthNode, ProxyNode
 from .network import Isolate, OneWay, PortCut, QuorumLost
 from .notify import ForgottenPromotion, HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
-from .pooler import LongTransactions, PoolerFaults, SwitchoverCommand
+from .pooler import LongTransactions, PoolerFaults, SlowTransactions, SwitchoverCommand
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
 from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
 from .switchover import Switchover
@@ -33,6 +33,7 @@ from .upgrade import Upgrade
 DRILLS: tuple[type[Drill], ...] = (
     Switchover,
     SwitchoverCommand,
+    SlowTransactions,
     LongTransactions,
     PoolerFaults,
     Flood,

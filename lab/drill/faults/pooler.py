@@ -30,6 +30,14 @@ def ask(node: Machine, question: str) -> str:
     return node.run("sh", "-c", ASK, "sh", question, check=False, timeout=40).stdout.strip()
 
 
+class SlowTransactions(Switchover):
+    name = "slow-transactions"
+    summary = "switchover with transactions of 0.3 s through PgBouncer: none fails"
+    lab_only = True
+    transaction = 0.3  # less than pooler_wait, and more than PAF takes to stop PostgreSQL
+    with_ratio = False  # they are waited for
+
+
 class LongTransactions(Switchover):
     name = "long-transactions"
     summary = "switchover with a transaction of 60 s on each node: these fail, and no others"
