@@ -1,19 +1,48 @@
--- A standby that was down leaves new readers to the other standbys for some seconds: PAF starts a crashed standby,
--- stops it, and starts it again. If no other standby serves, it gets new readers at once.
+-- PostgreSQL that has come back gets no new clients for some seconds, for PAF starts a crashed instance only to stop it
+-- in order: clients that were let in would be cut off a moment later. This holds for a standby that was down, as long
+-- as another standby serves, and for a primary that has crashed.
 
 local NODE = os.getenv("PAF_NODE")
+-- A postmaster that ends in order removes this file.
+local LOCK_FILE = os.getenv("PAF_PGSOCKET"):gsub("^unix@", "") .. ".lock"
 
+local NO_SUCH_FILE = 2 -- errno(3): ENOENT
 local PROBATION = 2 -- s
 
 local missed = false -- whether the local PostgreSQL was down when this process last heard of its role
-local returned = 0 -- s, when the probation began; 0: none
+local crashed = false -- whether it had crashed then
+local returned = 0 -- s, when the probation of a standby began; 0: none
+local recovered = 0 -- s, the same of a primary
+
+-- Whether the lock file is there. HAProxy may not read it, and is told so only if it is there.
+local function left_behind()
+    local file, _, code = io.open(LOCK_FILE)
+    if file then
+        file:close()
+    end
+    return code ~= NO_SUCH_FILE
+end
 
 -- Takes in a confirmed role of the local PostgreSQL.
 function paf.note_return(role)
-    if role ~= "down" and missed then
+    if role == "down" then
+        if not missed then
+            crashed = left_behind()
+        end
+        recovered = 0
+    elseif missed then
         returned = role == "standby" and core.now().sec or 0
+        recovered = role == "production" and crashed and core.now().sec or 0
     end
     missed = role == "down"
+end
+
+-- Whether the local primary has crashed, and PAF may be about to stop it.
+function paf.recovering()
+    if recovered > 0 and core.now().sec > recovered + PROBATION then
+        recovered = 0
+    end
+    return recovered > 0
 end
 
 local function others_serve()

@@ -22,7 +22,7 @@ local FITS = { prod = "production", stdby = "standby" }
 local function fit(pool)
     if FITS[pool] ~= paf.role() or paf.refusing() then
         return "down"
-    elseif pool == "stdby" and paf.on_probation() then
+    elseif pool == "stdby" and paf.on_probation() or pool == "prod" and paf.recovering() then
         return "down"
     end
     if pool == "stdby" and paf.MAX_LAG > 0 then

@@ -26,6 +26,10 @@ CHECK_WITHIN = 10.0  # s for PAF's monitor
 ASK_WITHIN = 5.0  # s for Pacemaker
 PATIENCE = 20.0  # s that a transition may last; PAF's own monitor comes at least as often
 PAUSE = 0.25  # s between two attempts
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROMOTABLE = {"OCF_RESKEY_CRM_meta_master_max": "1", "OCF_RESKEY_CRM_meta_promoted_max": "1"}
+"""crm_resource does not give these to an agent, and pgsqlms refuses to run without the first. Our
+own parameters, which have names of PAF's, must not get there."""
 HOUR = 3600
 KNOWN = "it has been reported"
 
@@ -103,7 +107,7 @@ def confirm(context: Context, params: Params) -> str:
     if not pacemaker.idle():
         raise Busy("a transition is under way")
     check = ["crm_resource", "--resource", resource, "--force-check", "--output-as=xml"]
-    answer = run(check, CHECK_WITHIN, fails=True)
+    answer = run(check, CHECK_WITHIN, fails=True, environment={"PATH": PATH, **PROMOTABLE})
     if not is_crash(answer):
         raise AgentError("PAF's own monitor does not confirm it")
     return resource

@@ -6,7 +6,7 @@ from .ocf import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class CommandError(AgentError):
@@ -22,8 +22,14 @@ class CommandError(AgentError):
         super().__init__(f"{' '.join(command)} ended with {status}: {output.strip()[-300:]}")
 
 
-def run(command: Sequence[str], timeout: float = 10.0, fails: bool = False) -> str:
-    """Runs a program and returns its standard output. fails: also if it fails.
+def run(
+    command: Sequence[str],
+    timeout: float = 10.0,
+    fails: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Runs a program and returns its standard output. fails: also if it fails. environment: the
+    whole of it; by default ours.
 
     Raises CommandError if it fails or takes longer than timeout s, AgentError if it cannot be run.
     """
@@ -38,6 +44,7 @@ def run(command: Sequence[str], timeout: float = 10.0, fails: bool = False) -> s
             timeout=timeout,
             check=False,
             stdin=subprocess.DEVNULL,
+            env=environment,
         )
     except FileNotFoundError as error:
         raise AgentError(f"{command[0]} is not installed") from error

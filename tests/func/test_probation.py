@@ -12,7 +12,7 @@ import pytest
 
 from tests.tools.instance import PORT
 from tests.tools.node import ROLE, Cluster, Node
-from tests.tools.waiting import eventually
+from tests.tools.waiting import always, eventually
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -113,3 +113,35 @@ def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
     assert three.srv2.pid() != before
     three.srv2.await_up("stdby/srv3")
     assert says(three.srv2) == SERVED
+
+
+def test_a_primary_that_has_crashed_waits(running: Cluster) -> None:
+    """PAF starts it to demote it, and its clients would be cut off then."""
+    srv1, srv2 = running.nodes
+    srv1.postgres.kill()
+    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1.postgres.start()
+    always(lambda: not (srv1.up("prod/srv1") or srv2.up("prod/srv1")), "it waits", during=1)
+    for node in running.nodes:
+        node.await_up("prod/srv1", within=5)
+
+
+def test_a_primary_that_was_restarted_does_not(running: Cluster) -> None:
+    srv1, srv2 = running.nodes
+    srv1.postgres.stop()
+    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1.postgres.start()
+    for node in running.nodes:
+        node.await_up("prod/srv1", within=1)
+
+
+def test_a_primary_that_crashed_and_was_stopped_in_order_does_not(running: Cluster) -> None:
+    """So it is at the end of what PAF does."""
+    srv1, srv2 = running.nodes
+    srv1.postgres.kill()
+    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1.postgres.start()
+    srv1.postgres.stop()
+    srv1.postgres.start()
+    for node in running.nodes:
+        node.await_up("prod/srv1", within=1)
