@@ -18,6 +18,7 @@ from rich.console import Console
 from .. import inventory
 from ..lock import alone
 from . import compare, series
+from .alarms.cli import false_alarms
 from .blast.cli import blast
 from .drill import Drill
 from .faults import DRILLS, SHORT, faults_named
@@ -146,6 +147,7 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
 
 drill.add_command(switchover)
 drill.add_command(blast)
+drill.add_command(false_alarms)
 for _each in DRILLS:
     if _each is not Switchover:
         drill.add_command(_command(_each))
