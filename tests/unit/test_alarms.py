@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from lab.drill.alarms import cli, perform
 from lab.drill.alarms.row import PRIMARY, ROWS, STANDBY, Row
 from lab.errors import LabError
