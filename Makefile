@@ -31,6 +31,7 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
 	$(VENV)/bin/python docs/make.py drills >docs/drills/README.md
 	$(VENV)/bin/python docs/make.py blast >docs/drills/blast.md
+	$(VENV)/bin/python docs/make.py alarms >docs/drills/false-alarms.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
 	$(VENV)/bin/python docs/make.py growth >docs/growth.md
 	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz

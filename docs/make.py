@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills | blast | picture | growth | compared: the page of parameters,
-the agent's man page, the page of the drills, that of mistakes and local faults, the picture of a
-switchover, the page on more nodes, README's table of the comparison.
+"""make.py parameters | man | drills | blast | alarms | picture | growth | compared: the page of
+parameters, the agent's man page, the page of the drills, that of mistakes and local faults, that of
+what is reported as a crash, the picture of a switchover, the page on more nodes, README's table of
+the comparison.
 
 Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
 reports that `lab drill --all` wrote, the rest from those of `lab grow` and `lab compare`, so that
@@ -25,6 +26,7 @@ TEMPLATES = {
     "man": "ocf_paf_haproxy.7.j2",
     "drills": "drills.md.j2",
     "blast": "blast.md.j2",
+    "alarms": "alarms.md.j2",
     "growth": "growth.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
@@ -56,6 +58,9 @@ def render(what: str) -> str:
         return template.render(**drilled())
     if what == "blast":
         return template.render(**blasted())
+    if what == "alarms":
+        report = DOCS / "measured" / "false-alarms.json"
+        return template.render(**json.loads(report.read_text()))
     if what == "growth":
         return template.render(**json.loads((DOCS / "growth.json").read_text()))
     return template.render(

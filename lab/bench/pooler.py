@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import cluster
 from ..drill.audits import Finding
 from ..drill.figures import median
 from ..drill.service import POOLED_ERRORS
@@ -19,6 +20,7 @@ from ..node import NODES
 from ..shell import run
 
 WITH, WITHOUT = "with", "without"
+CONSTRAINTS = "70-constraints"
 MORE = 0.15
 """s that the write outage may be longer with it, in the median."""
 MOST = 600  # s for one drill
@@ -57,9 +59,11 @@ def measure(turns: int, drill: Drill, tell: Callable[[str], None]) -> list[Turn]
 
 
 def set_pooler(there: bool) -> None:
+    """Sets or deletes the parameter, and lets PAF wait for HAProxy or not."""
     words = ["crm_resource", "--resource", "haproxy"]
     change = ["--set-parameter", "pooler", "--parameter-value", "/run/postgresql"]
     NODES[0].run(*words, *(change if there else ["--delete-parameter", "pooler"]))
+    cluster.script(NODES[0], CONSTRAINTS)
 
 
 def read(which: str, report: Mapping[str, Any]) -> Turn:

@@ -39,6 +39,10 @@ def test_the_page_of_the_drills_is_what_the_reports_say() -> None:
     assert (REPO / "docs" / "drills" / "switchover.svg").read_text() == made("picture"), "make docs"
 
 
+def test_the_page_of_false_alarms_is_what_was_measured() -> None:
+    assert (REPO / "docs" / "drills" / "false-alarms.md").read_text() == made("alarms"), "make docs"
+
+
 def test_the_page_on_more_nodes_is_what_was_measured() -> None:
     assert (REPO / "docs" / "growth.md").read_text() == made("growth"), "make docs"
 
