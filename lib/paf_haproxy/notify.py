@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .cluster import ClusterView
     from .context import Context, Notice
+    from .pooler import Pooler
     from .routing import Server
 
 
@@ -46,15 +47,27 @@ def notify(context: Context) -> int:
         # The role file is out of date now. If it is gone, the monitor asks Pacemaker.
         rolefile.forget(context.statedir)
         log.warning(f"{error.reason}; HAProxy follows without it")
+    early = notice.event == "post-demote" and not gone  # PostgreSQL serves until this has ended
+    pooler = ask_pooler(context, old, view, gone) if early else None
     changed = describe(project(context.statedir, role, gone))
-    if context.parameters.get("pooler"):
-        from . import pooler  # after HAProxy has followed
-
-        changed += pooler.follow(context, pooler.Change(old, view, gone))
+    pooler = pooler if early else ask_pooler(context, old, view, gone)
+    if pooler:
+        changed += pooler.follow()
     if gone:
         changed += f"; {' '.join(sorted(gone))} lost, its sessions closed"
     log.info(f"{notice.event}: {view}; {changed}")
     return SUCCESS
+
+
+def ask_pooler(
+    context: Context, old: ClusterView, view: ClusterView, gone: Iterable[str]
+) -> Pooler | None:
+    """Returns the PgBouncer of this node; None if there is none, or if it has nothing to do."""
+    if not context.parameters.get("pooler"):
+        return None
+    from . import pooler
+
+    return pooler.ask(context, pooler.Change(old, view, gone))
 
 
 def paf_waits(context: Context) -> bool:

@@ -16,11 +16,12 @@ from .routing import PROD, READY, STDBY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from .cluster import ClusterView
     from .context import Context
     from .params import Params
+    from .routing import Server
 
 LOCAL = ("127.", "localhost", "::1")
 """How the host of a database begins if PgBouncer reaches it through the HAProxy of this node."""
@@ -48,50 +49,87 @@ class Change:
         return now not in (None, before, self.old.primary)
 
 
-def follow(context: Context, change: Change) -> str:
-    """Has PgBouncer leave the nodes that leave prod or stdby. Returns what to add to the log line.
+class Pooler:
+    """This node's PgBouncer, which has told its databases, and has been told nothing yet."""
 
-    If the change is planned, it waits until the transactions there have ended, for pooler_wait at
-    most. PostgreSQL stops only after that if PAF's demote waits for it (notify.paf_waits). A
-    PgBouncer that does not answer delays the notification by at most pooler_wait.
+    def __init__(self, context: Context, change: Change) -> None:
+        """Raises AgentError if PgBouncer does not answer within pooler_wait, or if the parameter is
+        invalid.
+        """
+        self._context = context
+        self._change = change
+        self._values = params.parse_leniently(context.parameters, log.warning)
+        self._within = min(self._values.pooler_wait / 1000, context.timeout / 2)
+        if not self._values.pooler:
+            raise AgentError("parameter pooler is invalid")
+        self._console = _console(self._values, self._within)
+        try:
+            self._databases = self._console.ask("SHOW DATABASES")
+        except AgentError:
+            self._console.close()
+            raise
+
+    def follow(self) -> str:
+        """Has PgBouncer leave the nodes that leave prod or stdby. Returns what to add to the log
+        line; '' if PgBouncer does not answer, and then the log says so.
+
+        If the change is planned, it waits until the transactions there have ended, for pooler_wait
+        at most. PostgreSQL stops only after that if PAF's demote waits for it (notify.paf_waits).
+        """
+        try:
+            return self._follow()
+        except AgentError as error:
+            _sorry(error)
+            return ""
+
+    def _follow(self) -> str:
+        began = time.monotonic()
+        states, up = runtime.Runtime(runtime.admin_socket(self._context.statedir)).servers()
+        try:
+            names = through_haproxy(self._databases, self._values, self._ports(states, up))
+            names = reconnect(self._console, names)
+            late = await_transactions(self._console, names) if self._planned(up) else 0
+        finally:
+            self._console.close()
+        if late:
+            text = f"PgBouncer: {late} transactions have not ended within {self._within:g} s"
+            log.warning(f"{text}, and end with an error")
+        took = (time.monotonic() - began) * 1000
+        return f"; PgBouncer: {' '.join(names) or 'no database'} reconnected, {took:.0f} ms"
+
+    def _planned(self, up: Iterable[Server]) -> bool:
+        planned = self._context.notice.event in ("pre-demote", "post-demote")
+        serve = all((PROD, node) in up for node in self._change.view.leaving)
+        return planned and serve and not self._change.gone
+
+    def _ports(self, states: Mapping[Server, str], up: Iterable[Server]) -> set[str]:
+        """Returns the ports of HAProxy whose connections must end."""
+        readers = self._values.standby_fallback == "primary" or any(
+            pool == STDBY and states[pool, node] == READY for pool, node in up
+        )
+        ports = {str(self._values.prod_port)} if self._change.leaves_prod else set()
+        if self._change.leaves_stdby and readers:
+            # If there is no other server, PgBouncer refuses a client. So readers then stay where
+            # they are, until PostgreSQL there is the primary.
+            ports.add(str(self._values.stdby_port))
+        return ports
+
+
+def ask(context: Context, change: Change) -> Pooler | None:
+    """Returns the PgBouncer of this node, or None if it has nothing to do, or does not answer. Then
+    the log says so.
     """
     if not (change.leaves_prod or change.leaves_stdby):
-        return ""
-    values = params.parse_leniently(context.parameters, log.warning)
-    if not values.pooler:
-        return ""  # the value is invalid
+        return None
     try:
-        return _follow(context, change, values)
+        return Pooler(context, change)
     except AgentError as error:
-        log.warning(f"{error.reason}; open transactions of its clients end with an error")
-        return ""
+        _sorry(error)
+        return None
 
 
-def _follow(context: Context, change: Change, values: Params) -> str:
-    states, up = runtime.Runtime(runtime.admin_socket(context.statedir)).servers()
-    planned = context.notice.event in ("pre-demote", "post-demote") and not change.gone
-    planned = planned and all((PROD, node) in up for node in change.view.leaving)
-    readers = values.standby_fallback == "primary" or any(
-        pool == STDBY and states[pool, node] == READY for pool, node in up
-    )
-    ports = {str(values.prod_port)} if change.leaves_prod else set()
-    if change.leaves_stdby and readers:
-        # If there is no other server, PgBouncer refuses a client. So readers then stay where they
-        # are, until PostgreSQL there is the primary.
-        ports.add(str(values.stdby_port))
-    within = min(values.pooler_wait / 1000, context.timeout / 2)
-    began = time.monotonic()
-    console = _console(values, within)
-    try:
-        names = reconnect(console, through_haproxy(console, values, ports))
-        late = await_transactions(console, names) if planned else 0
-    finally:
-        console.close()
-    if late:
-        text = f"PgBouncer: {late} transactions have not ended within {within:g} s"
-        log.warning(f"{text}, and end with an error")
-    took = (time.monotonic() - began) * 1000
-    return f"; PgBouncer: {' '.join(names) or 'no database'} reconnected, {took:.0f} ms"
+def _sorry(error: AgentError) -> None:
+    log.warning(f"{error.reason}; open transactions of its clients end with an error")
 
 
 def renew(values: Params) -> None:
@@ -102,7 +140,7 @@ def renew(values: Params) -> None:
         console = _console(values, values.pooler_wait / 1000)
         try:
             ports = {str(values.prod_port), str(values.stdby_port)}
-            reconnect(console, through_haproxy(console, values, ports))
+            reconnect(console, through_haproxy(console.ask("SHOW DATABASES"), values, ports))
         finally:
             console.close()
     except AgentError as error:
@@ -113,11 +151,15 @@ def _console(values: Params, within: float) -> Console:
     return Console(f"{values.pooler}/.s.PGSQL.{values.pooler_port}", within)
 
 
-def through_haproxy(console: Console, values: Params, ports: set[str]) -> list[str]:
-    """Returns the databases that PgBouncer reaches through one of these ports of this node."""
+def through_haproxy(
+    databases: Iterable[Mapping[str, str]], values: Params, ports: set[str]
+) -> list[str]:
+    """Returns the databases that PgBouncer reaches through one of these ports of this node.
+    databases: the answer to SHOW DATABASES.
+    """
     return [
         row["name"]
-        for row in console.ask("SHOW DATABASES")
+        for row in databases
         if row["port"] in ports and (row["host"].startswith(LOCAL) or row["host"] == values.bind)
     ]
 

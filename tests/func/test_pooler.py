@@ -143,7 +143,9 @@ BEFORE, DURING = ClusterView("srv1"), ClusterView("srv1", "srv2")
 def follow(node: Node, event: str) -> str:
     """What a notification does with PgBouncer after it has drained HAProxy."""
     context = Context("notify", node.name, node.params, Notice(event))
-    return pooler.follow(context, pooler.Change(BEFORE, DURING, ()))
+    asked = pooler.ask(context, pooler.Change(BEFORE, DURING, ()))
+    assert asked
+    return asked.follow()
 
 
 @contextlib.contextmanager
