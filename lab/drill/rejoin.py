@@ -8,7 +8,7 @@ import time
 
 from .. import cluster as node_cluster
 from ..errors import LabError
-from . import commands
+from . import commands, segments
 from .cluster import Snapshot
 from .records import PRIMARY
 from .stage import Stage
@@ -34,7 +34,12 @@ def begin(stage: Stage) -> Snapshot:
     # A failure that was mended counts again after the next demote (docs/architecture.md).
     stage.wait(lambda: "" if _at_rest(stage, looks=1) else "Pacemaker has work to do")
     commands.cleanup(stage.anyone)
-    return stage.await_healthy()
+    found = stage.await_healthy()
+    leader = found.status.promoted(stage.settings.pgsql_clone)
+    filled = segments.use_up(stage.nodes, stage.nodes[leader], stage.settings) if leader else 0
+    if filled:
+        stage.say(f"{filled} segments of WAL filled: one had never been used (segments.py)")
+    return found
 
 
 def await_whole(stage: Stage, primary: str | None, within: float) -> None:
