@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .params import Params
 
-LOOK, CHECKPOINT = "look", "checkpoint"
+LOOK, CHECKPOINT, FILL = "look", "checkpoint", "fill"
 VALID = 600  # s; an older request was left over by a command that was killed
 POOLER_WITHIN = 2.0  # s
 LONGEST = 3000  # characters of an answer
@@ -42,6 +42,9 @@ def perform(params: Params, what: str) -> dict[str, Any]:
         return {**standing.look(params), "pooler": _pooler(params)}
     if what == CHECKPOINT:
         return {"seconds": round(standing.checkpoint(params), 3)}
+    word, _, segment = what.partition(" ")
+    if word == FILL and segment:
+        return {"segments": standing.fill(params, segment)}
     raise AgentError(f"this node does not know the request '{what}': upgrade paf-haproxy here")
 
 

@@ -46,9 +46,18 @@ STANDBY = """\
 SELECT pg_catalog.json_build_object(
     'timeline', (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver),
     'paused', pg_catalog.pg_is_wal_replay_paused(),
+    'unused', (SELECT coalesce(pg_catalog.max(pg_catalog.substr(name, 9)), '')
+        FROM pg_catalog.pg_ls_waldir()
+        WHERE name ~ '^[0-9A-F]{24}$' AND pg_catalog.pg_read_binary_file(
+            pg_catalog.concat('pg_wal/', name), 32, 4, true) = '\\x00000000'),
     'replay', pg_catalog.pg_wal_lsn_diff(
         pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()))
 """
+SEGMENT = "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn())"
+NEXT = """\
+SELECT pg_catalog.pg_logical_emit_message(false, 'paf-haproxy', '');
+SELECT pg_catalog.pg_switch_wal()"""
+MOST_SEGMENTS = 64  # that are filled; 1 GB at the usual size
 
 
 def look(params: Params) -> dict[str, Any]:
@@ -71,6 +80,22 @@ def checkpoint(params: Params) -> float:
     with postgres.session(params, "-c statement_timeout=0") as cursor:
         cursor.execute("CHECKPOINT")
     return time.monotonic() - began
+
+
+def fill(params: Params, last: str) -> int:
+    """Writes WAL on the primary until the segment `last` is behind: its name without the timeline,
+    e.g. '000000000000000A'. Returns how many segments it filled.
+
+    A segment that was made early and never used is all zeros. If the candidate's pg_wal lists such
+    a one first, pg_waldump fails, and PAF calls the switchover off ("Did not receive the shutdown
+    checkpoint"). Raises AgentError if PostgreSQL refuses.
+    """
+    with postgres.session(params) as cursor:
+        for number in range(MOST_SEGMENTS):
+            if str(_ask(cursor, SEGMENT))[8:] > last:
+                return number
+            cursor.execute(NEXT)
+    return MOST_SEGMENTS
 
 
 def _ask(cursor: psycopg2.extensions.cursor, question: str) -> Any:

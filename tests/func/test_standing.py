@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from paf_haproxy import request, standing
 from paf_haproxy.ocf import AgentError
@@ -51,6 +53,22 @@ def test_a_checkpoint(pair: Pair) -> None:
     assert request.perform(params(pair.srv1), request.CHECKPOINT)["seconds"] >= 0
     assert pair.srv1.sql("SELECT checkpoint_lsn FROM pg_control_checkpoint()") != before
     assert request.perform(params(pair.srv2), request.CHECKPOINT)["seconds"] >= 0
+
+
+def test_a_segment_that_was_never_used(fresh: Pair) -> None:
+    """It is filled, so that pg_waldump, and PAF, can read the directory."""
+    srv1, srv2 = fresh.all
+    assert standing.look(params(srv2))["unused"] == ""
+    current = srv1.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    name = f"{current[:8]}{int(current[8:], 16) + 3:016X}"
+    new = srv2.data / "pg_wal" / name
+    new.write_bytes(bytes(1 << 20))
+    shutil.chown(new, "postgres", "postgres")
+    new.chmod(0o600)
+    assert standing.look(params(srv2))["unused"] == name[8:]
+    assert request.perform(params(srv1), f"{request.FILL} {name[8:]}") == {"segments": 4}
+    eventually(lambda: standing.look(params(srv2))["unused"] == "", "it is filled")
+    assert request.perform(params(srv1), f"{request.FILL} {name[8:]}") == {"segments": 0}
 
 
 def test_a_request_that_is_not_known(pair: Pair) -> None:

@@ -121,8 +121,22 @@ def test_pgbouncer() -> None:
     moved = "srv3" if primary() != "srv3" else "srv1"
     typed("srv1", f"paf-haproxy switchover {moved}", timeout=400)
     for name in DATABASE_NODES:
-        said = typed(name, "journalctl -t paf-haproxy --since -3min | grep 'pre-demote: '")
+        said = typed(name, "journalctl -t paf-haproxy --since -3min | grep 'post-demote: '")
         assert "; PgBouncer: " in said
+
+
+def test_a_crash() -> None:
+    (cleanup,) = lines("A crash of PostgreSQL")
+    whole()
+    node = named(primary())
+    told = "journalctl -t paf-haproxy --since -1min --output=cat"
+    typed(node.name, "kill -9 $(head -1 /var/lib/postgresql/15/main/postmaster.pid)")
+    soon(lambda: "reported to Pacemaker" in typed(node.name, told), "it is reported", within=10)
+    whole()
+    assert "Simulated failure" in typed("srv1", "crm_mon -1")
+    typed("srv1", cleanup)
+    soon(lambda: "Failed Resource" not in typed("srv1", "crm_mon -1"), "the record is gone")
+    whole()
 
 
 def test_patching_a_node() -> None:

@@ -52,6 +52,12 @@ def of_primary(**changes: Any) -> dict[str, Check]:
     return by_name(readiness.primary_checks("srv1", {**PRIMARY, **changes}, Limits()))
 
 
+def test_a_segment_that_was_never_used() -> None:
+    assert of_candidate(own={"unused": ""})["segments"].outcome == FINE
+    check = of_candidate(own={"unused": "000000000000000A"})["segments"]
+    assert check.outcome == NOTE and "WAL is written first" in check.text
+
+
 def test_a_cluster_that_is_well() -> None:
     checks = [*of_cluster().values(), *of_candidate().values(), *of_primary().values()]
     assert [check for check in checks if check.outcome != FINE] == []

@@ -55,6 +55,8 @@ class World:
         with self.lock:
             self.done.append(f"{where}: {what} on {node}")
             self.done[-2:] = sorted(self.done[-2:]) if where == "there" else self.done[-2:]
+        if what.startswith(request.FILL):
+            return {"segments": 4}
         return {"seconds": 0.5} if what == request.CHECKPOINT else self.facts[node]
 
     def command(self, *words: str) -> int:
@@ -122,6 +124,12 @@ def test_paf_that_does_not_wait_for_the_pooler(
     world.primary = "srv1"
     assert world.command("srv2") == 0
     assert "PAF does not wait for PgBouncer" in capsys.readouterr().out
+
+
+def test_segments_that_were_never_used_are_used_up_first(world: World) -> None:
+    world.facts["srv2"] = {**OWN, "unused": "000000000000000A"}
+    assert world.command("srv2") == 0
+    assert world.done == [*LOOKS, "here: fill 000000000000000A on srv1", *CHECKPOINTS, MOVE, CLEAR]
 
 
 def test_failures_are_cleaned_up_before_the_move(world: World) -> None:

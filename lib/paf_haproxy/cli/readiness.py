@@ -93,6 +93,11 @@ def candidate_checks(
     ]
     yield _check("lag", behind, f"{size(int(flush))}, to be replayed {size(int(replay))}",
                  "wait, or allow more with --max-lag")  # fmt: skip
+    if own.get("unused"):
+        text = f"a segment on {node.name} was never used, which can make PAF call the move off"
+        yield Check("segments", NOTE, f"{text}: WAL is written first")
+    else:
+        yield Check("segments", FINE, f"all segments of WAL on {node.name} have been used")
     if own["paused"]:
         yield Check("replay", REFUSED, f"replay is paused on {node.name}",
                     f"on {node.name}: SELECT pg_wal_replay_resume()")  # fmt: skip

@@ -37,11 +37,14 @@ PAUSE = 0.3  # s between two looks at the move
 
 @dataclass
 class Report:
-    """What --json prints. outage: s without a server in prod, on this node."""
+    """What --json prints. unused: the last segment of WAL on the candidate that was never used.
+    outage: s without a server in prod, on this node.
+    """
 
     primary: str = ""
     candidate: str = ""
     checks: list[Check] = field(default_factory=list)
+    unused: str = ""
     moved: bool = False
     outage: float | None = None
     held: int = 0
@@ -119,6 +122,7 @@ def _check(
     rest = (each.name for each in cluster.nodes if each.name not in both and each.view)
     told = _ask(resource, params, (*both, *rest), request.LOOK, LOOK_WITHIN, say)
     facts, own = (told[name] for name in both)
+    report.unused = own.get("unused", "")
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
     waits = not params.pooler or pacemaker.demote_waits(resource, clone)
@@ -129,6 +133,10 @@ def _move(
     found: Situation, resource: str, params: Params, report: Report, say: Callable[[str], None]
 ) -> None:
     clone = params.pgsql_clone
+    if report.unused:
+        what = f"{request.FILL} {report.unused}"
+        filled = _ask(resource, params, (report.primary,), what, CHECKPOINT_WITHIN, say)
+        say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
     both = (report.candidate, report.primary)
     told = _ask(resource, params, both, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
     for node, answer in told.items():
