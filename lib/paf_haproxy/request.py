@@ -39,7 +39,7 @@ PAUSE = 0.5  # s between two looks for an answer
 def perform(params: Params, what: str) -> dict[str, Any]:
     """Does on this node what is asked for. Raises AgentError if PostgreSQL refuses."""
     if what == LOOK:
-        return {**standing.look(params), "pooler": _pooler(params)}
+        return {**standing.look(params), "pooler": pooler_trouble(params)}
     if what == CHECKPOINT:
         return {"seconds": round(standing.checkpoint(params), 3)}
     word, _, segment = what.partition(" ")
@@ -48,7 +48,7 @@ def perform(params: Params, what: str) -> dict[str, Any]:
     raise AgentError(f"this node does not know the request '{what}': upgrade paf-haproxy here")
 
 
-def _pooler(params: Params) -> str:
+def pooler_trouble(params: Params) -> str:
     """Returns why this node's PgBouncer cannot be told anything; '' if it can, or there is none."""
     if not params.pooler:
         return ""

@@ -43,6 +43,12 @@ def test_all_is_well() -> None:
             " parameter nodes",
         ),
         (
+            changed("srv2", pooler="PgBouncer on /run: Connection refused"),
+            WARNING,
+            "srv2: PgBouncer on /run: Connection refused: systemctl status pgbouncer; without it"
+            " sessions end in a switchover",
+        ),
+        (
             changed("srv3", online=False, view=None, postgres=""),
             WARNING,
             "srv3: the node is not in the cluster",

@@ -63,6 +63,9 @@ def _node(cluster: Cluster, node: Node) -> Iterator[Finding]:
     if node.unresolved:
         text = f"{name}: host {node.unresolved} does not resolve on this node"
         yield Finding(WARNING, f"{text}: correct DNS, /etc/hosts or parameter nodes")
+    if node.pooler:
+        text = f"{name}: {node.pooler}: systemctl status pgbouncer"
+        yield Finding(WARNING, f"{text}; without it sessions end in a switchover")
     if view is None:
         if node.online:
             why = f"; its last failure in Pacemaker: {node.failure}" if node.failure else ""

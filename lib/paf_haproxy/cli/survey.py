@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from .. import configuration, network, pacemaker, render
+from .. import configuration, network, pacemaker, render, request
 from ..context import Context, Notice
 from ..ocf import ERR_CONFIGURED, AgentError
 from ..params import Params
@@ -76,7 +77,8 @@ class Node:
     """online, standby, maintenance: of the node in Pacemaker. postgres, haproxy: what Pacemaker
     runs there, e.g. 'Promoted' or '' for nothing. view: None if HAProxy does not answer. failure:
     why an action of our resource failed there, e.g. 'start: parameter haproxy: ...', or ''.
-    unresolved: the host name of the node if it does not resolve here, or ''.
+    unresolved: the host name of the node if it does not resolve here, or ''. pooler: why this
+    node's own PgBouncer does not answer, or ''.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Node:
     view: View | None = None
     failure: str = ""
     unresolved: str = ""
+    pooler: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,14 @@ def survey(params: Params, resource: str) -> Cluster:
     known = members(monitor, params.pgsql_clone, resource)
     drained = pacemaker.drained(resource)
     unresolved = network.unresolved(network.resolve(address for _, address in backends))
+    here = os.uname().nodename
     nodes = []
     for (name, address), view in zip(backends, views):
         host = address if address in unresolved else ""
-        facts = known.get(name, {})
-        nodes.append(Node(name, **facts, drained=name in drained, view=view, unresolved=host))
+        facts = {**known.get(name, {}), "drained": name in drained, "unresolved": host}
+        if name == here:
+            facts["pooler"] = request.pooler_trouble(params)
+        nodes.append(Node(name, **facts, view=view))
     return Cluster(tuple(nodes), params.hold_timeout > 0)
 
 
