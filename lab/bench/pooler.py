@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import cluster
+from ..drill import pgbouncer
 from ..drill.audits import Finding
 from ..drill.figures import median
 from ..drill.service import POOLED_ERRORS
@@ -20,7 +20,6 @@ from ..node import NODES
 from ..shell import run
 
 WITH, WITHOUT = "with", "without"
-CONSTRAINTS = "70-constraints"
 MORE = 0.15
 """s that the write outage may be longer with it, in the median."""
 MOST = 600  # s for one drill
@@ -59,11 +58,7 @@ def measure(turns: int, drill: Drill, tell: Callable[[str], None]) -> list[Turn]
 
 
 def set_pooler(there: bool) -> None:
-    """Sets or deletes the parameter, and lets PAF wait for HAProxy or not."""
-    words = ["crm_resource", "--resource", "haproxy"]
-    change = ["--set-parameter", "pooler", "--parameter-value", "/run/postgresql"]
-    NODES[0].run(*words, *(change if there else ["--delete-parameter", "pooler"]))
-    cluster.script(NODES[0], CONSTRAINTS)
+    pgbouncer.follow(NODES[0], "haproxy", there)
 
 
 def read(which: str, report: Mapping[str, Any]) -> Turn:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...errors import LabError
-from .. import audits, service
+from .. import audits, pgbouncer, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -100,6 +100,9 @@ class HangingNotify(_Tampered):
 class ForgottenPromotion(HangingNotify):
     """Pacemaker records a reload as a start. Once the promoted monitor is cancelled for the demote,
     and the transition is cut off before that, nothing tells it of the promotion any more.
+
+    With PgBouncer HAProxy is demoted before PAF is, so it cannot be cut off there: the drill takes
+    that order away.
     """
 
     name = "forgotten-promotion"
@@ -108,6 +111,7 @@ class ForgottenPromotion(HangingNotify):
     def __init__(self) -> None:
         super().__init__()
         self._changed = ""
+        self._pooler = False
 
     def prepare(self, stage: Stage) -> None:
         """Changes the parameter so that the reload is the last that Pacemaker has on record.
@@ -116,6 +120,10 @@ class ForgottenPromotion(HangingNotify):
         and Pacemaker, cut off by it, promotes HAProxy once more. The next reload is left alone.
         """
         super().prepare(stage)
+        self._pooler = pgbouncer.followed(stage.anyone, stage.settings.haproxy)
+        if self._pooler:
+            stage.say("PAF does not wait for PgBouncer")
+            pgbouncer.follow(stage.anyone, stage.settings.haproxy, there=False)
         for value in ("1999", "1998", "1997"):
             self._changed = stage.nodes[stage.primary].run("date", "+%s.%6N").stdout.strip()
             set_limit(stage, value)
@@ -143,6 +151,8 @@ class ForgottenPromotion(HangingNotify):
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
+        if self._pooler:
+            pgbouncer.follow(stage.anyone, stage.settings.haproxy, there=True)
         set_limit(stage, "2000")
         let_go(stage)
 
