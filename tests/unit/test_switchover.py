@@ -132,6 +132,27 @@ def test_segments_that_were_never_used_are_used_up_first(world: World) -> None:
     assert world.done == [*LOOKS, "here: fill 000000000000000A on srv1", *CHECKPOINTS, MOVE, CLEAR]
 
 
+def test_a_score_that_paf_has_yet_to_give(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PAF's monitor gives a standby its score some seconds after it streams."""
+    looks = [dataclasses.replace(QUIET, scores={"srv1": 1001, "srv2": -1000})] * 3 + [QUIET]
+    monkeypatch.setattr(
+        switchover, "situation", lambda *_: looks.pop(0) if len(looks) > 1 else looks[0]
+    )
+    assert world.command("srv2") == 0
+    assert "waiting for PAF's score of srv2" in capsys.readouterr().out
+
+
+def test_a_score_that_paf_does_not_give(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(switchover, "SCORE_WITHIN", 0.05)
+    world.found = dataclasses.replace(QUIET, scores={"srv1": 1001, "srv2": -1000})
+    assert world.command("srv2") == 1
+    assert "REFUSED score" in capsys.readouterr().out
+
+
 def test_failures_are_cleaned_up_before_the_move(world: World) -> None:
     world.found = dataclasses.replace(QUIET, failed=("srv3",))
     assert world.command("srv2") == 0

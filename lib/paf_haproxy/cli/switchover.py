@@ -20,7 +20,7 @@ from .readiness import NOTE, REFUSED, Check, Limits
 from .situation import Situation, situation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..params import Params
     from .survey import Cluster
@@ -30,6 +30,7 @@ LIFETIME = "PT10M"
 """After this, the constraint of the move is no longer in force (ISO 8601, crm_resource(8))."""
 LOOK_WITHIN = 60.0  # s for an answer of another node: some of its monitors
 CHECKPOINT_WITHIN = 900.0  # s
+SCORE_WITHIN = 25.0  # s: an interval of PAF's monitor, and some more
 MOVE_WITHIN = 180.0  # s
 WIDTH = 79  # columns
 PAUSE = 0.3  # s between two looks at the move
@@ -122,11 +123,36 @@ def _check(
     rest = (each.name for each in cluster.nodes if each.name not in both and each.view)
     told = _ask(resource, params, (*both, *rest), request.LOOK, LOOK_WITHIN, say)
     facts, own = (told[name] for name in both)
+    found = _await_score(found, node.name, facts, resource, clone, say)
     report.unused = own.get("unused", "")
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
     waits = not params.pooler or pacemaker.demote_waits(resource, clone)
     note(*readiness.pooler_checks(told, waits))
+
+
+def _await_score(
+    found: Situation,
+    node: str,
+    facts: Mapping[str, Any],
+    resource: str,
+    clone: str,
+    say: Callable[[str], None],
+) -> Situation:
+    """Returns the situation once PAF has given a candidate that streams its score, which takes up
+    to 16 s after a restart; as it is after SCORE_WITHIN s.
+    """
+    streams = any(
+        each["name"] == node and each["state"] == "streaming" for each in facts["standbys"]
+    )
+    if not streams or found.scores.get(node, -1) > 0:
+        return found
+    say(f"  waiting for PAF's score of {node}")
+    end = time.monotonic() + SCORE_WITHIN
+    while found.scores.get(node, -1) <= 0 and time.monotonic() < end:
+        time.sleep(PAUSE)
+        found = situation(clone, resource)
+    return found
 
 
 def _move(
