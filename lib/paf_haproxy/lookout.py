@@ -40,9 +40,20 @@ def look(context: Context) -> int | None:
     except AgentError:
         return None
     want = wanted(role.view, {node for _, node in have}, role.drained)
-    if (PROD, role.view.primary) not in up or commands(have, want):
+    if commands(have, want):
+        return None
+    if (PROD, role.view.primary) not in up and not _recovering():
         return None
     return RUNNING_PROMOTED if role.promoted else SUCCESS
+
+
+def _recovering() -> bool:
+    """Returns whether Pacemaker is at work: it may be recovering the primary, and needs the CPU
+    that a thorough monitor would take. The monitor after it is thorough.
+    """
+    from . import pacemaker  # only if there is no primary
+
+    return pacemaker.busy()
 
 
 def path(statedir: str) -> str:

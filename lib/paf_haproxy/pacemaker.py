@@ -1,5 +1,5 @@
-"""What the agent asks Pacemaker, and what it tells it. Not for the hot path, but for `members`
-and `demote_waits`.
+"""What the agent asks Pacemaker, and what it tells it. Not for the hot path, but for `members`,
+`demote_waits` and `busy`.
 """
 
 from __future__ import annotations
@@ -101,14 +101,27 @@ def idle() -> bool:
     """Returns whether no transition is under way: the DC's controller is in S_IDLE. One that does
     not say so in time is not.
     """
+    return "S_IDLE" in _controller()
+
+
+def busy() -> bool:
+    """Returns whether a transition is under way: the DC's controller says that it is in another
+    state.
+    """
+    told = _controller()
+    return bool(told) and "S_IDLE" not in told
+
+
+def _controller() -> str:
+    """Returns what the DC's controller says of its state, '' if it does not answer in time."""
     end = time.monotonic() + ASK_WITHIN
     try:
         answer = run(["crmadmin", "--dc_lookup"], ASK_WITHIN)
         dc = answer.rpartition(": ")[2].strip()
         left = max(0.0, end - time.monotonic())
-        return bool(dc) and "S_IDLE" in run(["crmadmin", "--status", dc], left)
+        return run(["crmadmin", "--status", dc], left) if dc else ""
     except AgentError:
-        return False
+        return ""
 
 
 def demote_waits(resource: str, clone: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from paf_haproxy import lookout, rolefile
+from paf_haproxy import lookout, pacemaker, rolefile
 from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.ocf import RUNNING_PROMOTED, SUCCESS
@@ -128,6 +128,15 @@ def test_something_has_changed(world: World, change: Callable[[World], None]) ->
     change(world)
     assert world.look() is None
     assert world.haproxy.take() == [], "what is to be done, the thorough one does"
+
+
+@pytest.mark.parametrize(("busy", "code"), [(True, RUNNING_PROMOTED), (False, None)])
+def test_a_primary_that_pacemaker_may_be_recovering(
+    busy: bool, code: int | None, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacemaker, "busy", lambda: busy)
+    primary_down(world)
+    assert world.look() == code
 
 
 def test_whose_monitor_it_is(world: World) -> None:
