@@ -140,8 +140,11 @@ def stop(context: Context) -> int:
             log.warning(f"stop: cannot remove {leftover}: {error.strerror}")
     rejection.accept(context)
     try:
-        supervisor.unwatch(params.statedir)
         pacemaker.unset_promotable(context.instance, context.node)
+    except AgentError as error:
+        log.warning(f"stop: {error.reason}")
+    try:
+        supervisor.unwatch(params.statedir)
     except AgentError as error:
         log.warning(f"stop: {error.reason}")
     return SUCCESS
