@@ -102,8 +102,18 @@ def test_the_resource_is_what_the_lab_runs() -> None:
         ".//rsc_order",
         ".//crm_config//nvpair[@name='load-threshold']",
     ):
-        one, other = (sorted(map(meaning, tree.findall(path))) for tree in (said, there))
+        one = sorted(map(meaning, said.findall(path)))
+        other = sorted(meaning(turned(element)) for element in there.findall(path))
         assert one and one == other, path
+
+
+def turned(element: ET.Element) -> ET.Element:
+    """Returns the order of the two demotes as it is without PgBouncer, which the lab has."""
+    if element.get("first-action") == element.get("then-action") == "demote":
+        first, then = element.attrib["first"], element.attrib["then"]
+        assert first == "haproxy-clone", "70-constraints.sh turns it round for PgBouncer"
+        element.attrib.update({"first": then, "then": first})
+    return element
 
 
 def meaning(element: ET.Element) -> tuple[tuple[str, str], ...]:
