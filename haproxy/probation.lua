@@ -26,9 +26,8 @@ end
 -- Takes in a confirmed role of the local PostgreSQL.
 function paf.note_return(role)
     if role == "down" then
-        if not missed then
-            crashed = left_behind()
-        end
+        -- If the file is gone later, PostgreSQL has been started and stopped in order meanwhile.
+        crashed = (crashed or not missed) and left_behind()
         recovered = 0
     elseif missed then
         returned = role == "standby" and core.now().sec or 0

@@ -141,7 +141,9 @@ def test_a_primary_that_crashed_and_was_stopped_in_order_does_not(running: Clust
     srv1.postgres.kill()
     eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
     srv1.postgres.start()
+    eventually(lambda: srv1.tells() == "production", "HAProxy has seen it", within=2)
     srv1.postgres.stop()
+    eventually(lambda: srv1.tells() == "down", "HAProxy has seen that, too", within=2)
     srv1.postgres.start()
     for node in running.nodes:
         node.await_up("prod/srv1", within=1)

@@ -85,7 +85,7 @@ class World:
         self.reports: list[tuple[str, ...]] = []
         self.on_check: Callable[[], None] = lambda: None
 
-    def run(self, command: list[str], timeout: float = 0, fails: bool = False) -> str:
+    def run(self, command: list[str], timeout: float = 0, **_: object) -> str:
         if command[0] == "crm_mon":
             return self.status
         if "--force-check" in command:
@@ -175,11 +175,11 @@ def test_a_report_that_pacemaker_does_not_take_is_not_repeated(
 ) -> None:
     """It may have taken it all the same."""
 
-    def run(command: list[str], timeout: float = 0, fails: bool = False) -> str:
+    def run(command: list[str], timeout: float = 0, **_: object) -> str:
         if "--fail" in command:
             world.reports.append(tuple(command))
             raise CommandError(command, 1, "no answer")
-        return world.run(command, timeout, fails)
+        return world.run(command, timeout)
 
     monkeypatch.setattr(crash, "run", run)
     assert not world.attempt()
