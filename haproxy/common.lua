@@ -46,19 +46,21 @@ function paf.address(server)
     return host, tonumber(port)
 end
 
--- Opens a connection to the role port of a server's node. within: s. Returns nil if that fails.
-function paf.connect(server, within)
-    local host = paf.address(server)
-    if not host then
-        return nil
-    end
+-- Opens a connection. within: s, also for each answer. Returns nil if that fails.
+function paf.open(host, port, within)
     local session = core.tcp()
     session:settimeout(within)
-    if session:connect(host, ROLE_PORT) then
+    if session:connect(host, port) then
         return session
     end
     session:close()
     return nil
+end
+
+-- The same, to the role port of a server's node.
+function paf.connect(server, within)
+    local host = paf.address(server)
+    return host and paf.open(host, ROLE_PORT, within)
 end
 
 -- Asks one question on the role port of a server's node. within: s, for the connection and for the answer. Returns the

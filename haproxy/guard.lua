@@ -18,18 +18,9 @@ local RETRY_AFTER = 1 -- s after a chain has broken
 local BORN = os.time()
 local serial = 0
 
-local function connect(host, port)
-    local connection = core.tcp()
-    connection:settimeout(CONNECT_WITHIN)
-    if connection:connect(host, port) then
-        return connection
-    end
-    connection:close()
-end
-
 -- Whether PostgreSQL accepts clients. It may refuse this one, for a reason of its own.
 local function accepts_clients(host, port)
-    local session = connect(host, port)
+    local session = paf.open(host, port, CONNECT_WITHIN)
     if not session then
         return false
     end
@@ -40,7 +31,7 @@ end
 
 -- One guard connection. If it ends before LASTS s, PostgreSQL has closed it or cannot be reached: the chain is broken.
 local function hold(chain, host, port)
-    local connection = accepts_clients(host, port) and connect(host, port)
+    local connection = accepts_clients(host, port) and paf.open(host, port, CONNECT_WITHIN)
     local began = paf.seconds()
     if not connection then
         chain.broken = true

@@ -13,6 +13,14 @@ fi
 if ! have "//rsc_order[@then='haproxy-clone' and @then-action='promote']"; then
     cib constraint order promote pgsqld-clone "then" promote haproxy-clone symmetrical=false
 fi
+# The id of the constraint by which the demote of one resource comes before that of another.
+order_id() {
+    if [ -n "$CIB" ]; then local -x CIB_file=$CIB; fi
+    cibadmin --query --xpath \
+        "//rsc_order[@first='$1' and @then='$2' and @first-action='demote' and @then-action='demote']" \
+        2>/dev/null | sed -n 's/.* id="\([^"]*\)".*/\1/p' | head -1 || true
+}
+
 # Which demote comes first in a switchover. Optional: neither waits for one that is not to be done.
 # - HAProxy's changes nothing, the notification before it did. It, and what follows it, would only take
 #   CPU from PAF's demote, while new connections wait already: it comes second.
@@ -24,8 +32,8 @@ if have "//primitive[@id='haproxy']/instance_attributes/nvpair[@name='pooler'][@
     first=haproxy-clone
     second=pgsqld-clone
 fi
-wrong="order-$second-$first-Optional"
-if have "//rsc_order[@id='$wrong']"; then
+wrong=$(order_id "$second" "$first")
+if [ -n "$wrong" ]; then
     cib constraint remove "$wrong"
 fi
 if ! have "//rsc_order[@then='$second' and @then-action='demote']"; then

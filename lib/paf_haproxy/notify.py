@@ -35,7 +35,7 @@ def notify(context: Context) -> int:
         return SUCCESS
     gone = lost(context.node, view, notice)
     if notice.event == "pre-demote" and not gone and paf_waits(context):
-        log.info(f"pre-demote: {view}; PAF waits for post-demote, and HAProxy follows then")
+        log.info(f"pre-demote: {view}; nothing changes yet, PAF waits for HAProxy's post-demote")
         return SUCCESS
     if notice.event in ("pre-demote", "post-demote"):
         paf.await_notify(context.parameters.get("pgsql_clone", ""))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUNNING = "/run/systemd/system"
 """It is there if systemd is the init system (sd_booted(3))."""
 WITHIN = 5.0  # s for systemctl to answer
+SOON = 1.5  # s, if HAProxy serves without the answer; a stop that is late means fencing
 NO_SUCH_UNIT = 5
 """systemctl(1), "Exit status"."""
 MORE_THAN_GRACE = 10.0  # s after stop_grace, then systemd kills what the agent should have ended
@@ -140,7 +141,7 @@ def watch(context: Context) -> None:
     """Has systemd start `report` when HAProxy writes that PostgreSQL has ended; nothing runs
     meanwhile (systemd.path(5)). Does nothing if systemd does so already, or is not there.
 
-    Raises AgentError if systemd refuses.
+    Raises AgentError if systemd refuses, or does not answer.
     """
     watcher = f"{name(context.statedir)}-crash"
     if not present() or _is_active(f"{watcher}.path"):
@@ -162,20 +163,26 @@ def watch(context: Context) -> None:
             os.path.abspath(sys.argv[0]),
             REPORT,
         ],
-        WITHIN,
+        SOON,
     )
 
 
 def unwatch(statedir: str) -> None:
-    """Ends that. Raises AgentError if systemd does not answer."""
-    watcher = f"{name(statedir)}-crash.path"
-    if present() and _is_active(watcher):
-        run(["systemctl", "stop", watcher], WITHIN)
+    """Ends that, and does not wait for it. Raises AgentError if systemd does not answer."""
+    if not present():
+        return
+    try:
+        run(["systemctl", "stop", "--no-block", f"{name(statedir)}-crash.path"], SOON)
+    except CommandError as error:
+        if error.status != NO_SUCH_UNIT:
+            raise
 
 
 def _is_active(unit: str) -> bool:
     try:
-        run(["systemctl", "--quiet", "is-active", unit], WITHIN)
-    except CommandError:
+        run(["systemctl", "--quiet", "is-active", unit], SOON)
+    except CommandError as error:
+        if error.timed_out:
+            raise
         return False
     return True

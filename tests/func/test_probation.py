@@ -6,7 +6,7 @@ import contextlib
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -115,35 +115,39 @@ def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
     assert says(three.srv2) == SERVED
 
 
+def ended(cluster: Cluster, end: Callable[[], None]) -> Node:
+    """Ends the primary, waits until both HAProxys have seen that, and returns its node."""
+    end()
+    for node in cluster.nodes:
+        node.await_up("prod/srv1", up=False, within=2)
+    return cluster.srv1
+
+
+def serves(cluster: Cluster, within: float) -> None:
+    for node in cluster.nodes:
+        node.await_up("prod/srv1", within=within)
+
+
 def test_a_primary_that_has_crashed_waits(running: Cluster) -> None:
     """PAF starts it to demote it, and its clients would be cut off then."""
-    srv1, srv2 = running.nodes
-    srv1.postgres.kill()
-    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1 = ended(running, running.srv1.postgres.kill)
     srv1.postgres.start()
-    always(lambda: not (srv1.up("prod/srv1") or srv2.up("prod/srv1")), "it waits", during=1)
-    for node in running.nodes:
-        node.await_up("prod/srv1", within=5)
+    always(lambda: not any(n.up("prod/srv1") for n in running.nodes), "it waits", during=1)
+    serves(running, within=5)
 
 
 def test_a_primary_that_was_restarted_does_not(running: Cluster) -> None:
-    srv1, srv2 = running.nodes
-    srv1.postgres.stop()
-    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1 = ended(running, running.srv1.postgres.stop)
     srv1.postgres.start()
-    for node in running.nodes:
-        node.await_up("prod/srv1", within=1)
+    serves(running, within=1)
 
 
 def test_a_primary_that_crashed_and_was_stopped_in_order_does_not(running: Cluster) -> None:
     """So it is at the end of what PAF does."""
-    srv1, srv2 = running.nodes
-    srv1.postgres.kill()
-    eventually(lambda: not srv2.up("prod/srv1"), "it is down", within=2)
+    srv1 = ended(running, running.srv1.postgres.kill)
     srv1.postgres.start()
     eventually(lambda: srv1.tells() == "production", "HAProxy has seen it", within=2)
     srv1.postgres.stop()
     eventually(lambda: srv1.tells() == "down", "HAProxy has seen that, too", within=2)
     srv1.postgres.start()
-    for node in running.nodes:
-        node.await_up("prod/srv1", within=1)
+    serves(running, within=1)

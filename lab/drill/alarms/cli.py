@@ -42,7 +42,7 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
         return
     plan = chosen(only)
     site = LabSite()
-    # What was done is undone also if the command is ended by a signal.
+    # If a signal ends the command, the row is undone all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site.check()
     now = datetime.now(timezone.utc)

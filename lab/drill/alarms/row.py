@@ -88,7 +88,9 @@ ROWS = (
         f'{PSQL} "{END_ALL}"'),
     Row("slots-taken", "every connection slot is taken for 5 s",
         "for i in $(seq 110); do runuser -u postgres -- psql -XqAt -p 5434"
-        " -c 'SELECT pg_sleep(5)' >/dev/null 2>&1 & done; sleep 7", seconds=4),
+        " -c 'SELECT pg_sleep(9)' >/dev/null 2>&1 & done; sleep 4;"
+        f" if {PSQL} 'SELECT 1' >/dev/null 2>&1; then echo a slot is free >&2; exit 1; fi; sleep 7",
+        seconds=4),
     Row("postmaster-paused", "SIGSTOP of the postmaster, SIGCONT after 3 s",
         f"kill -STOP {POSTMASTER}; sleep 3; kill -CONT {POSTMASTER}",
         f"kill -CONT {POSTMASTER}"),

@@ -39,8 +39,11 @@ class KillPostgres(Drill):
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self.victim(stage),)
 
+    def __init__(self) -> None:
+        self._slowness = 1.0
+
     def inject(self, stage: Stage) -> None:
-        node = stage.nodes[self.victim(stage)]
+        node, self._slowness = stage.nodes[self.victim(stage)], stage.settings.slowness
         stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
 
     def follow(self, stage: Stage) -> None:
@@ -50,13 +53,16 @@ class KillPostgres(Drill):
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
             *self.audits(evidence),
-            service.served_within(evidence, RECOVERED_WITHIN),
+            service.served_within(evidence, RECOVERED_WITHIN * self._slowness),
             crash.one_gap(evidence),
         ]
 
     def audits(self, evidence: Evidence) -> list[Finding]:
         """Returns those of any crash."""
-        return [*super().judge(evidence), crash.reported(evidence, REPORTED_WITHIN)]
+        return [
+            *super().judge(evidence),
+            crash.reported(evidence, REPORTED_WITHIN * self._slowness),
+        ]
 
 
 class KillPostgresStandby(KillPostgres):

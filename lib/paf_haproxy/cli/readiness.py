@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .survey import Cluster, Node
 
 FINE, NOTE, REFUSED = "ok", "note", "refused"
+CONSTRAINTS = "/usr/share/paf-haproxy/pcs-scripts/70-constraints.sh"
 READY_FILES = 8
 """Most files that wait for the archiver. PostgreSQL ends only after the last one is archived."""
 
@@ -144,8 +145,8 @@ def pooler_checks(told: Mapping[str, Mapping[str, Any]], waits: bool) -> Iterato
                  f"on {nodes}: systemctl status pgbouncer; its sessions would end with an error"
                  )  # fmt: skip
     if not waits:
-        text = "PAF does not wait for PgBouncer: open transactions end with an error"
-        yield Check("pooler", NOTE, text, "bash pcs-scripts/70-constraints.sh")
+        text = "PAF does not wait for PgBouncer: open transactions end with an error; type"
+        yield Check("pooler", NOTE, f"{text} bash {CONSTRAINTS}")
 
 
 def best(cluster: Cluster, found: Situation) -> str:

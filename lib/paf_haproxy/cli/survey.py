@@ -123,7 +123,7 @@ def survey(params: Params, resource: str) -> Cluster:
     for (name, address), view in zip(backends, views):
         host = address if address in unresolved else ""
         facts = {**known.get(name, {}), "drained": name in drained, "unresolved": host}
-        if name == here:
+        if name == here and os.geteuid() == 0:  # PgBouncer lets nobody else in
             facts["pooler"] = request.pooler_trouble(params)
         nodes.append(Node(name, **facts, view=view))
     return Cluster(tuple(nodes), params.hold_timeout > 0)

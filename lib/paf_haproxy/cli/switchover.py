@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import pacemaker, request
 from ..ocf import AgentError
 from ..run import run
-from . import judge, readiness, survey
+from . import judge, output, readiness, survey
 from .outage import Outage
-from .readiness import NOTE, REFUSED, Check, Limits
+from .readiness import Check, Limits
 from .situation import Situation, situation
 
 if TYPE_CHECKING:
@@ -25,36 +24,13 @@ if TYPE_CHECKING:
     from ..params import Params
     from .survey import Cluster
 
-DONE, REFUSAL, INCOMPLETE = range(3)
 LIFETIME = "PT10M"
 """After this, the constraint of the move is no longer in force (ISO 8601, crm_resource(8))."""
 LOOK_WITHIN = 60.0  # s for an answer of another node: some of its monitors
 CHECKPOINT_WITHIN = 900.0  # s
 SCORE_WITHIN = 25.0  # s: an interval of PAF's monitor, and some more
 MOVE_WITHIN = 180.0  # s
-WIDTH = 79  # columns
 PAUSE = 0.3  # s between two looks at the move
-
-
-@dataclass
-class Report:
-    """What --json prints. unused: the last segment of WAL on the candidate that was never used.
-    outage: s without a server in prod, on this node.
-    """
-
-    primary: str = ""
-    candidate: str = ""
-    checks: list[Check] = field(default_factory=list)
-    unused: str = ""
-    moved: bool = False
-    outage: float | None = None
-    held: int = 0
-    seconds: float | None = None
-
-    def code(self, dry_run: bool, force: bool) -> int:
-        if readiness.refused(self.checks) and not force:
-            return REFUSAL
-        return DONE if dry_run or self.moved else INCOMPLETE
 
 
 @dataclass(frozen=True)
@@ -72,8 +48,8 @@ def switchover(order: Order, resource: str, params: Params) -> int:
     """Checks, moves the primary, and returns the exit code. Raises AgentError if Pacemaker or a
     node does not answer.
     """
-    say = _silent if order.json else _say
-    report = Report()
+    say = output.silent if order.json else output.say
+    report = output.Report()
     cluster = survey.survey(params, resource)
     found = situation(params.pgsql_clone, resource)
     _check(order, cluster, found, resource, params, report, say)
@@ -98,7 +74,7 @@ def _check(
     found: Situation,
     resource: str,
     params: Params,
-    report: Report,
+    report: output.Report,
     say: Callable[[str], None],
 ) -> None:
     clone = params.pgsql_clone
@@ -106,7 +82,7 @@ def _check(
     def note(*checks: Check) -> None:
         report.checks += checks
         for check in checks:
-            say(_line(check))
+            say(output.line(check))
 
     note(*readiness.cluster_checks(cluster, found, clone))
     if readiness.refused(report.checks) and not order.force:
@@ -156,7 +132,11 @@ def _await_score(
 
 
 def _move(
-    found: Situation, resource: str, params: Params, report: Report, say: Callable[[str], None]
+    found: Situation,
+    resource: str,
+    params: Params,
+    report: output.Report,
+    say: Callable[[str], None],
 ) -> None:
     clone = params.pgsql_clone
     if report.unused:
@@ -253,24 +233,3 @@ def _await(over: Callable[[], bool], what: str, within: float = 60) -> None:
         if time.monotonic() > end:
             raise AgentError(f"{what}: crm_mon")
         time.sleep(PAUSE)
-
-
-def _line(check: Check) -> str:
-    mark = {NOTE: "note", REFUSED: "REFUSED"}.get(check.outcome, "ok")
-    text = f"  {mark:8}{check.name:13}{check.text}"
-    return f"{text}\n{'':10}do: {check.do}" if check.outcome == REFUSED else text
-
-
-def _wrap(text: str) -> str:
-    """Returns a line as one or more of WIDTH columns; those after the first are indented."""
-    indent = " " * (len(text) - len(text.lstrip()) + 4)
-    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write("".join(f"{_wrap(line)}\n" for line in text.split("\n")))
-    sys.stdout.flush()
-
-
-def _silent(text: str) -> None:
-    pass
