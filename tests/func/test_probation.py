@@ -116,8 +116,11 @@ def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
 
 
 def ended(cluster: Cluster, end: Callable[[], None]) -> Node:
-    """Ends the primary, waits until both HAProxys have seen that, and returns its node."""
+    """Ends the primary, waits until its HAProxy says so and no HAProxy leads there, and returns its
+    node. A plain check may notice the end before the role is known.
+    """
     end()
+    eventually(lambda: cluster.srv1.tells() == "down", "HAProxy says that it is down", within=2)
     for node in cluster.nodes:
         node.await_up("prod/srv1", up=False, within=2)
     return cluster.srv1
