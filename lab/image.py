@@ -30,9 +30,14 @@ VIRTUAL = (
 """What makes it a virtual machine, that Vagrant reaches."""
 VAGRANT_KEYS = "/usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant.pub"
 
-LAB, RIVALS, BLANK, BOX = "lab", "rivals", "blank", "box"
+DRIVERS = (
+    "python3-psycopg", "default-jre-headless", "ecj", "libpostgresql-jdbc-java",
+)  # fmt: skip
+"""Client drivers: pgbench, psycopg 3, pgjdbc with Java and a compiler for it."""
+
+LAB, RIVALS, BLANK, BOX, APPLICATION = "lab", "rivals", "blank", "box", "application"
 """Everything that a node needs; with what other topologies need besides; Debian and no more; what a
-node needs as one of Vagrant's machines.
+node needs as one of Vagrant's machines; the machine of an application.
 """
 
 
@@ -70,7 +75,20 @@ def _box() -> Recipe:
     return Recipe(packages, (root,), (key, f'chroot "$1" bash -s < "{root}"'))
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {LAB: _lab, RIVALS: _rivals, BLANK: _blank, BOX: _box}
+def _application() -> Recipe:
+    # pgbench comes with the server, which must not run there.
+    disable = 'chroot "$1" systemctl disable --quiet postgresql'
+    server = f"postgresql-{POSTGRESQL[SUITE]}"
+    return Recipe((*MACHINE, server, *DRIVERS), (), (disable,))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    LAB: _lab,
+    RIVALS: _rivals,
+    BLANK: _blank,
+    BOX: _box,
+    APPLICATION: _application,
+}
 
 
 def _depends() -> list[str]:

@@ -45,6 +45,8 @@ DATABASE_NODES = tuple(f"srv{number}" for number in range(1, int(COUNT) + 1))
 SPARE_NODE = f"srv{int(COUNT) + 1}"
 """Boots only in a drill that adds a node to the cluster."""
 SINK = "log-sink"
+APP = "app"
+"""The machine of an application. It boots only in `lab drill drivers`."""
 
 
 def _address(number: int) -> str:
@@ -54,4 +56,5 @@ def _address(number: int) -> str:
 ADDRESSES = {
     **{name: _address(place) for place, name in enumerate((*DATABASE_NODES, SPARE_NODE), start=1)},
     SINK: "10.20.30.55",
+    APP: "10.20.30.56",
 }

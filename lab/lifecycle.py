@@ -9,7 +9,7 @@ from . import agent, cgroup, cluster, host, image, layout, network, package, pow
 from .errors import LabError
 from .layout import CACHE, RUN, STATE
 from .lock import locked
-from .node import ALL, LOG_SINK, SPARE, Node
+from .node import ALL, APPLICATION, LOG_SINK, SPARE, Node
 from .shell import together
 from .topology.base import Step
 
@@ -80,7 +80,7 @@ def down(purge: bool) -> None:
     with locked():
         image.stop_build()
         power.stop()
-        together(_raze, (*ALL, SPARE))
+        together(_raze, (*ALL, SPARE, APPLICATION))
         cgroup.kill_all()
         network.down()
         shutil.rmtree(STATE / "secrets", ignore_errors=True)

@@ -15,7 +15,17 @@ from typing import Any
 
 from . import cgroup, disk, image, network
 from .errors import LabError
-from .layout import ADDRESSES, DATABASE_NODES, POWER, PREFIX, RUN, SINK, SPARE_NODE, STATE
+from .layout import (
+    ADDRESSES,
+    APP,
+    DATABASE_NODES,
+    POWER,
+    PREFIX,
+    RUN,
+    SINK,
+    SPARE_NODE,
+    STATE,
+)
 from .shell import Done, run
 
 ENVIRONMENT = {
@@ -85,7 +95,7 @@ class Node:
         if not os.path.ismount(self.mount):
             options = f"lowerdir={base},upperdir={upper},workdir={work}"
             run(["mount", "-t", "overlay", f"{PREFIX}{self.name}", "-o", options, str(self.mount)])
-        if self.name != SINK and disk.usable(self.mount) and not self.running:
+        if self.name not in (SINK, APP) and disk.usable(self.mount) and not self.running:
             disk.attach(self.directory / "postgresql.ext4", self.mount)
         (self.mount / "etc/hostname").write_text(self.name + "\n")
         hosts = ["127.0.0.1 localhost", *(f"{ip} {name}" for name, ip in ADDRESSES.items())]
@@ -240,11 +250,12 @@ NODES = tuple(Node(name) for name in DATABASE_NODES)
 LOG_SINK = Node(SINK)
 ALL = (*NODES, LOG_SINK)
 SPARE = Node(SPARE_NODE)
+APPLICATION = Node(APP)
 
 
 def named(name: str) -> Node:
     """Returns the node of that name. Raises LabError if there is none."""
-    for node in (*ALL, SPARE):
+    for node in (*ALL, SPARE, APPLICATION):
         if node.name == name:
             return node
     raise LabError(f"no node {name}: there are {', '.join(node.name for node in ALL)}")

@@ -21,6 +21,7 @@ from . import compare, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
 from .drill import Drill
+from .drivers.cli import drivers
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
 from .site import LabSite, RemoteSite, Site
@@ -148,6 +149,7 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
 drill.add_command(switchover)
 drill.add_command(blast)
 drill.add_command(false_alarms)
+drill.add_command(drivers)
 for _each in DRILLS:
     if _each is not Switchover:
         drill.add_command(_command(_each))

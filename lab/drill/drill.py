@@ -62,6 +62,9 @@ class Drill:
     def undo(self, stage: Stage) -> None:
         """Takes back what would not go away by itself; called whatever has happened."""
 
+    def finish(self, stage: Stage) -> None:
+        """Ends what the drill has started beside the clients, before the table is read."""
+
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Returns the verdict, line by line."""
         found = [

@@ -55,7 +55,8 @@ class Observer:
         self._programs: list[Program] = []
         self._attending: list[Program] = []
         self._guests: dict[str, Program] = {}
-        self._password = ""
+        self.password = ""
+        """Of the clients' role, for this run."""
         self._revive: dict[str, float] = {}
         self._narrator = Narrator(self.addresses)
         self._view = view
@@ -187,14 +188,14 @@ class Observer:
         """Lets the clients work meanwhile; they work already when the block begins."""
         nodes = self.nodes.values()
         found = [programs.clients(node, self.settings, password, self.directory) for node in nodes]
-        self._attending, self._password = found, password
+        self._attending, self.password = found, password
         with self._running(found):
             self.await_clients()
             yield
 
     def enlist(self, node: Machine) -> None:
         """Lets clients of one more node work from now on, like those of all others."""
-        program = programs.clients(node, self.settings, self._password, self.directory)
+        program = programs.clients(node, self.settings, self.password, self.directory)
         program.start()
         self._programs.append(program)
         self._attending.append(program)

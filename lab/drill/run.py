@@ -49,6 +49,7 @@ def perform(
                 settled = time.time()
                 stage.say(trouble or "cluster whole again")
                 stage.rest(settings.cool_down)
+                drill.finish(stage)
             expected = wanted or stage.leader()
             rows, trouble = _rows(stage, expected, trouble)
             fencings = site.fencings(stage.started, stage.anyone)

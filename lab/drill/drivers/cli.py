@@ -1,0 +1,127 @@
+"""The command `lab drill drivers`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ...errors import LabError
+from ...layout import REPO, STATE
+from ...lock import alone
+from ...node import APPLICATION
+from ...provenance import commit
+from .. import commands, report
+from ..run import perform
+from ..site import LabSite
+from . import application, figures
+from .attended import Attended, AttendedCrash, AttendedPowerOff, AttendedSwitchover, name
+from .driver import DRIVERS, ROUTES, Driver, chosen
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+EVENTS: tuple[tuple[str, type[Attended]], ...] = (
+    ("switchover", AttendedSwitchover),
+    ("crash", AttendedCrash),
+    ("power-off", AttendedPowerOff),
+)
+PACKAGES = ("python3-psycopg", "libpostgresql-jdbc-java", "default-jre-headless")
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+
+
+@click.command()
+@click.option("--list", "show_list", is_flag=True, help="Name the drivers.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run this driver; may be repeated.")
+@click.option(
+    "--event", "names", multiple=True, type=click.Choice([event for event, _ in EVENTS]),
+    help="Run this event; may be repeated. By default all three are run.",
+)  # fmt: skip
+@click.option("--json", "file", type=FILE, help="Write the table here.")
+def drivers(
+    show_list: bool, only: tuple[str, ...], names: tuple[str, ...], file: Path | None
+) -> None:
+    """What sessions of psycopg 3, pgbench and pgjdbc see, with PgBouncer and without it."""
+    if show_list:
+        for each in DRIVERS:
+            console.print(each.title, markup=False)
+        return
+    plan = chosen(only)
+    if not plan:
+        raise LabError(f"no driver {only[0]}: lab drill drivers --list names them")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    site = LabSite()
+    site.check()
+    if not commands.pooled(site.nodes):
+        raise LabError("PgBouncer does not run on every node: lab down, then lab up")
+    now = datetime.now(timezone.utc)
+    directory = STATE / "drills" / f"drivers-{now:%Y%m%dT%H%M%S.%fZ}"
+    found: dict[str, Any] = {
+        "date": now.isoformat(timespec="seconds"), "commit": commit(REPO), "events": [],
+    }  # fmt: skip
+    with alone(), application.running():
+        found["versions"] = {
+            **commands.versions(site.nodes[0], ("paf-haproxy", "pgbouncer")),
+            **_versions(),
+        }
+        for event, what in EVENTS:
+            if not names or event in names:
+                found["events"].append(_one(event, what(), plan, site, directory / event))
+    if file is not None:
+        file.write_text(json.dumps(found, indent=1) + "\n")
+    console.print(f"records: {directory}", markup=False, soft_wrap=True)
+    sys.exit(0 if all(each["passed"] for each in found["events"]) else 1)
+
+
+def _versions() -> dict[str, str]:
+    show = ("dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES)
+    lines = APPLICATION.run(*show).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def _one(
+    event: str, drill: Attended, plan: list[Driver], site: LabSite, directory: Path
+) -> dict[str, Any]:
+    """Runs one event with all drivers. Returns what they saw, and shows it."""
+    drill.drivers = plan
+    with report.LiveView(console, event) as view:
+        run = perform(drill, 1, site, directory, view)
+    evidence = run.evidence
+    rows = []
+    for number, driver in enumerate(plan):
+        for route in ROUTES:
+            client = name(number, route)
+            text = (directory / f"{APPLICATION.name}.{client}.jsonl").read_text()
+            saw = figures.seen(figures.read(text), client, evidence.started, evidence.rows)
+            rows.append({
+                "name": driver.name, "settings": driver.settings, "route": route, **saw.as_json()
+            })  # fmt: skip
+    broken = [f"{each.name}: {each.value}" for each in run.findings if not each.passed]
+    broken += [f"{row['name']}: {row['lost']} rows lost" for row in rows if row["lost"]]
+    broken += [f"{row['name']}: no transaction" for row in rows if not row["acknowledged"]]
+    _show(event, rows, broken)
+    outage = run.worst.length if run.worst else None
+    return {
+        "event": event, "passed": not broken, "broken": broken, "outage": outage,
+        "host": drill.host, "primary": evidence.primary, "rows": rows,
+    }  # fmt: skip
+
+
+def _show(event: str, rows: list[dict[str, Any]], broken: list[str]) -> None:
+    heads = ("driver", "settings", "through", "done", "errors at rest", "then", "longest", "first")
+    table = Table(*heads, box=SIMPLE_HEAD, title=event)
+    for row in rows:
+        first = row["texts"][0][0] if row["texts"] else ""
+        table.add_row(
+            row["name"], row["settings"], row["route"], str(row["acknowledged"]),
+            str(row["at_rest"]), str(row["errors"]), f"{row['longest']:.2f} s", first,
+        )  # fmt: skip
+    console.print(table)
+    for text in broken:
+        console.print(f"{event}: {text}", style="red", markup=False)
