@@ -1,0 +1,233 @@
+"""What `paf-haproxy switchover` refuses: each reason on a real cluster; nothing is moved."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lab import cluster
+from lab.layout import PGBIN, PGDATA
+from lab.node import NODES, Node, named
+from tests.tools.waiting import eventually
+
+from .conftest import lab
+
+pytestmark = pytest.mark.lab
+
+SETTINGS = "/etc/postgresql/15/main/conf.d/refusals.conf"
+PREPARED = "max_prepared_transactions = 5\narchive_mode = on\narchive_command = '/bin/true'\n"
+PSQL = "runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -p 5434 postgres -c"
+WAL = (
+    "CREATE TABLE refusals AS SELECT repeat('x', 900) AS text FROM generate_series(1, 40000);"
+    " DROP TABLE refusals"
+)
+LOCAL = "SET synchronous_commit = local;"
+RECEIVER = "$(pgrep -f 'postgres: .*walreceiver')"
+LOGIN = f'{PSQL} "{LOCAL} ALTER ROLE replicator'
+END_SENDERS = f"{PSQL} 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication'"
+END_SLEEP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE query LIKE 'SELECT pg_sleep%'"""
+SCORE = "crm_attribute --lifetime forever --node $(crm_node -n) --name master-pgsqld"
+NO_SCORE = f"for i in $(seq 80); do {SCORE} --update -1; sleep 0.4; done"
+
+
+@dataclass(frozen=True)
+class Row:
+    """check: the name of the check that refuses. text: part of what it says. apply, undo: for sh,
+    on the primary's node unless `candidate`. wait: s until it can be seen. deep: another check may
+    refuse first, so all of them are asked for.
+    """
+
+    check: str
+    text: str
+    apply: str
+    undo: str
+    candidate: bool = False
+    wait: float = 0.0
+    deep: bool = False
+
+
+ROWS = {
+    "rejected-parameter": Row(
+        "components", "hold_timeout",
+        "crm_resource --resource haproxy --set-parameter hold_timeout --parameter-value bogus",
+        "crm_resource --resource haproxy --delete-parameter hold_timeout", wait=12,
+    ),
+    "no-quorum": Row(
+        "quorum", "no quorum",
+        "crm_attribute --name no-quorum-policy --update freeze; sleep 1; corosync-quorumtool -e 9",
+        "corosync-quorumtool -e 3; sleep 2; crm_attribute --name no-quorum-policy --delete",
+        wait=3, deep=True,
+    ),
+    "transition": Row(
+        "transition", "at work",
+        "crm_resource --resource pgsqld-clone --refresh >/dev/null 2>&1 & sleep 0.3",
+        "wait", deep=True,
+    ),
+    "maintenance-mode": Row(
+        "managed", "maintenance mode",
+        "crm_attribute --name maintenance-mode --update true",
+        "crm_attribute --name maintenance-mode --delete", wait=2,
+    ),
+    "unmanaged": Row(
+        "managed", "pgsqld",
+        "crm_resource --resource pgsqld-clone --meta --set-parameter is-managed"
+        " --parameter-value false",
+        "crm_resource --resource pgsqld-clone --meta --delete-parameter is-managed", wait=2,
+    ),
+    "earlier-ban": Row(
+        "constraints", "cli-ban-pgsqld-clone",
+        "crm_resource --ban --promoted --resource pgsqld-clone --node OTHER",
+        "crm_resource --clear --resource pgsqld-clone", wait=2,
+    ),
+    "no-score": Row(
+        "score", "PAF does not let",
+        f"({NO_SCORE}) >/dev/null 2>&1 </dev/null & echo $! >/run/refusals.pid; sleep 1",
+        f"kill $(cat /run/refusals.pid); {SCORE} --delete", candidate=True, deep=True,
+    ),
+    "not-streaming": Row(
+        "streaming", "does not stream",
+        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', wait=2, deep=True,
+    ),
+    "flush-lag": Row(
+        "lag", "MB behind, more than 16 MB",
+        f"kill -STOP {RECEIVER}; on_primary", f"kill -CONT {RECEIVER}", candidate=True, deep=True,
+    ),
+    "replay-lag": Row(
+        "lag", "replays",
+        f"{PSQL} 'SELECT pg_wal_replay_pause()'; on_primary",
+        f"{PSQL} 'SELECT pg_wal_replay_resume()'", candidate=True, deep=True,
+    ),
+    "replay-paused": Row(
+        "replay", "pg_wal_replay_resume",
+        f"{PSQL} 'SELECT pg_wal_replay_pause()'", f"{PSQL} 'SELECT pg_wal_replay_resume()'",
+        candidate=True,
+    ),
+    "old-transaction": Row(
+        "transactions", "pid ",
+        f"{PSQL} 'BEGIN' -c 'SELECT pg_sleep(300)' >/dev/null 2>&1 </dev/null &",
+        f'{PSQL} "{END_SLEEP}"',
+        wait=12,
+    ),
+    "prepared": Row(
+        "prepared", "1 prepared transactions",
+        f"{PSQL} BEGIN -c 'CREATE TABLE refusals (n int)' -c \"PREPARE TRANSACTION 'refusal'\"",
+        f"{PSQL} \"ROLLBACK PREPARED 'refusal'\"",
+    ),
+    "archiver": Row(
+        "archiver", "the archiver fails",
+        f"{PSQL} \"ALTER SYSTEM SET archive_command = '/bin/false'\" -c 'SELECT pg_reload_conf()'"
+        " -c \"SELECT pg_logical_emit_message(false, 'x', 'x')\" -c 'SELECT pg_switch_wal()'",
+        f"{PSQL} 'ALTER SYSTEM RESET archive_command' -c 'SELECT pg_reload_conf()'", wait=4,
+    ),
+    "pooler": Row(
+        "pooler", "PgBouncer", "systemctl stop pgbouncer", "systemctl start pgbouncer",
+        candidate=True,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_archiver() -> Iterator[None]:
+    """Prepared transactions and an archiver, for which PostgreSQL must be restarted."""
+    lab("up")
+    restarted(PREPARED)
+    yield
+    restarted("")
+    lab("up")
+
+
+def restarted(text: str) -> None:
+    """Restarts every PostgreSQL with these settings while Pacemaker looks away: the primary first
+    if it may have fewer of something than a standby.
+    """
+    first = named(primary())
+    order = sorted(NODES, key=lambda node: (node is first) == bool(text))
+    attribute = ("crm_attribute", "--name", "maintenance-mode")
+    first.run(*attribute, "--update", "true")
+    try:
+        for node in order:
+            node.run("sh", "-c", f'mkdir -p "$(dirname {SETTINGS})"; cat >{SETTINGS}', input=text)
+            words = ("restart", "-s", "-w", "-m", "fast", "-D", PGDATA, "-l", "/dev/null")
+            node.run(f"{PGBIN}/pg_ctl", *words, user="postgres")
+    finally:
+        first.run(*attribute, "--delete")
+    eventually(whole, "paf-haproxy status finds nothing", within=60)
+
+
+def primary() -> str:
+    found = cluster.promoted()
+    assert found
+    return found
+
+
+def whole() -> bool:
+    return NODES[0].run("paf-haproxy", "status", check=False).returncode == 0
+
+
+def at_rest() -> bool:
+    """Returns whether nothing refuses a switchover."""
+    words = ("paf-haproxy", "switchover", "--dry-run")
+    return NODES[0].run(*words, check=False, timeout=120).returncode == 0
+
+
+def checks(candidate: str) -> dict[str, dict[str, Any]]:
+    """Returns all checks by their names; a name that comes twice with the one that refuses."""
+    words = ("paf-haproxy", "switchover", candidate, "--dry-run", "--force", "--json")
+    report = json.loads(NODES[0].run(*words, timeout=120).stdout)
+    found: dict[str, dict[str, Any]] = {}
+    for check in report["checks"]:
+        if check["outcome"] == "refused" or check["name"] not in found:
+            found[check["name"]] = check
+    return found
+
+
+@contextlib.contextmanager
+def applied(row: Row, node: Node, leads: Node, other: str) -> Iterator[None]:
+    """Does it, and undoes it in the end."""
+    before, sql, _ = row.apply.partition("on_primary")
+    done = node.run("sh", "-c", before.replace("OTHER", other), check=False, timeout=60)
+    try:
+        assert done.returncode == 0, done.stderr
+        if sql:
+            leads.run("sh", "-c", f'{PSQL} "{LOCAL} {WAL}"', timeout=60)
+        time.sleep(row.wait)
+        yield
+    finally:
+        node.run("sh", "-c", row.undo, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_it_is_refused(name: str) -> None:
+    row = ROWS[name]
+    leads = named(primary())
+    candidate, other = (node.name for node in NODES if node is not leads)
+    node = named(candidate) if row.candidate else leads
+    eventually(at_rest, "nothing refuses a switchover", within=90)
+    with applied(row, node, leads, other):
+        if row.deep:
+            check = checks(candidate)[row.check]
+            assert check["outcome"] == "refused" and row.text in check["text"] + check["do"], check
+            assert check["do"]
+        else:
+            words = ("paf-haproxy", "switchover", candidate)
+            done = NODES[0].run(*words, check=False, timeout=120)
+            said = " ".join(done.stdout.split())
+            assert done.returncode == 1, done.stdout + done.stderr
+            assert f"REFUSED {row.check}" in said and row.text in said, said
+            assert " do: " in said and said.endswith("Refused. Nothing was changed.")
+        assert primary() == leads.name
+
+
+def test_a_node_that_is_no_standby_is_named() -> None:
+    leads = primary()
+    done = NODES[0].run("paf-haproxy", "switchover", leads, check=False)
+    assert done.returncode not in (0, 1)
+    assert done.stderr.startswith(f"paf-haproxy: {leads} is no standby")
+    assert len(done.stderr.splitlines()) == 1
