@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
+from . import cgroup
+from .errors import LabError
+from .layout import GROUP
 from .shell import run
 
 SIZE = 3 << 30
@@ -40,3 +44,44 @@ def detach(root: Path) -> None:
 def usable(root: Path) -> bool:
     """Returns whether the host can mount a file, and the node has PostgreSQL."""
     return Path("/dev/loop-control").exists() and (root / MOUNT).is_dir()
+
+
+def _blkio() -> Path:
+    """Returns the mount point of the controller. Raises LabError if the host has none."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, options, *_ = line.split()
+        if kind == "cgroup" and "blkio" in options.split(","):
+            return Path(where)
+    raise LabError("this host has no cgroup v1 controller blkio: a slow disk cannot be had")
+
+
+def slow_down(name: str, root: Path, rate: int, operations: int) -> None:
+    """Lets a node's disk take no more than so many bytes and operations a second. All processes of
+    the node that run now, and their children, feel it; so do reads.
+    """
+    group = _blkio() / GROUP / name
+    group.mkdir(parents=True, exist_ok=True)
+    device = (root / MOUNT).stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for what, most in (("bps", rate), ("iops", operations)):
+        for way in ("read", "write"):
+            (group / f"blkio.throttle.{way}_{what}_device").write_text(f"{number} {most}")
+    for pid in cgroup.members(name):
+        with contextlib.suppress(OSError):  # it has ended
+            (group / "cgroup.procs").write_text(str(pid))
+
+
+def speed_up(name: str) -> None:
+    """Ends what `slow_down` has begun; does nothing if it has not."""
+    try:
+        top = _blkio()
+    except LabError:
+        return
+    group = top / GROUP / name
+    while group.exists() and (pids := (group / "cgroup.procs").read_text().split()):
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                (top / "cgroup.procs").write_text(pid)
+    for path in (group, group.parent):
+        with contextlib.suppress(OSError):
+            path.rmdir()

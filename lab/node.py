@@ -239,6 +239,7 @@ class Node:
 
     def remove(self) -> None:
         """Takes away what is left of a node that does not run."""
+        disk.speed_up(self.name)
         disk.detach(self.mount)
         while os.path.ismount(self.mount):
             if run(["umount", str(self.mount)], check=False).returncode:

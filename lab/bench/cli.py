@@ -16,11 +16,11 @@ from ..drill import commands, report
 from ..drill.audits import Finding
 from ..drill.cli import FILE, console
 from ..drill.settings import Settings
-from ..layout import REPO
+from ..layout import REPO, STATE
 from ..lock import alone
 from ..node import NODES, named
 from ..provenance import commit
-from . import beside, idle, notify, pooler, publish, rest, throughput
+from . import beside, dirty, idle, notify, pooler, publish, rest, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -123,6 +123,20 @@ def bench_pooler(turns: int, json_file: Path | None) -> None:
     end(
         "pooler", pooler.judge(found), pooler.as_json(found), commands.versions(NODES[0]), json_file
     )
+
+
+@bench.command("dirty")
+@click.option("--turns", default=3, type=click.IntRange(min=1), show_default=True, help="Of each.")
+@JSON
+def bench_dirty(turns: int, json_file: Path | None) -> None:
+    """Measures switchovers of a primary with 1 GB to write back, and with slow disks."""
+    now = datetime.now(timezone.utc)
+    directory = STATE / "drills" / f"dirty-{now:%Y%m%dT%H%M%S.%fZ}"
+    figures = {"commit": commit(REPO)}
+    with alone():
+        found = dirty.measure(turns, directory, console)
+        versions = commands.versions(NODES[0], ("paf-haproxy",))
+    end("dirty", dirty.judge(found), {**figures, **dirty.as_json(found)}, versions, json_file)
 
 
 @bench.command("beside")

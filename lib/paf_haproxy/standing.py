@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 ROLE = "SELECT pg_catalog.pg_is_in_recovery()"
 PRIMARY = """\
 SELECT pg_catalog.json_build_object(
-    'timeline', (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
+    'timeline', ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(
+        pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer,
     'standbys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'name', application_name, 'state', state, 'sync', sync_state,
             'flush', pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), flush_lsn),

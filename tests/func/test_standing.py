@@ -32,6 +32,19 @@ def test_primary_and_standby(steady: Cluster) -> None:
     assert (standby["paused"], float(standby["replay"])) == (False, 0)
 
 
+def test_the_timeline_of_a_primary_that_was_promoted_a_moment_ago(
+    fresh: Pair, running: Cluster
+) -> None:
+    """Its checkpoint takes minutes, and pg_control tells the old timeline until it has ended."""
+    srv1, srv2 = fresh.all
+    srv1.sql("CREATE TABLE pages AS SELECT n FROM generate_series(1, 500000) AS n")
+    line = srv1.sql("SELECT pg_current_wal_lsn()")
+    eventually(lambda: srv2.sql(f"SELECT pg_last_wal_replay_lsn() >= '{line}'"), "it is replayed")
+    srv2.sql("SELECT pg_promote()")
+    assert srv2.sql("SELECT timeline_id FROM pg_control_checkpoint()") == 1
+    assert standing.look(params(srv2))["timeline"] == 2
+
+
 def test_open_transactions_and_slots(fresh: Pair) -> None:
     srv1 = fresh.srv1
     session = connect(srv1.address, 5434)
@@ -55,7 +68,7 @@ def test_a_checkpoint(pair: Pair) -> None:
     assert request.perform(params(pair.srv2), request.CHECKPOINT)["seconds"] >= 0
 
 
-def test_a_segment_that_was_never_used(fresh: Pair) -> None:
+def test_a_segment_that_was_never_used(fresh: Pair, running: Cluster) -> None:
     """It is filled, so that pg_waldump, and PAF, can read the directory."""
     srv1, srv2 = fresh.all
     assert standing.look(params(srv2))["unused"] == ""

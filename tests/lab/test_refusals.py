@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from lab import cluster
-from lab.layout import PGBIN, PGDATA
+from lab import postgresql
 from lab.node import NODES, Node, named
+from lab.postgresql import primary
 from tests.tools.waiting import eventually
 
 from .conftest import lab
 
 pytestmark = pytest.mark.lab
 
-SETTINGS = "/etc/postgresql/15/main/conf.d/refusals.conf"
 PREPARED = "max_prepared_transactions = 5\narchive_mode = on\narchive_command = '/bin/true'\n"
 PSQL = "runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -p 5434 postgres -c"
 WAL = (
@@ -137,38 +136,8 @@ ROWS = {
 def with_archiver() -> Iterator[None]:
     """Prepared transactions and an archiver, for which PostgreSQL must be restarted."""
     lab("up")
-    restarted(PREPARED)
-    yield
-    restarted("")
-    lab("up")
-
-
-def restarted(text: str) -> None:
-    """Restarts every PostgreSQL with these settings while Pacemaker looks away: the primary first
-    if it may have fewer of something than a standby.
-    """
-    first = named(primary())
-    order = sorted(NODES, key=lambda node: (node is first) == bool(text))
-    attribute = ("crm_attribute", "--name", "maintenance-mode")
-    first.run(*attribute, "--update", "true")
-    try:
-        for node in order:
-            node.run("sh", "-c", f'mkdir -p "$(dirname {SETTINGS})"; cat >{SETTINGS}', input=text)
-            words = ("restart", "-s", "-w", "-m", "fast", "-D", PGDATA, "-l", "/dev/null")
-            node.run(f"{PGBIN}/pg_ctl", *words, user="postgres")
-    finally:
-        first.run(*attribute, "--delete")
-    eventually(whole, "paf-haproxy status finds nothing", within=60)
-
-
-def primary() -> str:
-    found = cluster.promoted()
-    assert found
-    return found
-
-
-def whole() -> bool:
-    return NODES[0].run("paf-haproxy", "status", check=False).returncode == 0
+    with postgresql.settings(PREPARED):
+        yield
 
 
 def at_rest() -> bool:

@@ -106,7 +106,6 @@ def test_failures_on_record_are_cleaned_up() -> None:
         ("streaming", {"standbys": []}, {}, "srv2 does not stream"),
         ("streaming", {"standbys": [{**LINE, "state": "catchup"}]}, {}, "srv2 does not stream"),
         ("timeline", {}, {"timeline": 2}, "srv2 is on timeline 2, the primary on 3"),
-        ("timeline", {}, {"timeline": None}, "srv2 is on timeline None"),
         ("lag", {"standbys": [{**LINE, "flush": 17 << 20}]}, {}, "srv2 is 17 MB behind"),
         ("lag", {}, {"replay": 40 << 20}, "srv2 replays 40 MB behind, more than 16 MB"),
         ("replay", {}, {"paused": True}, "replay is paused on srv2"),

@@ -79,7 +79,8 @@ def candidate_checks(
     streams = line is not None and line["state"] == "streaming"
     yield _check("streaming", [] if streams else [f"{node.name} does not stream from the primary"],
                  f"{node.name} streams", f"journalctl -u pacemaker on {node.name}")  # fmt: skip
-    same = own["timeline"] == primary["timeline"]
+    # A standby that does not stream has none.
+    same = own["timeline"] in (None, primary["timeline"])
     yield _check("timeline", [] if same else [
                      f"{node.name} is on timeline {own['timeline']}, the primary on"
                      f" {primary['timeline']}"],
