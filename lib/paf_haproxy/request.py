@@ -18,7 +18,7 @@ import time
 from . import configuration, log, pacemaker, rolefile, standing
 from .context import ANSWER
 from .ocf import SUCCESS, AgentError
-from .pgbouncer import Console
+from .pgbouncer import ADMIN, Console
 from .run import run
 
 TYPE_CHECKING = False
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from .context import Context
     from .params import Params
+    from .pgbouncer import Row
 
-LOOK, CHECKPOINT, FILL = "look", "checkpoint", "fill"
+LOOK, CHECKPOINT, FILL, SESSIONS = "look", "checkpoint", "fill", "sessions"
 VALID = 600  # s; an older request was left over by a command that was killed
 POOLER_WITHIN = 2.0  # s
 LONGEST = 3000  # characters of an answer
@@ -42,9 +43,11 @@ def perform(params: Params, what: str) -> dict[str, Any]:
         return {**standing.look(params), "pooler": pooler_trouble(params)}
     if what == CHECKPOINT:
         return {"seconds": round(standing.checkpoint(params), 3)}
-    word, _, segment = what.partition(" ")
-    if word == FILL and segment:
-        return {"segments": standing.fill(params, segment)}
+    word, _, rest = what.partition(" ")
+    if word == FILL and rest:
+        return {"segments": standing.fill(params, rest)}
+    if word == SESSIONS and rest.isdecimal():
+        return {"sessions": pooler_sessions(params, int(rest))}
     raise AgentError(f"this node does not know the request '{what}': upgrade paf-haproxy here")
 
 
@@ -53,14 +56,38 @@ def pooler_trouble(params: Params) -> str:
     if not params.pooler:
         return ""
     try:
-        console = Console(f"{params.pooler}/.s.PGSQL.{params.pooler_port}", POOLER_WITHIN)
-        try:
-            console.ask("SHOW VERSION")
-        finally:
-            console.close()
+        _ask_pooler(params, "SHOW VERSION")
     except AgentError as error:
         return error.reason
     return ""
+
+
+def pooler_sessions(params: Params, since: int) -> int:
+    """Returns how many clients this node's PgBouncer has had since before that moment (s of the
+    epoch). Raises AgentError if PgBouncer does not answer.
+    """
+    if not params.pooler:
+        return 0
+    clients = _ask_pooler(params, "SHOW CLIENTS")
+    return sum(
+        client["database"] != ADMIN and connected(client["connect_time"]) < since
+        for client in clients
+    )
+
+
+def connected(text: str) -> float:
+    """Returns a connect_time of PgBouncer's, e.g. '2026-01-31 17:00:00 CET', which is local time,
+    as s of the epoch.
+    """
+    return time.mktime(time.strptime(text[:19], "%Y-%m-%d %H:%M:%S"))
+
+
+def _ask_pooler(params: Params, command: str) -> list[Row]:
+    console = Console(f"{params.pooler}/.s.PGSQL.{params.pooler_port}", POOLER_WITHIN)
+    try:
+        return console.ask(command)
+    finally:
+        console.close()
 
 
 def take(context: Context) -> None:

@@ -61,10 +61,14 @@ def test_a_switchover_costs_no_session_an_error(poolers: list[Pooler], cluster: 
         node.do("reload")
         node.await_up("stdby/srv2")
     with sessions(cluster) as writers, sessions(cluster, database="readers") as readers:
+        time.sleep(1)  # PgBouncer tells a client's age in whole seconds
+        began = int(time.time())
         switch_over(cluster, srv1, srv2)
         eventually(lambda: all(writer.last() == "srv2" for writer in writers), "all write again")
         after = time.monotonic()
         eventually(lambda: all(each.done[-1][0] > after for each in readers), "all read again")
+        went_on = [request.pooler_sessions(parse(node.params), began) for node in cluster.nodes]
+        assert went_on == [12, 12]
     assert [session.errors for session in writers + readers] == [[]] * len(writers + readers)
     committed = sum(len(writer.done) for writer in writers)
     assert srv2.postgres.sql("SELECT count(*) FROM t") == committed

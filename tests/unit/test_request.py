@@ -53,6 +53,12 @@ def test_it_is_answered_once(world: World) -> None:
     assert world.take() == 1
 
 
+def test_the_time_of_a_client_of_pgbouncers() -> None:
+    now = int(time.time())
+    text = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
+    assert request.connected(text) == now
+
+
 @pytest.mark.parametrize("age", [601, -601])
 def test_an_old_one_is_not_answered(age: float, world: World) -> None:
     world.ask("look", age=age)

@@ -29,6 +29,7 @@ class World:
         self.lock = threading.Lock()
         self.primary = "srv1"
         self.moves = True
+        self.silent = False
         self.facts: dict[str, dict[str, Any]] = {"srv1": PRIMARY, "srv2": OWN, "srv3": OWN}
         params = parse({"nodes": "srv1 srv2 srv3", "statedir": "/nowhere"})
         monkeypatch.setattr(os, "uname", lambda: type("Names", (), {"nodename": "srv1"}))
@@ -57,6 +58,10 @@ class World:
             self.done[-2:] = sorted(self.done[-2:]) if where == "there" else self.done[-2:]
         if what.startswith(request.FILL):
             return {"segments": 4}
+        if what.startswith(request.SESSIONS):
+            if self.silent:
+                raise AgentError("srv3 has not answered")
+            return {"sessions": 8}
         return {"seconds": 0.5} if what == request.CHECKPOINT else self.facts[node]
 
     def command(self, *words: str) -> int:
@@ -124,6 +129,19 @@ def test_paf_that_does_not_wait_for_the_pooler(
     world.primary = "srv1"
     assert world.command("srv2") == 0
     assert "PAF does not wait for PgBouncer" in capsys.readouterr().out
+
+
+def test_sessions_that_went_on_are_counted(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacemaker, "demote_waits", lambda *_: True)
+    params = parse({"nodes": "srv1 srv2 srv3", "statedir": "/nowhere", "pooler": "/run/postgresql"})
+    monkeypatch.setattr(main, "resource_params", lambda _: ("haproxy", params))
+    assert world.command("srv2") == 0
+    assert "24 sessions through PgBouncer went on." in " ".join(capsys.readouterr().out.split())
+    world.primary, world.silent = "srv1", True
+    assert world.command("srv2") == 0, "the move has succeeded all the same"
+    assert "srv3 has not answered" in capsys.readouterr().out
 
 
 def test_segments_that_were_never_used_are_used_up_first(world: World) -> None:

@@ -15,17 +15,20 @@ WIDTH = 79  # columns
 
 @dataclass
 class Report:
-    """What --json prints. unused: the last segment of WAL on the candidate that was never used.
-    outage: s without a server in prod, on this node.
+    """What --json prints. nodes: those that were asked. unused: the last segment of WAL on the
+    candidate that was never used. outage: s without a server in prod, on this node. sessions: those
+    through PgBouncer that went on, on all nodes; None without PgBouncer.
     """
 
     primary: str = ""
     candidate: str = ""
+    nodes: tuple[str, ...] = ()
     checks: list[Check] = field(default_factory=list)
     unused: str = ""
     moved: bool = False
     outage: float | None = None
     held: int = 0
+    sessions: int | None = None
     seconds: float | None = None
 
     def code(self, dry_run: bool, force: bool) -> int:

@@ -97,7 +97,8 @@ def _check(
         raise AgentError(f"{what}: crm_mon -1 -A, then name another node")
     both = (report.primary, node.name)
     rest = (each.name for each in cluster.nodes if each.name not in both and each.view)
-    told = _ask(resource, params, (*both, *rest), request.LOOK, LOOK_WITHIN, say)
+    report.nodes = (*both, *rest)
+    told = _ask(resource, params, report.nodes, request.LOOK, LOOK_WITHIN, say)
     facts, own = (told[name] for name in both)
     found = _await_score(found, node.name, facts, resource, clone, say)
     report.unused = own.get("unused", "")
@@ -150,7 +151,7 @@ def _move(
     if found.failed:
         run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
         _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
-    began = time.monotonic()
+    began, clock = time.monotonic(), time.time()
     with Outage(params.statedir) as outage:
         move = ["crm_resource", "--move", "--promoted", "--resource", clone]
         run([*move, "--node", report.candidate, "--lifetime", LIFETIME])
@@ -162,10 +163,32 @@ def _move(
             report.outage, report.held = round(outage.seconds, 3), outage.held
             report.seconds = round(time.monotonic() - began, 3)
     run(["crm_resource", "--clear", "--resource", clone])
+    if params.pooler:
+        report.sessions = _sessions(report.nodes, resource, params, int(clock), say)
+    went_on = (
+        ""
+        if report.sessions is None
+        else (f" {report.sessions} sessions through PgBouncer went on.")
+    )
     say(
         f"\n{report.candidate} is the primary. On this node, prod had no server for"
-        f" {report.outage:.2f} s; {report.held} connections waited."
+        f" {report.outage:.2f} s; {report.held} connections waited.{went_on}"
     )
+
+
+def _sessions(
+    nodes: tuple[str, ...], resource: str, params: Params, began: int, say: Callable[[str], None]
+) -> int | None:
+    """Returns how many sessions through PgBouncer are older than the move; None if a node does not
+    tell.
+    """
+    what = f"{request.SESSIONS} {began}"
+    try:
+        told = _ask(resource, params, nodes, what, LOOK_WITHIN, say)
+    except AgentError as error:
+        say(f"  the sessions through PgBouncer are not known: {error.reason}")
+        return None
+    return sum(int(facts["sessions"]) for facts in told.values())
 
 
 def _follow(
