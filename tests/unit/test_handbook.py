@@ -85,7 +85,7 @@ def test_the_nodes_are_in_the_last_sentence() -> None:
 
 
 def test_each_image_is_another() -> None:
-    assert len({path(kind) for kind in RECIPES}) == len(RECIPES) == 4
+    assert len({path(kind) for kind in RECIPES}) == len(RECIPES) == 5
 
 
 def trials() -> list[Trial]:
