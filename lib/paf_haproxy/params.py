@@ -6,6 +6,7 @@ from .context import DEFAULT_KEEPDIR, DEFAULT_STATEDIR
 from .ocf import ERR_CONFIGURED, AgentError
 from .values import (
     Refused,
+    balance,
     bind_address,
     duration,
     fallback,
@@ -19,6 +20,7 @@ from .values import (
     port,
     size,
     word,
+    yes_or_no,
 )
 
 TYPE_CHECKING = False
@@ -98,6 +100,11 @@ PARAMETERS = (
               "How long a standby may give no answer before it leaves stdby and its sessions end"),
     Parameter("standby_fallback", "none", fallback,
               "Who serves stdby when no standby is left: none, or primary"),
+    Parameter("stdby_balance", "leastconn", balance,
+              "How a reader's standby is chosen: leastconn, the one with the fewest connections, or"
+              " source, always the same one for a client address while the same standbys are there."
+              " Set source if a program opens several connections and needs one standby for all of"
+              " them, such as pg_dump -j"),
     Parameter("old_workers", "10", number(1, 1000),
               "Most HAProxy processes that finish their sessions after reloads; the oldest is ended"
               " if there are more", "integer"),
@@ -136,6 +143,11 @@ PARAMETERS = (
     Parameter("stop_grace", "2s", duration(0, 600_000),
               "How long a stop lets open sessions go on before it ends them"),
     Parameter("log", "/dev/log", log_target, "Where HAProxy logs: a Unix socket or a host"),
+    Parameter("log_connections", "no", yes_or_no,
+              "yes: HAProxy logs every connection to prod and stdby when it ends, with the address"
+              " and port of the client, the server, and the port from which HAProxy connected to"
+              " PostgreSQL: the one that PostgreSQL logs and shows as client_port. no: only"
+              " connections that fail"),
     Parameter("haproxy", "/usr/sbin/haproxy", path, "The HAProxy program"),
     Parameter("template", "", optional_path,
               "A Jinja2 template for haproxy.cfg instead of the agent's own"),

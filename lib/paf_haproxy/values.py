@@ -99,6 +99,18 @@ def fallback(text: str) -> str:
     return text
 
 
+def balance(text: str) -> str:
+    if text not in ("leastconn", "source"):
+        raise Refused("expected leastconn or source")
+    return text
+
+
+def yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise Refused("expected yes or no")
+    return text == "yes"
+
+
 def address(text: str) -> str:
     if not text or not _ADDRESS.issuperset(text) or text.startswith("-"):
         raise Refused("expected a host name or an address")

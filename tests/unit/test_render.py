@@ -58,6 +58,8 @@ CHANGED = {
     "check_interval": "100ms",
     "server_interval": "1s",
     "stop_grace": "10s",
+    "stdby_balance": "source",
+    "log_connections": "yes",
     "log": "10.0.0.9:514",
     "haproxy": "/opt/haproxy/sbin/haproxy",
     "template": "",
@@ -74,6 +76,8 @@ OPTIONAL = {
     "rest_allow": "127.0.0.0/8",
     "stats_auth": "/other",
     "standby_fallback": "primary",
+    "stdby_balance": "source",
+    "log_connections": "yes",
 }
 
 
