@@ -29,7 +29,7 @@ def syslog() -> Iterator[socket.socket]:
 
 def lines(syslog: socket.socket) -> list[dict[str, str]]:
     """Returns the lines about connections that have come since the last time."""
-    found = []
+    found: list[dict[str, str]] = []
     while True:
         try:
             text = syslog.recv(4096).decode()
