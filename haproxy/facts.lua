@@ -9,6 +9,7 @@ local MAX_LAG_TIME = tonumber(os.getenv("PAF_MAX_LAG_TIME")) -- ms
 
 local ANSWER_WITHIN = 1 -- s for another node
 local RETRY_AFTER = 10 -- s, if PostgreSQL does not answer the question
+local FACTS = "facts more" -- the question; an older agent takes it for "facts"
 local STALE_AFTER = 3 -- rounds; then the answer of a node is no longer used
 
 paf.EVERY = ROUND / 1000 -- s between two questions to PostgreSQL
@@ -28,6 +29,8 @@ SELECT pg_catalog.pg_is_in_recovery(),
             ::bit(32)::int END,
     pg_catalog.current_setting('server_version_num'),
     pg_catalog.pg_postmaster_start_time()::text,
+    CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_wal_replay_paused() END,
+    extract(epoch FROM pg_catalog.pg_last_xact_replay_timestamp()),
     (SELECT CASE WHEN bool_or(state IS NULL) THEN NULL ELSE coalesce(
             pg_catalog.string_agg(application_name || '=' || sync_state, ',')
             FILTER (WHERE state = 'streaming' AND application_name ~ '^[A-Za-z0-9_.-]+$'), '') END
@@ -52,7 +55,9 @@ function paf.learn_facts(columns)
         timeline = tonumber(columns[4]),
         version = tonumber(columns[5]),
         started = columns[6],
-        sync = columns[7], -- nil: the role has no right to see it
+        paused = columns[7] and columns[7] == "t",
+        replayed = tonumber(columns[8]), -- s of the epoch, when the last replayed transaction was committed
+        sync = columns[9], -- nil: the role has no right to see it
     }
 end
 
@@ -62,14 +67,19 @@ function paf.own()
 end
 
 -- The line that the other nodes get: role, position, timeline, synchronous standbys; "-": unknown.
-function paf.tell()
+-- more: whether the asker also takes the position that was received.
+function paf.tell(more)
     local facts = paf.own()
     local words = { paf.role(), facts.lsn or "-", facts.timeline or "-", facts.sync or "-" }
+    if more then
+        words[#words + 1] = facts.received or "-"
+    end
     return table.concat(words, " ") .. "\n"
 end
 
 local function parse(line)
-    local role, lsn, timeline, sync = line:match("^(%l+) ([%d-]+) ([%d-]+) ([%w=,_.-]*)\n?$")
+    local role, lsn, timeline, sync, received =
+        line:match("^(%l+) ([%d-]+) ([%d-]+) ([%w=,_.-]*) ?([%d-]*)\n?$")
     if not role then
         return nil
     end
@@ -79,7 +89,7 @@ local function parse(line)
     end
     return {
         role = role, lsn = tonumber(lsn), timeline = tonumber(timeline), sync = standbys,
-        at = core.now().sec,
+        received = tonumber(received), at = core.now().sec,
     }
 end
 
@@ -112,6 +122,15 @@ function paf.lag(name)
     end
 end
 
+-- Bytes of WAL that a standby must still receive; nil if not known.
+function paf.receive_lag(name)
+    local _, first = paf.leader()
+    local facts = paf.told(name)
+    if first and facts and facts.role == "standby" and first.lsn and facts.received then
+        return math.max(0, first.lsn - facts.received)
+    end
+end
+
 -- The sync_state of a standby that streams from the primary (pg_stat_replication), or nil.
 function paf.synchronous(name)
     local _, first = paf.leader()
@@ -141,9 +160,9 @@ core.register_task(function()
         leader = nil
         for _, name in ipairs(paf.nodes()) do
             if name == NODE then
-                told[name] = parse(paf.tell())
+                told[name] = parse(paf.tell(true))
             else
-                local _, line = paf.try(paf.ask_node, core.proxies["prod"].servers[name], "facts", ANSWER_WITHIN)
+                local _, line = paf.try(paf.ask_node, core.proxies["prod"].servers[name], FACTS, ANSWER_WITHIN)
                 told[name] = line and parse(line) or told[name]
             end
             local facts = paf.told(name)

@@ -36,6 +36,7 @@ local function look()
         primary = role == "production" and prod:find("^UP") ~= nil,
         standby = role == "standby" and status("stdby"):find("^UP") ~= nil,
         lag = tonumber(FACTS:lookup("lag")),
+        receive_lag = tonumber(FACTS:lookup("receive-lag")),
         sync = sync ~= "" and sync or nil,
     }
     return seen
@@ -52,93 +53,113 @@ core.register_service("state", "tcp", function(applet)
     applet:send((node.rogue and "down" or node.role) .. "\n")
 end)
 
-local UNITS = { [""] = 1, B = 1, kB = 1024, MB = 1048576, GB = 1073741824, TB = 1099511627776 }
+-- The status codes follow Patroni's api.py (4.1.5). As there, most paths are recognised by a word in them.
 
-local function bytes(text)
-    local digits, unit = (text or ""):match("^(%d+)%s*(%a*)$")
-    return digits and UNITS[unit] and tonumber(digits) * UNITS[unit] or nil
-end
-
-local function query(text)
-    local found = {}
-    for key, value in text:gmatch("([^&=]+)=([^&]*)") do
-        found[key] = value:gsub("%%20", " "):gsub("+", " ")
-    end
-    return found
-end
-
-local function primary(node)
-    return node.primary
+local function code(fine)
+    return fine and 200 or 503
 end
 
 local function replica(node, asked)
-    local most = bytes(asked["lag"])
+    local most = query.bytes(asked["lag"])
     if not node.standby or most and node.lag and node.lag > most then
-        return false
+        return 503
     end
     local state = asked["replication_state"]
-    return not state or state == "streaming" and node.sync ~= nil
+    return code(not state or state == "streaming" and node.sync ~= nil)
 end
 
-local function running(node)
-    return node.role ~= "down"
-end
+-- The paths that are recognised as a whole: the sync_state that they ask for, and whether a primary fits, too.
+local EXACT = {
+    ["/standby"] = { state = "any" }, -- of ours
+    ["/sync"] = { state = "sync" },
+    ["/synchronous"] = { state = "sync" },
+    ["/quorum"] = { state = "quorum" },
+    ["/async"] = { state = "async" },
+    ["/asynchronous"] = { state = "async" },
+    ["/read-only-quorum"] = { state = "quorum", primary = true },
+    ["/read-only-sync"] = { state = "sync", primary = true },
+    ["/read-only-synchronous"] = { state = "sync", primary = true },
+}
 
-local function sync(node, asked)
-    return replica(node, asked) and node.sync == "sync"
-end
-
-local function quorum(node, asked)
-    return replica(node, asked) and node.sync == "quorum"
-end
-
-local function async(node, asked)
-    return replica(node, asked) and node.sync ~= "sync" and node.sync ~= "quorum"
-end
-
-local function ready(node, asked)
-    local most = bytes(asked["lag"]) or READY_LAG
-    local follows = node.sync ~= nil and node.lag ~= nil and node.lag <= most
-    return node.primary or node.standby and follows
-end
-
-local function either(one)
-    return function(node, asked)
-        return primary(node) or one(node, asked)
+local function exact(path, node, asked)
+    local wanted = EXACT[path]
+    if not wanted then
+        return 503
+    elseif wanted.primary and node.primary then
+        return 200
     end
+    local state = (node.sync == "sync" or node.sync == "quorum") and node.sync or "async"
+    return (wanted.state == "any" or wanted.state == state) and replica(node, asked) or 503
 end
 
-local ANSWERS = {
-    ["/"] = primary, ["/primary"] = primary, ["/master"] = primary, ["/leader"] = primary,
-    ["/read-write"] = primary,
-    ["/replica"] = replica, ["/standby"] = replica,
-    ["/read-only"] = either(replica),
-    ["/sync"] = sync, ["/synchronous"] = sync, ["/read-only-sync"] = either(sync),
-    ["/quorum"] = quorum, ["/read-only-quorum"] = either(quorum),
-    ["/async"] = async, ["/asynchronous"] = async,
-    ["/health"] = running,
-    ["/liveness"] = function() return true end,
-    ["/readiness"] = ready,
-    ["/patroni"] = function() return true end,
-    ["/cluster"] = function() return true end,
+local function has(path, ...)
+    for _, word in ipairs({ ... }) do
+        if path:find(word, 1, true) then
+            return true
+        end
+    end
+    return false
+end
+
+-- The status of a health check.
+local function check(path, node, asked)
+    if path == "/" then
+        path = "/primary"
+    end
+    if has(path, "standby_leader", "standby-leader") then
+        return 503 -- there are no standby clusters here
+    elseif has(path, "leader", "master", "primary", "read-write") then
+        return code(node.primary)
+    end
+    local found
+    if has(path, "replica") then
+        found = replica(node, asked)
+    elseif has(path, "read-only") and not has(path, "sync", "quorum") then
+        found = node.primary and 200 or replica(node, asked)
+    elseif has(path, "health") then
+        found = code(node.role ~= "down")
+    else
+        found = exact(path, node, asked)
+    end
+    return query.asks_for_tag(asked) and 503 or found
+end
+
+local function readiness(node, asked)
+    local most = query.bytes(asked["lag"]) or READY_LAG
+    local lag = asked["mode"] == "write" and node.receive_lag or node.lag
+    return code(node.primary or node.standby and node.sync ~= nil and lag ~= nil and lag <= most)
+end
+
+-- What GET answers by the first part of the path: the status, the body, its type. All else is a health check.
+local DOCUMENTS = {
+    liveness = function() return 200 end,
+    readiness = function(asked) return readiness(look(), asked) end,
+    patroni = function() return 200, FACTS:lookup("patroni") end,
+    cluster = function() return 200, FACTS:lookup("cluster") end,
+    metrics = function() return 200, FACTS:lookup("patroni-metrics"), "text/plain" end,
+    history = function() return 200, "[]" end, -- Pacemaker keeps none
+    config = function() return 502 end, -- there is no configuration in a DCS
+    failsafe = function() return 502 end,
 }
 
 local METHODS = { GET = true, HEAD = true, OPTIONS = true }
 
+local function answer(method, path, asked)
+    if not METHODS[method] then
+        return 501
+    end
+    local document = method == "GET" and DOCUMENTS[path:match("^/*([^/]*)")]
+    if document then
+        return document(asked)
+    end
+    return check(path, look(), asked), method == "GET" and FACTS:lookup("patroni") or nil
+end
+
 core.register_service("rest", "http", function(applet)
-    local answer = ANSWERS[applet.path]
-    local code = 503
-    if not METHODS[applet.method] then
-        code = 501
-    elseif answer and answer(look(), query(applet.qs or "")) then
-        code = 200
-    end
-    local body = ""
-    if applet.method == "GET" and applet.path ~= "/liveness" then
-        body = (FACTS:lookup(applet.path == "/cluster" and "cluster" or "patroni") or "{}") .. "\n"
-    end
-    applet:set_status(code)
-    applet:add_header("content-type", "application/json")
+    local status, body, kind = answer(applet.method, applet.path, query.parse(applet.qs or ""))
+    body = body and body .. "\n" or ""
+    applet:set_status(status)
+    applet:add_header("content-type", kind or "application/json")
     applet:add_header("content-length", tostring(#body))
     applet:start_response()
     applet:send(body)

@@ -121,7 +121,7 @@ core.register_service("role", "tcp", function(applet)
         if question == "" then
             return
         elseif pool == "facts" or pool == "view" then
-            applet:send(pool == "facts" and paf.tell() or paf.view())
+            applet:send(pool == "facts" and paf.tell(question:find("^facts more")) or paf.view())
             return
         elseif pool == "slots" then
             applet:send((paf.grant(question, applet.f:src()) or "-") .. "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -50,42 +51,102 @@ def both_known(node: Node) -> bool:
     return {each.get("state") for each in members} == {"running", "streaming"}
 
 
-@pytest.mark.parametrize(
-    ("path", "primary", "standby"),
-    [
-        ("/", 200, 503),
-        ("/primary", 200, 503),
-        ("/master", 200, 503),
-        ("/leader", 200, 503),
-        ("/read-write", 200, 503),
-        ("/replica", 503, 200),
-        ("/standby", 503, 200),
-        ("/read-only", 200, 200),
-        ("/async", 503, 200),
-        ("/asynchronous", 503, 200),
-        ("/sync", 503, 503),
-        ("/synchronous", 503, 503),
-        ("/read-only-sync", 200, 503),
-        ("/quorum", 503, 503),
-        ("/health", 200, 200),
-        ("/liveness", 200, 200),
-        ("/readiness", 200, 200),
-        ("/patroni", 200, 200),
-        ("/cluster", 200, 200),
-        ("/replica?lag=10MB", 503, 200),
-        ("/replica?replication_state=streaming", 503, 200),
-        ("/replica?replication_state=starting", 503, 503),
-        ("/nonsense", 503, 503),
-        ("/primary/", 503, 503),
-    ],
-)
+CHECKS = [
+    ("/", 200, 503),
+    ("/primary", 200, 503),
+    ("/primary/", 200, 503),
+    ("/master", 200, 503),
+    ("/leader", 200, 503),
+    ("/read-write", 200, 503),
+    ("/standby_leader", 503, 503),
+    ("/standby-leader", 503, 503),
+    ("/replica", 503, 200),
+    ("/replica/", 503, 200),
+    ("/read-only", 200, 200),
+    ("/async", 503, 200),
+    ("/asynchronous", 503, 200),
+    ("/async/", 503, 503),
+    ("/sync", 503, 503),
+    ("/synchronous", 503, 503),
+    ("/read-only-sync", 200, 503),
+    ("/read-only-synchronous", 200, 503),
+    ("/quorum", 503, 503),
+    ("/read-only-quorum", 200, 503),
+    ("/health", 200, 200),
+    ("/healthz", 200, 200),
+    ("/nonsense", 503, 503),
+    ("/replica?lag=10MB", 503, 200),
+    ("/replica?lag=1.5GB", 503, 200),
+    ("/replica?lag=0x400MB", 503, 200),
+    ("/replica?lag=%201%20TB", 503, 200),
+    ("/replica?lag=nonsense", 503, 200),
+    ("/replica?lag=", 503, 200),
+    ("/replica?lag=-1", 503, 503),
+    ("/replica?lag=1GB&lag=-1", 503, 200),
+    ("/replica?tag_site=east", 503, 503),
+    ("/replica?tag_site=", 503, 200),
+    ("/primary?tag_site=east", 200, 503),
+    ("/health?tag_site=east", 503, 503),
+    ("/read-only?tag%5Fsite=east", 503, 503),
+    ("/replica?unknown=1", 503, 200),
+]
+"""Path, and the status of a primary and of an asynchronous standby, by Patroni's api.py (4.1.5)."""
+OURS = [
+    ("/standby", 503, 200),
+    ("/replica?replication_state=streaming", 503, 200),
+    ("/replica?replication_state=starting", 503, 503),
+]
+"""What Patroni 4.1.5 does not have."""
+
+
+@pytest.mark.parametrize(("path", "primary", "standby"), CHECKS + OURS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_status_codes(told: Cluster, method: str, path: str, primary: int, standby: int) -> None:
-    """As Patroni documents them ("REST API", "Health check endpoints")."""
     for node, expected in ((told.srv1, primary), (told.srv2, standby)):
         status, text = get(node, path, method)
         assert status == expected
-        assert bool(text) == (method == "GET" and path != "/liveness")
+        assert bool(text) == (method == "GET")
+
+
+@pytest.mark.parametrize(
+    ("path", "primary", "standby"),
+    [
+        ("/liveness", 200, 200),
+        ("/liveness/", 200, 200),
+        ("/readiness", 200, 200),
+        ("/readiness?mode=write", 200, 200),
+        ("/readiness?mode=apply&lag=1MB", 200, 200),
+        ("/readiness?lag=-1", 200, 503),
+        ("/patroni", 200, 200),
+        ("//patroni", 200, 200),
+        ("/cluster", 200, 200),
+        ("/cluster/more", 200, 200),
+        ("/history", 200, 200),
+        ("/metrics", 200, 200),
+        ("/config", 502, 502),
+        ("/failsafe", 502, 502),
+    ],
+)
+def test_documents(told: Cluster, path: str, primary: int, standby: int) -> None:
+    """Patroni gives them for GET alone. For HEAD and OPTIONS they are health checks that fail."""
+    for node, expected in ((told.srv1, primary), (told.srv2, standby)):
+        status, text = get(node, path)
+        assert status == expected
+        bare = ("/liveness", "/readiness", "/config", "/failsafe")
+        assert bool(text) == (not path.startswith(bare))
+        for method in ("HEAD", "OPTIONS"):
+            assert get(node, path, method) == (503, "")
+
+
+def test_the_metrics_of_patroni(told: Cluster) -> None:
+    for node, primary in ((told.srv1, 1), (told.srv2, 0)):
+        text = get(node, "/metrics")[1]
+        labels = f'{{scope="pgsqld-clone",name="{node.name}"}}'
+        assert f"patroni_primary{labels} {primary}\n" in text
+        assert f"patroni_replica{labels} {1 - primary}\n" in text
+        assert f"patroni_postgres_timeline{labels} 1\n" in text
+        for line in text.splitlines():
+            assert line.startswith("# TYPE patroni_") or labels in line
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
@@ -102,7 +163,10 @@ def test_what_a_node_tells_of_itself(told: Cluster) -> None:
     assert one["timeline"] == two["timeline"] == 1
     assert one["xlog"]["location"] >= two["xlog"]["replayed_location"] > 0
     assert two["xlog"]["received_location"] >= two["xlog"]["replayed_location"]
-    assert (one["patroni"], two["patroni"]) == ({"name": "srv1"}, {"name": "srv2"})
+    for node, found in (("srv1", one), ("srv2", two)):
+        assert found["patroni"] == {"version": "4.1.5", "scope": "pgsqld-clone", "name": node}
+    assert two["xlog"]["paused"] is False and "paused" not in one["xlog"]
+    assert "cluster_unlocked" not in one
     assert "replication_state" not in one and "sync_standby" not in two
 
 
@@ -113,7 +177,11 @@ def test_what_a_node_tells_of_all(told: Cluster) -> None:
         assert (leader["host"], leader["port"]) == (told.srv1.address, 5434)
         assert "lag" not in leader
         assert (replica["name"], replica["role"]) == ("srv2", "replica")
-        assert replica["lag"] >= 0 and replica["timeline"] == 1
+        assert replica["timeline"] == 1
+        for kind in ("", "receive_", "replay_"):
+            assert replica[f"{kind}lag"] >= 0
+            assert re.fullmatch("[0-9A-F]+/[0-9A-F]+", replica[f"{kind}lsn"])
+        assert body(node, "/cluster")["scope"] == "pgsqld-clone"
 
 
 def test_pacemaker_and_postgresql_must_agree(running: Cluster) -> None:
@@ -153,8 +221,13 @@ def test_lag(behind: Cluster) -> None:
     assert code(node, "/replica?lag=1MB") == 200
     write(behind)
     eventually(lambda: code(node, "/replica?lag=1MB") == 503, "it lags")
-    eventually(lambda: body(behind.srv1, "/cluster")["members"][1]["lag"] > 1 << 20, "known there")
+    eventually(
+        lambda: body(behind.srv1, "/cluster")["members"][1]["replay_lag"] > 1 << 20, "known there"
+    )
     eventually(lambda: code(node, "/readiness") == 503, "Patroni's bar for readiness is 1 MB")
+    eventually(lambda: code(node, "/readiness?mode=write") == 200, "it has received all")
+    assert body(behind.srv1, "/cluster")["members"][1]["receive_lag"] < 1 << 20
+    assert body(node, "/patroni")["xlog"]["paused"] is True
     for text in ("1MB", "1000kB", "10000", "1048576B"):
         assert code(node, f"/async?lag={text}") == 503
 
