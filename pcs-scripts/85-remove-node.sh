@@ -12,7 +12,8 @@ if crm_resource --resource pgsqld-clone --locate | grep -qF -e ": $node Promoted
     exit 1
 fi
 if is_member "$node"; then
-    # What stops first is what clients are sent to. Why not pcs node standby: docs/architecture.md.
+    # What stops first is what clients are sent to. Why not pcs node standby: docs/traps/pcs.md,
+    # "pcs node standby is refused while PAF gives a node its first score".
     crm_standby --node "$node" --update on
     crm_resource --wait --timeout "$(seconds 120)"
     pcs_nodes cluster node remove "$node"

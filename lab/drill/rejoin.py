@@ -31,7 +31,8 @@ def begin(stage: Stage) -> Snapshot:
         for resource in (stage.settings.pgsql_clone, stage.settings.haproxy_clone):
             commands.clear(stage.anyone, resource)
         await_whole(stage, None, stage.settings.deadline)
-    # A failure that was mended counts again after the next demote (docs/architecture.md).
+    # A failure that was mended counts again after the next demote: docs/traps/pacemaker.md, "A
+    # repaired failure that was not cleaned up counts again".
     stage.wait(lambda: "" if _at_rest(stage, looks=1) else "Pacemaker has work to do")
     commands.cleanup(stage.anyone)
     found = stage.await_healthy()

@@ -125,7 +125,9 @@ crm_attribute --node srv2 --name meanwhile --query --quiet
 
 
 def test_what_paf_writes_while_pcs_works_is_kept() -> None:
-    """A score is a permanent attribute of a node: docs/architecture.md, "Traps"."""
+    """A score is a permanent attribute of a node: docs/traps/pcs.md, "pcs makes PAF's monitor of
+    the primary time out".
+    """
     node = named("srv1")
     node.run("mkdir", "-p", "/root/meanwhile")
     node.run("tee", "/root/meanwhile/pcs", input=MEANWHILE)

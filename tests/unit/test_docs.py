@@ -14,8 +14,11 @@ from paf_haproxy.params import PARAMETERS
 
 from lab.layout import REPO
 
-PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md")])
+TRAPS = REPO / "docs" / "traps"
+TRAP_PAGES = sorted(set(TRAPS.glob("*.md")) - {TRAPS / "README.md"})
+PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *TRAPS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
 PARTS = re.compile(r"`([^`]*)`")
 
 
@@ -24,10 +27,49 @@ def made(what: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def headings(page: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    """Returns the fragment that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def relative(page: Path) -> str:
+    return str(page.relative_to(REPO))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(page.read_text()):
+    text = page.read_text()
+    for target in LINK.findall(text):
         assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+    for target, fragment in ANCHOR.findall(text):
+        anchors = [anchor(each) for each in headings(page.parent / target if target else page)]
+        assert fragment in anchors, f"{page.name} leads to {target}#{fragment}"
+
+
+@pytest.mark.parametrize("page", TRAP_PAGES, ids=relative)
+def test_every_trap_has_its_four_parts(page: Path) -> None:
+    _, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
+    assert sections
+    for section in sections:
+        parts = re.findall(r"^\*\*(\w+)\.\*\* \S", section, re.MULTILINE)
+        assert parts == ["Symptom", "Cause", "Remedy", "Seen"], section.partition("\n")[0]
+
+
+def test_the_index_of_the_traps_names_them_all() -> None:
+    rows = re.findall(
+        r"^\|[^|]+\| (\[.+?\]\([^)]+\)) \|", (TRAPS / "README.md").read_text(), re.MULTILINE
+    )
+    expected = [
+        f"[{title}]({page.name}#{anchor(title)})"
+        for page in TRAP_PAGES
+        for title in headings(page)[1:]
+    ]
+    assert expected
+    assert sorted(rows) == sorted(expected)
 
 
 def test_the_page_of_parameters_is_up_to_date() -> None:

@@ -49,7 +49,7 @@ def test_patience_with_other_nodes(slowness: str, patience: str, tmp_path: Path)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda each: each.name)
 def test_none_gets_in_the_way_of_paf(script: Path) -> None:
     """As these commands of pcs do, which send all of the configuration back, or are refused for
-    what PAF writes: docs/architecture.md, "Traps". `cib` and `live` do not.
+    what PAF writes: docs/traps/pcs.md has both. `cib` and `live` do not.
     """
     code = [line for line in script.read_text().splitlines() if not line.lstrip().startswith("#")]
     assert code

@@ -44,7 +44,8 @@ class KillDaemon(Drill):
 
 class KillOfPacemaker(KillDaemon):
     """pacemakerd starts what has died. Where it does not, and the node was not fenced either, a
-    person has to do that: docs/architecture.md tells how it is seen.
+    person has to do that: docs/traps/pacemaker.md, "Pacemaker may continue without its
+    attribute manager", tells how it is seen.
     """
 
     def follow(self, stage: Stage) -> None:

@@ -145,7 +145,8 @@ class QuorumLost(Drill):
     def inject(self, stage: Stage) -> None:
         stage.say("pull all network cables")
         # The primary's first: a row that one standby alone has acknowledged may be lost when all
-        # instances start again (docs/architecture.md, "PAF compares standbys by nothing").
+        # instances start again (docs/traps/paf.md, "PAF compares standbys by nothing when all
+        # have just started").
         for name in sorted(stage.names, key=lambda name: name != stage.primary):
             stage.nodes[name].cut_off()
         for name in stage.names:

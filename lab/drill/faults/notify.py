@@ -180,8 +180,9 @@ class RoleFiles(Switchover):
 
 class RunFull(Drill):
     """PAF needs room in /run too, for the text of each query. Without it pgsqlms ends with 5 or 6,
-    and Pacemaker stops PostgreSQL there, or on all nodes. docs/architecture.md tells it,
-    and what to do about it: a file system of its own, as PAF gets here.
+    and Pacemaker stops PostgreSQL there, or on all nodes. docs/traps/paf.md, "A full /run
+    breaks more than HAProxy", tells it, and what to do about it: a file system of its own, as PAF
+    gets here.
     """
 
     name = "run-full"
