@@ -15,6 +15,7 @@ from ..ocf import AgentError
 from ..values import Refused, size, word
 from . import judge, show
 from .advice import advice
+from .clients import clients
 from .drain import change
 from .readiness import Limits
 from .replay import replay
@@ -64,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
         "--on", metavar="NODE", help="as the HAProxy of that node sees it; else of all"
     )
     one.set_defaults(run=explain)
+
+    one = commands.add_parser("clients", help="who is connected through this node's HAProxy")
+    one.add_argument("--json", action="store_true", help="for programs")
+    one.set_defaults(run=connected)
 
     one = commands.add_parser("switchover", help="move the primary, with checks before")
     one.add_argument("node", metavar="NODE", nargs="?", default="", help="by default the best one")
@@ -135,6 +140,11 @@ def drain(arguments: argparse.Namespace, drained: bool) -> int:
     if drained and node.postgres == "Promoted":
         print(f"{node.name} is the primary: prod leads to it as before; stdby will not, later on")
     return change(node.name, drained, name, lambda: survey(params, name), print)
+
+
+def connected(arguments: argparse.Namespace) -> int:
+    _, params = resource_params(arguments.resource)
+    return clients(params, os.uname().nodename, arguments.json)
 
 
 def switch_over(arguments: argparse.Namespace) -> int:
