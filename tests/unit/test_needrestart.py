@@ -8,7 +8,7 @@ import pytest
 
 from lab.layout import REPO
 
-# needrestart.conf evaluates the files in conf.d, and takes the first rule that matches a unit's name.
+# needrestart.conf evaluates the files in conf.d. The first rule that matches a unit counts.
 READ = """
 our %nrconf = (override_rc => { qr(^dbus) => 0 });
 eval do { local (@ARGV, $/) = $ARGV[0]; <> };
