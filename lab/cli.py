@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import agent, host, image, lifecycle, lock, ssh, topology
+from . import agent, host, image, lifecycle, lock, mounts, ssh, topology
 from .bench.cli import bench
 from .compare.cli import compare
 from .compare.growth import grow
@@ -51,6 +51,7 @@ def main() -> None:
     """Three PostgreSQL nodes and a log sink on this machine: PAF, HAProxy, fencing, drills."""
     if "--help" not in sys.argv:
         host.check_root()
+        mounts.enter()
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ LAB = os.environ.get("PAF_LAB", "paf")
 if not (LAB.isascii() and LAB.isalnum() and len(LAB) < 9):
     raise SystemExit("lab: PAF_LAB must be up to 8 letters and digits")
 
-POSTGRESQL = {"bookworm": "15", "trixie": "17"}
+POSTGRESQL = {"bookworm": "15", "trixie": "17", "forky": "18"}
 """The version of PostgreSQL in each Debian that the nodes can be."""
 SUITE = os.environ.get("PAF_SUITE", "bookworm")
-"""PAF_SUITE=trixie gives nodes of Debian 13."""
+"""PAF_SUITE=trixie gives nodes of Debian 13, PAF_SUITE=forky those of Debian testing."""
 if SUITE not in POSTGRESQL:
     raise SystemExit(f"lab: PAF_SUITE must be one of {', '.join(POSTGRESQL)}")
 PGBIN = f"/usr/lib/postgresql/{POSTGRESQL[SUITE]}/bin"
