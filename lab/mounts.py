@@ -39,7 +39,8 @@ def enter() -> None:
         return
     if not os.path.ismount(FILE):
         _make()
-    here = ["sh", "-c", CHANGE_TO, "sh", str(Path.cwd()), sys.executable, "-m", "lab", *sys.argv[1:]]
+    ours = [sys.executable, "-m", "lab", *sys.argv[1:]]
+    here = ["sh", "-c", CHANGE_TO, "sh", str(Path.cwd()), *ours]
     command = ["nsenter", f"--mount={FILE}", "--", *here]
     environment = {**os.environ, INSIDE: "yes"}
     if sys.argv[1:2] == ["down"]:
