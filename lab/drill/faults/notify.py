@@ -22,12 +22,14 @@ PAF_ROOM = f"mount -t tmpfs -o size=1m,mode=0755 paf {PAF_FILES}"
 FILL = """free=$(df --output=avail -B4096 /run | tail -1)
 fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek=$free 2>/dev/null
 true"""
-WRAPPER = """#!/bin/sh
-if [ "$1" = notify ]; then
-    touch {touched}
+# In Python, like the agent: a monitor may be running the agent's file at the moment when it is
+# replaced, and Python opens the file only after the kernel has read its first line.
+WRAPPER = """#!/usr/bin/python3 -IS
+import os, sys, time
+if sys.argv[1:] == ["notify"]:
+    open("{touched}", "w").close()
     {notify}
-fi
-exec {real} "$@"
+os.execv("{real}", ["{real}", *sys.argv[1:]])
 """
 STATEDIR = "/run/paf-haproxy"
 
@@ -59,7 +61,8 @@ class _Tampered(Switchover):
         stage.say(self.summary.partition(":")[0], node.name)
         wrapper = WRAPPER.format(touched=TOUCHED, notify=self.notify, real=REAL)
         node.run("sh", "-c", f"cat >{AGENT}.new && chmod 755 {AGENT}.new", input=wrapper)
-        node.run("sh", "-c", f"rm -f {TOUCHED}; mv {AGENT} {REAL} && mv {AGENT}.new {AGENT}")
+        # There is always a file of that name: Pacemaker takes a missing one for final.
+        node.run("sh", "-c", f"rm -f {TOUCHED}; ln {AGENT} {REAL} && mv {AGENT}.new {AGENT}")
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
@@ -75,7 +78,7 @@ class _Tampered(Switchover):
         return [reads if finding.name == reads.name else finding for finding in found]
 
     def undo(self, stage: Stage) -> None:
-        script = f"[ ! -e {REAL} ] || mv {REAL} {AGENT}; rm -f {TOUCHED}"
+        script = f"[ ! -e {REAL} ] || mv -f {REAL} {AGENT}; rm -f {TOUCHED}"
         stage.nodes[self._victim].run("sh", "-c", script)
         super().undo(stage)
 
@@ -83,7 +86,7 @@ class _Tampered(Switchover):
 class LostNotify(_Tampered):
     name = "lost-notify"
     summary = "a node's notifications are lost in a switchover: the monitor mends it"
-    notify = "exit 0"
+    notify = "sys.exit(0)"
     with_ratio = False
 
 
@@ -92,7 +95,7 @@ class HangingNotify(_Tampered):
 
     name = "hanging-notify"
     summary = "a node's notifications hang in a switchover: Pacemaker kills them and goes on"
-    notify = "exec sleep 300"
+    notify = "time.sleep(300)"
     with_ratio = False
     deadline = 180.0
 
