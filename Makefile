@@ -30,6 +30,7 @@ compare: setup ## Measure this and what one would have instead, side by side: ho
 docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md
 	$(VENV)/bin/python docs/make.py drills >docs/drills/README.md
+	$(VENV)/bin/python docs/make.py failures
 	$(VENV)/bin/python docs/make.py blast >docs/drills/blast.md
 	$(VENV)/bin/python docs/make.py alarms >docs/drills/false-alarms.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg

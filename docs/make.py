@@ -4,6 +4,8 @@ parameters, the agent's man page, the page of the drills, that of mistakes and l
 what is reported as a crash, the picture of a switchover, the page on more nodes, README's table of
 the comparison.
 
+make.py failures [DIRECTORY]: writes the tables in the pages of docs/failures, or of a copy of them.
+
 Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
 reports that `lab drill --all` wrote, the rest from those of `lab grow` and `lab compare`, so that
 they cannot be wrong.
@@ -34,6 +36,7 @@ sys.path.insert(0, str(DOCS.parent / "lib"))
 import blast  # noqa: E402
 import compared  # noqa: E402
 import drills  # noqa: E402
+import failures  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
 
@@ -90,20 +93,33 @@ def blasted() -> dict[str, Any]:
     return blast.page(report, json.loads(before.read_text()) if before.exists() else None)
 
 
+def published() -> dict[str, Any]:
+    """Returns the published reports of all drills, by the name of their file."""
+    files = sorted((DOCS / "drills").glob("*.json"))
+    return {file.name: json.loads(file.read_text()) for file in files}
+
+
+def write_failures(directory: Path) -> None:
+    """Writes the tables in the pages of a directory."""
+    reports = list(published().values())
+    for page in sorted(directory.glob("*.md")):
+        page.write_text(failures.written(page.read_text(), reports))
+
+
 def drilled() -> dict[str, Any]:
     """Returns what the page of the drills shows."""
-    files = sorted((DOCS / "drills").glob("*.json"))
-    reports = [json.loads(file.read_text()) for file in files]
+    found = published()
+    reports = list(found.values())
     return {
         "reports": [
             {
-                "file": file.name,
+                "file": name,
                 "seed": report["seed"],
                 "began": time.strftime("%F %R UTC", time.gmtime(report["runs"][0]["started"])),
                 "passed": sum(run["passed"] for run in report["runs"]),
                 "drills": len(report["runs"]),
             }
-            for file, report in zip(files, reports)
+            for name, report in found.items()
         ],
         "rows": drills.table(reports),
         "versions": reports[-1]["versions"],
@@ -122,6 +138,9 @@ def document(what: str) -> str:
 
 if __name__ == "__main__":
     known = (*TEMPLATES, "picture", "compared")
+    if sys.argv[1:2] == ["failures"] and len(sys.argv) <= 3:
+        write_failures(Path(sys.argv[2]) if sys.argv[2:] else DOCS / "failures")
+        sys.exit()
     if len(sys.argv) != 2 or sys.argv[1] not in known:
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)}")
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)} | failures [DIRECTORY]")
     sys.stdout.write(document(sys.argv[1]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +14,25 @@ import pytest
 from paf_haproxy.metadata import ACTIONS
 from paf_haproxy.params import PARAMETERS
 
+from lab.drill.faults import DRILLS
 from lab.layout import REPO
 
 TRAPS = REPO / "docs" / "traps"
 TRAP_PAGES = sorted(set(TRAPS.glob("*.md")) - {TRAPS / "README.md"})
-PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *TRAPS.glob("*.md")])
+FAILURES = REPO / "docs" / "failures"
+FAILURE_PAGES = sorted(set(FAILURES.glob("*.md")) - {FAILURES / "README.md"})
+PAGES = sorted(
+    [*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *TRAPS.glob("*.md"), *FAILURES.glob("*.md")]
+)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 ANCHOR = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
 PARTS = re.compile(r"`([^`]*)`")
+DRILLS_OF = re.compile(r"^<!-- drills: (.+) -->$", re.MULTILINE)
+INDEX = FAILURES / "README.md"
 
 
-def made(what: str) -> str:
-    words = [sys.executable, str(REPO / "docs" / "make.py"), what]
+def made(*what: str) -> str:
+    words = [sys.executable, str(REPO / "docs" / "make.py"), *what]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
@@ -34,6 +43,13 @@ def headings(page: Path) -> list[str]:
 def anchor(heading: str) -> str:
     """Returns the fragment that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@functools.cache
+def sources() -> str:
+    """Returns the code that logs and reports."""
+    files = [*(REPO / "lib" / "paf_haproxy").rglob("*.py"), *(REPO / "haproxy").glob("*")]
+    return "".join(path.read_text() for path in files)
 
 
 def relative(page: Path) -> str:
@@ -81,6 +97,65 @@ def test_the_page_of_the_drills_is_what_the_reports_say() -> None:
     assert (REPO / "docs" / "drills" / "switchover.svg").read_text() == made("picture"), "make docs"
 
 
+def test_the_tables_of_the_failures_are_what_the_reports_say(tmp_path: Path) -> None:
+    for page in FAILURES.glob("*.md"):
+        shutil.copy(page, tmp_path)
+    made("failures", str(tmp_path))
+    for page in FAILURES.glob("*.md"):
+        assert page.read_text() == (tmp_path / page.name).read_text(), "make docs"
+
+
+def test_every_drill_is_on_one_page_of_the_failures() -> None:
+    lists = [DRILLS_OF.findall(page.read_text()) for page in FAILURE_PAGES]
+    assert all(lists), "each page has a table"
+    named = [name for found in lists for names in found for name in names.split()]
+    assert sorted(named) == sorted(drill.name for drill in DRILLS)
+
+
+@pytest.mark.parametrize("page", FAILURE_PAGES, ids=relative)
+def test_every_page_of_a_failure_has_its_sections(page: Path) -> None:
+    assert headings(page)[1:] == [
+        "What you see",
+        "What it costs",
+        "What happens by itself",
+        "What to do",
+        "See also",
+    ]
+    explained, _, tables = page.read_text().partition("## What it costs")[2].partition("<!--")
+    for name in DRILLS_OF.findall("<!--" + tables)[0].split():
+        assert f"`{name}`" in explained, f"{name} is not explained"
+    to_do = page.read_text().partition("## What to do")[2]
+    assert re.search(r"^    \w", to_do, re.MULTILINE), "there is something to type"
+
+
+def test_the_index_of_the_failures_names_them_all() -> None:
+    found = re.findall(r"^\|[^|]+\| (\[.+?\]\([^)]+\)) \|$", INDEX.read_text(), re.MULTILINE)
+    assert sorted(found) == sorted(f"[{headings(page)[0]}]({page.name})" for page in FAILURE_PAGES)
+    assert "(failures/README.md)" in (REPO / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.parametrize("page", FAILURE_PAGES, ids=relative)
+def test_what_a_page_of_a_failure_quotes_stands_in_the_code(page: Path) -> None:
+    """Its lines of paf-haproxy and of the two logs; an ellipsis stands for the rest."""
+    rows = re.findall(r"^\| `(?:paf-haproxy|journalctl) [^|]*\| (.*) \|$", page.read_text(), re.M)
+    assert rows
+    for line in [line for text in rows for line in PARTS.findall(text)]:
+        for word in re.findall(r"[A-Za-z']{4,}", line):
+            assert word in sources(), f"{word!r} of {line!r}"
+
+
+def test_an_instance_is_copied_as_in_the_handbook() -> None:
+    handbook = (REPO / "docs" / "operations.md").read_text()
+    copies = 0
+    for page in FAILURE_PAGES:
+        lines = [line for line in page.read_text().splitlines() if line.startswith("    ")]
+        for line in lines:
+            if re.search(r"main\.lost|40-postgresql|pg_controldata|paf-haproxy\.env", line):
+                assert re.sub(r"srv\d", "srv1", line) in handbook, f"{page.name}: {line}"
+                copies += "40-postgresql" in line
+    assert copies
+
+
 def test_the_page_of_false_alarms_is_what_was_measured() -> None:
     assert (REPO / "docs" / "drills" / "false-alarms.md").read_text() == made("alarms"), "make docs"
 
@@ -123,15 +198,13 @@ def test_every_alarm_is_explained() -> None:
 
 def test_every_log_line_that_is_explained_could_be_logged() -> None:
     """Its words stand in the code."""
-    files = [*(REPO / "lib" / "paf_haproxy").glob("*.py"), *(REPO / "haproxy").glob("*")]
-    sources = "".join(path.read_text() for path in files)
     text = (REPO / "docs" / "operations.md").read_text().partition("## Log lines")[2]
     rows = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     assert len(rows) > 10
     for row in rows:
         line = PARTS.findall(row)[0]
         for word in re.findall(r"[A-Za-z']{4,}", line):
-            assert word in sources, f"{word!r} of {line!r}"
+            assert word in sources(), f"{word!r} of {line!r}"
 
 
 def test_the_picture_of_the_voices_is_made_of_its_source() -> None:
