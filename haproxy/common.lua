@@ -13,7 +13,7 @@ local function outcome(fine, ...)
     if fine then
         return true, ...
     end
-    core.log(core.warning, "asked once more after an error: " .. tostring((...)))
+    core.log(core.warning, "HAProxy asks again after an error in its Lua code: " .. tostring((...)))
     return false
 end
 

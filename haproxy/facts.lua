@@ -150,7 +150,8 @@ local function judge()
     past_since = past_since or core.now().sec
     local lagging = (core.now().sec - past_since) * 1000 >= MAX_LAG_TIME
     if lagging and not paf.lagging then
-        core.log(core.warning, "PostgreSQL on " .. NODE .. " lags " .. behind .. " bytes behind")
+        core.log(core.warning, "PostgreSQL on " .. NODE .. " lags " .. behind .. " bytes behind, more than max_lag:"
+            .. " it gets no new readers")
     end
     paf.lagging = lagging
 end

@@ -56,12 +56,12 @@ def believed(status: str, clone: str, node: str) -> str:
             if resource.get("pending"):
                 raise AgentError(f"Pacemaker is about to change it: {resource.get('pending')}")
             return resource.get("id", "").partition(":")[0]
-    raise AgentError(f"Pacemaker does not take an instance of {clone} here for running")
+    raise AgentError(f"Pacemaker has no instance of {clone} on record that runs on this node")
 
 
 def _expect(what: str, element: Element | None, values: dict[str, str]) -> None:
     if element is None:
-        raise AgentError(f"crm_mon does not tell of {what}")
+        raise AgentError(f"the answer of crm_mon lacks {what}")
     for name, value in values.items():
         if element.get(name, value) != value:
             raise AgentError(f"{what} has {name}={element.get(name)}")
@@ -80,4 +80,4 @@ def _parse(text: str) -> Element:
     try:
         return ElementTree.fromstring(text)  # noqa: S314 - Pacemaker's own
     except ElementTree.ParseError as error:
-        raise AgentError(f"Pacemaker's answer is no XML: {text[:60]}") from error
+        raise AgentError(f"Pacemaker's answer is not XML: {text[:60]}") from error

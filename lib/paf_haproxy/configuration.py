@@ -183,7 +183,7 @@ def commit(params: Params) -> None:
             file.write(text)
         os.replace(file.name, path)
     except (AgentError, OSError) as error:
-        log.warning(f"cannot write {path}: {error}")
+        log.warning(f"cannot write {path}: {error}; the next monitor makes the configuration again")
 
 
 def digest(path: str) -> str:

@@ -56,7 +56,7 @@ def _memory(params: Params) -> None:
         os.makedirs(path, mode=0o700, exist_ok=True)
         os.chown(path, pwd.getpwnam(params.user).pw_uid, -1)
     except (OSError, KeyError) as error:
-        log.warning(f"{path} cannot be made: {error}")
+        log.warning(f"cannot make {path}: {error}; a reload or a crash loses the known roles")
 
 
 def lua(params: Params) -> str:

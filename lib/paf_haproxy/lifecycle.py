@@ -72,7 +72,7 @@ def watch_postgres(context: Context) -> None:
     try:
         supervisor.watch(context)
     except AgentError as error:
-        log.warning(f"{error.reason}; a crash of PostgreSQL is found by a monitor")
+        log.warning(f"{error.reason}; the next monitor reports a crash of PostgreSQL")
 
 
 def bring_up(context: Context, timeout: float) -> Params:

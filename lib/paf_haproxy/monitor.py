@@ -64,7 +64,7 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
         log.warning(f"monitor: mending HAProxy, {view}: {describe(lines)}")
         remember(params, role.after("monitor", repaired=role.repaired + 1))
         for objection in haproxy.run(lines):
-            log.warning(f"monitor: HAProxy objects: {objection}")
+            log.warning(f"monitor: HAProxy refuses a command: {objection}")
         close_rest(params.statedir, lines)
     elif told is not None and told == view and silent is not None and not silent.trusted:
         vouch(params, view, silent)
@@ -79,7 +79,7 @@ def respected(params: Params, role: Role, resource: str) -> Role:
         return role  # no cluster: as before
     if drained == role.drained:
         return role
-    log.info(f"{' '.join(sorted(drained)) or 'no node'} drained by a person")
+    log.info(f"nodes drained with paf-haproxy drain: {' '.join(sorted(drained)) or 'none'}")
     role = role.after("monitor", drained=drained)
     remember(params, role)
     return role
@@ -131,7 +131,8 @@ def vouch(params: Params, view: ClusterView, silent: silence.Silence) -> None:
     try:
         rolefile.write_note(path, f"{silent.node} {silent.chain}")
     except OSError as error:
-        log.warning(f"monitor: cannot write {path}: {error.strerror}")
+        text = f"new connections to prod wait until HAProxy on {silent.node} answers"
+        log.warning(f"monitor: cannot write {path}: {error.strerror}; {text}")
         return
     log.warning(
         f"monitor: HAProxy on {view.primary} does not answer; Pacemaker vouches for its primary:"

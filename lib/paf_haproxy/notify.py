@@ -116,7 +116,7 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     objections = haproxy.run(lines)
     close_rest(statedir, lines)
     if objections:
-        raise AgentError(f"HAProxy objects: {'; '.join(objections)}")
+        raise AgentError(f"HAProxy refuses a command: {'; '.join(objections)}")
     return lines
 
 

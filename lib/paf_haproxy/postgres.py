@@ -140,7 +140,8 @@ def note(params: Params, postmaster: str | None) -> bool:
     try:
         rolefile.write_note(path, f"production {postmaster}")
     except OSError as error:
-        log.warning(f"cannot write {path}: {error.strerror}")
+        text = "HAProxy does not learn from the agent that PostgreSQL is a primary"
+        log.warning(f"cannot write {path}: {error.strerror}; {text}")
         return False
     return True
 

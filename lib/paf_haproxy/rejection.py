@@ -32,7 +32,7 @@ def reject(context: Context, why: str) -> None:
     try:
         rolefile.write_note(note, why)
     except OSError as error:
-        log.warning(f"cannot write {note}: {error.strerror}")
+        log.warning(f"cannot write {note}: {error.strerror}; paf-haproxy status lacks the reason")
     pacemaker.tell_rejected(context.instance, context.node, why)
 
 

@@ -82,7 +82,8 @@ def put_into_use(context: Context, params: Params, new: str) -> None:
         try:
             configuration.install(params, new)
             if process.command(params)[:1] != [params.haproxy] or not process.has_master(params):
-                log.warning(f"{context.action}: HAProxy is restarted, because its program changes")
+                text = "HAProxy is restarted, because its program changes; its sessions end"
+                log.warning(f"{context.action}: {text}")
                 process.stop(params, timeout / 3)
                 launch.start(params, timeout / 2)
             else:
@@ -102,7 +103,7 @@ def _note_refusal(params: Params, line: str) -> None:
     try:
         rolefile.write_note(path, line)
     except OSError as error:
-        log.warning(f"cannot write {path}: {error.strerror}")
+        log.warning(f"cannot write {path}: {error.strerror}; the next monitor tries it again")
 
 
 def refused(params: Params, new: str) -> str:

@@ -94,7 +94,7 @@ def save(statedir: str, role: Role) -> None:
     target = path(statedir)
     text = _text(role, str(int(time.time())))
     if not _sound(role) or len(text) > LARGEST:
-        raise AgentError(f"no cluster has such nodes: {role.view}")
+        raise AgentError(f"the role file cannot hold these names of nodes: {role.view}")
     try:
         try:
             _replace(target, text.encode())
@@ -163,7 +163,8 @@ def load(statedir: str) -> Role | None:
         status = os.fstat(fd)
         ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
         if not ours or status.st_mode & 0o022:
-            raise AgentError(f"the role file {target} is not ours: remove it")
+            text = "is not a file that only root can write to: remove it"
+            raise AgentError(f"the role file {target} {text}")
         text = os.read(fd, LARGEST).decode("utf-8", "replace")
     finally:
         os.close(fd)

@@ -110,7 +110,7 @@ class Runtime:
             try:
                 bits = int(fields["srv_admin_state"])
             except ValueError as error:
-                text = f"HAProxy on {self.path} tells of a state that is no number: {fields}"
+                text = f"HAProxy on {self.path} reports a server state that is no number: {fields}"
                 raise AgentError(text) from error
             if bits & _UNRESOLVED:
                 bits &= ~_INHERITED
@@ -118,7 +118,7 @@ class Runtime:
             if fields["srv_op_state"] == _UP:
                 up.add(server)
         if not states:
-            raise AgentError(f"HAProxy on {self.path} tells of no servers")
+            raise AgentError(f"HAProxy on {self.path} lists no servers")
         return states, up
 
     def _states(self) -> Iterator[dict[str, str]]:

@@ -90,7 +90,7 @@ def step_down(context: Context) -> int:
     RUNNING_PROMOTED would be a failure then, and HAProxy would be restarted. Returns SUCCESS.
     """
     params = configuration.effective(context)
-    log.info("monitor: promoted no more, for Pacemaker takes this instance for unpromoted")
+    log.info("monitor: promoted no more, because Pacemaker says that this instance is unpromoted")
     remember(params, remembered(params).after("monitor", promoted=False))
     return SUCCESS
 

@@ -50,8 +50,8 @@ def test_a_unique_instance_has_a_number() -> None:
          f'{PRIMARY} orphaned="false" blocked="false" managed="true" failed="true"', "failed=true"),
         (PRIMARY, f'{PRIMARY} pending="Demoting"', "about to change it: Demoting"),
         (PRIMARY, PRIMARY.replace('active="true"', 'active="false"'), "active=false"),
-        ("pgsqld-clone", "other-clone", "does not take an instance"),
-        (STATUS, "Could not connect to the CIB", "no XML"),
+        ("pgsqld-clone", "other-clone", "no instance of pgsqld-clone on record"),
+        (STATUS, "Could not connect to the CIB", "is not XML"),
     ],
 )  # fmt: skip
 def test_what_forbids_a_report(old: str, new: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The documents say what is there: links, parameters, alarms, targets, log lines."""
+"""The documents say what is there: links, parameters, targets."""
 
 from __future__ import annotations
 
@@ -185,26 +185,6 @@ def test_make_help_names_every_target() -> None:
     ).stdout
     for target in phony.split():
         assert re.search(f"make {target} +[A-Z]", shown), target
-
-
-def test_every_alarm_is_explained() -> None:
-    rules = (REPO / "docs" / "monitoring" / "alerts.yml").read_text()
-    names = re.findall(r"- alert: (\w+)", rules)
-    text = (REPO / "docs" / "operations.md").read_text()
-    assert names
-    for name in names:
-        assert f"| {name} |" in text, name
-
-
-def test_every_log_line_that_is_explained_could_be_logged() -> None:
-    """Its words stand in the code."""
-    text = (REPO / "docs" / "operations.md").read_text().partition("## Log lines")[2]
-    rows = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
-    assert len(rows) > 10
-    for row in rows:
-        line = PARTS.findall(row)[0]
-        for word in re.findall(r"[A-Za-z']{4,}", line):
-            assert word in sources(), f"{word!r} of {line!r}"
 
 
 def test_the_picture_of_the_voices_is_made_of_its_source() -> None:
