@@ -70,15 +70,15 @@ def perform(topology: Topology, fault: Fault, number: int, directory: Path, view
         expected = topology.primary() or stage.primary
         rows, trouble = _rows(stage, expected, trouble)
     evidence = Evidence(
-        records.gather(stage.records),
-        stage.addresses,
-        stage.clients,
-        stage.primary,
-        expected,
-        stage.started,
-        settled,
-        trouble,
-        rows,
+        seen=records.gather(stage.records),
+        addresses=stage.addresses,
+        clients=stage.clients,
+        primary=stage.primary,
+        expected=expected,
+        started=stage.started,
+        settled=settled,
+        trouble=trouble,
+        rows=rows,
         fencings=0,
         died=frozenset(stage.died),
     )

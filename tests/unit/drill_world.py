@@ -88,16 +88,16 @@ def good() -> Evidence:
     }
     rows["srv1/connecting", 0] = LAST_COMMIT
     return Evidence(
-        Records(every, tuple(roles), tuple(servers), usage, log),
-        ADDRESSES,
-        clients,
-        "srv1",
-        "srv2",
-        STARTED,
-        SETTLED,
-        "",
-        rows,
-        0,
+        seen=Records(every, tuple(roles), tuple(servers), usage, log),
+        addresses=ADDRESSES,
+        clients=clients,
+        primary="srv1",
+        expected="srv2",
+        started=STARTED,
+        settled=SETTLED,
+        trouble="",
+        rows=rows,
+        fencings=0,
         receivers=dict.fromkeys(ADDRESSES, "127.0.0.1:5437"),
     )
 

@@ -58,7 +58,17 @@ def perform(row: Row, scene: Scene, say: Callable[[str], None]) -> Outcome:
     nodes = tuple(scene.nodes)
     seen = tuple(scene.attempts)
     died = frozenset(scene.died)
-    course = Course(victim, primary, nodes, phases, seen, reports, trouble, helped, died)
+    course = Course(
+        victim=victim,
+        primary=primary,
+        nodes=nodes,
+        phases=phases,
+        attempts=seen,
+        reports=reports,
+        trouble=trouble,
+        helped=helped,
+        died=died,
+    )
     return judge(row, course)
 
 
