@@ -20,6 +20,8 @@ COROSYNC = "etc/corosync/corosync.conf"
 BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/postgresql/fill2")
 """What a drill that was killed may have left on a disk that it filled."""
 SETTINGS = "/root/paf-haproxy.env"
+REBUILD = f". {SETTINGS}; rm -rf {PGDATA}; bash {agent.SCRIPTS}/40-postgresql.sh standby $PRIMARY"
+"""Command that makes the instance of a node anew from $PRIMARY's, as an inventory names it."""
 LOCKS = "/run/paf-lab-script"
 CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
 

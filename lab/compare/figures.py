@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..access import CONNECTING
 from ..drill import audits
 from ..drill.audits import Evidence
 from ..drill.figures import (
@@ -15,18 +16,7 @@ from ..drill.figures import (
     outcomes,
     strip,
 )
-from ..drill.records import (
-    CONNECTING,
-    DOWN,
-    FAILED,
-    MISROUTED,
-    PRIMARY,
-    REFUSED,
-    UNKNOWN,
-    UP,
-    Attempt,
-    Records,
-)
+from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, UP, Attempt, Records
 
 Strip = tuple[float, float, str]
 """Since, until, outcome; in s after the event."""

@@ -16,10 +16,10 @@ from typing import Any
 import click
 from rich.table import Table
 
+from ..access import SESSION
 from ..drill import audits
 from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
-from ..drill.records import SESSION
 from ..errors import LabError
 from ..layout import REPO
 from .picture import check

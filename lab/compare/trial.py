@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..drill import records, table
 from ..drill.audits import Evidence, Row
+from ..drill.settings import Settings
 from ..drill.stage import Stage, View
 from ..errors import LabError
 from ..machine import Machine
@@ -31,7 +32,7 @@ class _Site:
 
     def __init__(self, topology: Topology) -> None:
         self.nodes: Sequence[Machine] = NODES
-        self.settings = topology.settings
+        self.settings = Settings.of(topology.access, topology.kinds)
 
     def allow(self, *_: object) -> None: ...
 

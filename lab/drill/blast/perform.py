@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ...errors import LabError
-from . import values
+from . import local, shared, values
 from .judge import Course, Outcome, Phase, judge
 from .reports import find
 from .row import PRIMARY, Row
@@ -150,8 +150,6 @@ def _phase(name: str, phases: list[Phase]) -> Iterator[None]:
 
 def rows(scene: Scene) -> tuple[Row, ...]:
     """Returns every row, those that name nodes of this cluster among them."""
-    from . import local, shared
-
     names = tuple(scene.nodes)
     with contextlib.suppress(LabError):
         leads = scene.primary()
