@@ -18,6 +18,7 @@ HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 """Of the distribution's HAProxy."""
 PATIENCE = 10.0
 """s without whole health until what a person would do is done."""
+LOOK_EVERY = 0.5  # s
 ROLE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"
 
 Step = Callable[[str], AbstractContextManager[Any]]
@@ -121,6 +122,16 @@ class Topology:
 
     def await_whole(self, within: float = 120) -> None:
         """Returns once it is whole. Raises LabError with what it lacks after `within` s."""
+        self.mend_until_whole(within, LOOK_EVERY, time.sleep)
+
+    def mend_until_whole(
+        self, within: float, every: float, rest: Callable[[float], object]
+    ) -> None:
+        """Returns once it is whole, and mends it meanwhile. Raises LabError with what it lacks
+        after `within` s.
+
+        every: s between two looks. rest: lets so many s pass.
+        """
         start = mended = time.monotonic()
         while why := self.lacking():
             now = time.monotonic()
@@ -130,7 +141,7 @@ class Topology:
                 mended = now
                 with contextlib.suppress(LabError):  # a node went down under our hands
                     self.mend(self.primary(), now - start)
-            time.sleep(0.5)
+            rest(every)
 
 
 def _psql(*words: str) -> tuple[str, ...]:
