@@ -20,6 +20,8 @@ COROSYNC = "etc/corosync/corosync.conf"
 BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/postgresql/fill2")
 """What a drill that was killed may have left on a disk that it filled."""
 SETTINGS = "/root/paf-haproxy.env"
+REBUILD = f". {SETTINGS}; rm -rf {PGDATA}; bash {agent.SCRIPTS}/40-postgresql.sh standby $PRIMARY"
+"""Command that makes the instance of a node anew from $PRIMARY's, as an inventory names it."""
 LOCKS = "/run/paf-lab-script"
 CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
 
@@ -203,17 +205,37 @@ def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
     """Starts the cluster on a node that was lost. Returns the node from which its instance was
     copied before, or ''.
 
-    leads: the primary now. An instance that was a primary when its node was lost may have what no
-    other has; PAF would neither demote nor stop it, nor one that broke off a crash recovery.
+    leads: the primary now.
+    """
+
+    def anew(primary: str) -> None:
+        node.run("rm", "-rf", PGDATA)
+        script(node, "40-postgresql", "standby", primary)
+
+    return rejoin(node, leads, rebuild, (f"{PGBIN}/pg_controldata", PGDATA), anew)
+
+
+def rejoin(
+    node: Machine,
+    leads: str | None,
+    rebuild: bool,
+    control: Sequence[str],
+    anew: Callable[[str], None],
+) -> str:
+    """Starts the cluster on a node that was lost. Returns the node from which its instance was
+    copied before, or ''.
+
+    leads: the primary now. rebuild: whether the instance is made anew in any case. control: the
+    command that prints pg_controldata's text. anew: copies the instance of the primary that it is
+    given. An instance that was a primary when its node was lost may have what no other has; PAF
+    would neither demote nor stop it, nor one that broke off a crash recovery.
     """
     copied = ""
-    if leads not in (None, node.name):
-        control = f"{PGBIN}/pg_controldata {PGDATA} | grep 'cluster state'"
-        state = node.run("sh", "-c", control, check=False).stdout
+    if leads is not None and leads != node.name:
+        state = node.run(*control, check=False).stdout
         if rebuild or not can_follow(state):
-            copied = str(leads)
-            node.run("rm", "-rf", PGDATA)
-            script(node, "40-postgresql", "standby", copied)
+            copied = leads
+            anew(copied)
     node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
     return copied
 

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from . import cluster, replication
 from .errors import LabError
 from .layout import DATABASE_NODES
 from .node import NODES, named
 
-PROMOTED_WITHIN = 40.0
+PROMOTED_WITHIN = 60.0
 """s that the others may take to promote one of them before a node that was lost is started."""
+
+
+def too_soon(node: str, leads: str | None, waited: float) -> bool:
+    """Returns whether a node that was lost is not to be started yet. Pure.
+
+    Before another node is promoted, it is not known whether the lost node's instance may follow or
+    has to be made anew. leads: the node that is promoted now. waited: s so far; on machines slower
+    than the lab's, that many times less.
+    """
+    return leads in (None, node) and waited <= PROMOTED_WITHIN
+
+
+def bring_back_lost(leads: Callable[[], str | None], waited: float) -> None:
+    """Starts the cluster on the nodes on which it does not run, unless it is too soon.
+
+    leads: returns the primary. waited: s so far.
+    """
+    for node in NODES:
+        if cluster.absent(node):
+            primary = leads()
+            if not too_soon(node.name, primary, waited):
+                cluster.bring_back(node, primary)
 
 
 def rebuild_stuck() -> None:
@@ -66,12 +89,8 @@ def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
         passed = time.monotonic() - start
         if passed > within:
             raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
-        for node in () if mend_after is None else NODES:
-            if cluster.absent(node):
-                leads = cluster.promoted()
-                # Before another is promoted nobody can tell whether its instance may follow.
-                if leads not in (None, node.name) or passed > PROMOTED_WITHIN:
-                    cluster.bring_back(node, leads)
+        if mend_after is not None:
+            bring_back_lost(cluster.promoted, passed)
         if steps and passed > steps[0][0] and at_rest():
             _, step = steps.pop(0)
             step()

@@ -107,8 +107,7 @@ def migrate(name: str, json_file: Path | None) -> None:
 def forget(primary: Node) -> None:
     """Takes away what the lab puts onto every node: the package, and HAProxy's role."""
     together(_forget, NODES)
-    settings = topology.named(DEFAULT).settings
-    commands.psql(primary, settings, "DROP ROLE IF EXISTS haproxy")
+    commands.psql(primary, topology.named(DEFAULT).access, "DROP ROLE IF EXISTS haproxy")
 
 
 def _forget(node: Node) -> None:

@@ -6,9 +6,7 @@ import configparser
 from pathlib import Path
 
 from . import network
-from .agent import SCRIPTS
-from .cluster import SETTINGS
-from .layout import PGDATA, SECRETS, SINK, SWITCH
+from .layout import SECRETS, SINK, SWITCH
 from .node import NODES, Node
 from .power import SOCKET
 from .shell import run, together
@@ -18,17 +16,19 @@ ACCEPT = (
     "set -e; ssh-keygen -A >/dev/null; install -d -m 700 /root/.ssh;"
     " cat >/root/.ssh/authorized_keys; systemctl enable --quiet --now ssh"
 )
-REBUILD = f". {SETTINGS}; rm -rf {PGDATA}; bash {SCRIPTS}/40-postgresql.sh standby $PRIMARY"
 
 
-def describe(file: Path) -> None:
-    """Starts sshd on the nodes, for a key made at first use, and writes their inventory."""
+def describe(file: Path, rebuild: str) -> None:
+    """Starts sshd on the nodes, for a key made at first use, and writes their inventory.
+
+    rebuild: the command that makes the instance of a node anew from $PRIMARY's.
+    """
     if not KEY.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(KEY)])
     public = KEY.with_suffix(".pub").read_text()
     together(lambda node: node.run("sh", "-c", ACCEPT, input=public), NODES)
     inventory = configparser.ConfigParser(interpolation=None)
-    inventory["cluster"] = {"rebuild": REBUILD}
+    inventory["cluster"] = {"rebuild": rebuild}
     for node in NODES:
         inventory[node.name] = _entry(node)
     with file.open("w") as out:

@@ -16,25 +16,9 @@ from pathlib import Path
 from ..errors import LabError
 from ..host import install
 from ..node import Node
+from ..topology.state_socket import deck_units
 
 SOCKET_PORT = 6431
-SOCKET = """[Unit]
-Description=Local PostgreSQL state, as in the deck
-[Socket]
-ListenStream={port}
-Accept=yes
-[Install]
-WantedBy=sockets.target
-"""
-SERVICE = """[Unit]
-Description=Local PostgreSQL state, as in the deck
-[Service]
-User=postgres
-ExecStart=/usr/bin/psql -p 5434 -Atc \
-  "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
-StandardOutput=socket
-"""
-
 HAPROXY = """global
     pidfile /run/deck-haproxy.pid
 defaults
@@ -73,11 +57,6 @@ postgresql:
   parameters: {{unix_socket_directories: DIRECTORY}}
 """
 READY_WITHIN = 60.0  # s
-
-
-def deck_units(name: str, port: int) -> dict[str, str]:
-    """Returns the deck's two units of this name, by their files."""
-    return {f"{name}.socket": SOCKET.format(port=port), f"{name}@.service": SERVICE}
 
 
 @contextlib.contextmanager

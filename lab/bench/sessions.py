@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..access import Access
 from ..drill import commands, table
 from ..drill.figures import median
 from ..drill.programs import CLIENTS
-from ..drill.settings import Settings
 from ..errors import LabError
 from ..layout import PGBIN
 from ..node import Node
@@ -34,16 +34,16 @@ TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
 @contextlib.contextmanager
-def user(primary: Node, settings: Settings) -> Iterator[dict[str, str]]:
+def user(primary: Node, access: Access) -> Iterator[dict[str, str]]:
     """Yields libpq's parameters of a role that may make pgbench's tables; those go away with it."""
     password = secrets.token_hex(16)
-    table.make(primary, settings, password)
+    table.make(primary, access, password)
     try:
-        grant = f"GRANT CREATE ON SCHEMA drill TO {settings.user}"
-        commands.psql(primary, settings, grant, settings.database)
-        yield {"user": settings.user, "password": password, "dbname": settings.database}
+        grant = f"GRANT CREATE ON SCHEMA drill TO {access.user}"
+        commands.psql(primary, access, grant, access.database)
+        yield {"user": access.user, "password": password, "dbname": access.database}
     finally:
-        table.drop(primary, settings)
+        table.drop(primary, access)
 
 
 def latency(node: Node, ways: Mapping[str, Way], rounds: int) -> dict[str, tuple[float, float]]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..access import CONNECTING
 from ..drill import audits
 from ..drill.audits import Evidence
 from ..drill.figures import (
@@ -15,18 +16,7 @@ from ..drill.figures import (
     outcomes,
     strip,
 )
-from ..drill.records import (
-    CONNECTING,
-    DOWN,
-    FAILED,
-    MISROUTED,
-    PRIMARY,
-    REFUSED,
-    UNKNOWN,
-    UP,
-    Attempt,
-    Records,
-)
+from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, UP, Attempt, Records
 
 Strip = tuple[float, float, str]
 """Since, until, outcome; in s after the event."""
@@ -79,23 +69,23 @@ def trial(topology: str, drill: str, number: int, evidence: Evidence, haproxy: b
     reads = [each for each in seen.attempts if not each.writes]
     acks = acknowledged(seen.attempts)
     return Trial(
-        topology,
-        drill,
-        number,
-        evidence.trouble,
-        outage(evidence),
-        None if away is None else away[1] - away[0],
-        len(new),
-        sum(each.outcome in (REFUSED, FAILED, UNKNOWN) for each in new),
-        len(writes),
-        sum(each.outcome == MISROUTED for each in writes),
-        sum(each.outcome == MISROUTED for each in reads),
-        sum(kind.get("held", 0) for kind in outcomes(living).values()),
-        len(acks),
-        sum((each.client, each.sequence) not in evidence.rows for each in acks),
-        int(audits.one_timeline(evidence).value),
-        agreement(seen, evidence, away[1]) if haproxy and away is not None else None,
-        _strips(living, evidence.started),
+        topology=topology,
+        drill=drill,
+        number=number,
+        trouble=evidence.trouble,
+        outage=outage(evidence),
+        absence=None if away is None else away[1] - away[0],
+        connections=len(new),
+        failed=sum(each.outcome in (REFUSED, FAILED, UNKNOWN) for each in new),
+        writes=len(writes),
+        misrouted=sum(each.outcome == MISROUTED for each in writes),
+        stray_reads=sum(each.outcome == MISROUTED for each in reads),
+        held=sum(kind.get("held", 0) for kind in outcomes(living).values()),
+        acknowledged=len(acks),
+        lost=sum((each.client, each.sequence) not in evidence.rows for each in acks),
+        two_primaries=int(audits.one_timeline(evidence).value),
+        agreement=agreement(seen, evidence, away[1]) if haproxy and away is not None else None,
+        strips=_strips(living, evidence.started),
     )
 
 
@@ -195,22 +185,22 @@ def summary(trials: Sequence[Trial]) -> Summary:
     first = trials[0]
     ratios = [each.ratio for each in trials if each.ratio is not None]
     return Summary(
-        first.topology,
-        first.drill,
-        len(trials),
-        tuple(each.trouble for each in trials if each.trouble),
-        median([each.outage for each in trials]),
-        max(each.outage for each in trials),
-        median([each.absence for each in trials if each.absence is not None]),
-        median(ratios),
-        max(ratios, default=math.nan),
-        sum(each.connections for each in trials),
-        sum(each.failed for each in trials),
-        sum(each.writes for each in trials),
-        sum(each.misrouted for each in trials),
-        sum(each.held for each in trials),
-        sum(each.acknowledged for each in trials),
-        sum(each.lost for each in trials),
-        sum(each.two_primaries for each in trials),
-        median([each.agreement for each in trials if each.agreement is not None]),
+        topology=first.topology,
+        drill=first.drill,
+        trials=len(trials),
+        troubles=tuple(each.trouble for each in trials if each.trouble),
+        outage=median([each.outage for each in trials]),
+        worst_outage=max(each.outage for each in trials),
+        absence=median([each.absence for each in trials if each.absence is not None]),
+        ratio=median(ratios),
+        worst_ratio=max(ratios, default=math.nan),
+        connections=sum(each.connections for each in trials),
+        failed=sum(each.failed for each in trials),
+        writes=sum(each.writes for each in trials),
+        misrouted=sum(each.misrouted for each in trials),
+        held=sum(each.held for each in trials),
+        acknowledged=sum(each.acknowledged for each in trials),
+        lost=sum(each.lost for each in trials),
+        two_primaries=sum(each.two_primaries for each in trials),
+        agreement=median([each.agreement for each in trials if each.agreement is not None]),
     )

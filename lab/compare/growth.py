@@ -16,10 +16,10 @@ from typing import Any
 import click
 from rich.table import Table
 
+from ..access import SESSION
 from ..drill import audits
 from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
-from ..drill.records import SESSION
 from ..errors import LabError
 from ..layout import REPO
 from .picture import check
@@ -65,14 +65,14 @@ def size(
     ]
     found = rest["nodes"]
     return Size(
-        nodes,
-        percentile([float("inf") if each is None else each for each in delays], 0.95),
-        median([each["ratio"] for each in changes if each["ratio"] is not None]),
-        sum(each.get(name, 0) for each in outcomes for name in bad),
-        notify["notify_ms"]["median"] / 1000,
-        sum(each["questions"] for each in found) / len(found),
-        sum(each["cpu"] for each in found) / len(found),
-        tuple(
+        nodes=nodes,
+        route_delay=percentile([float("inf") if each is None else each for each in delays], 0.95),
+        ratio=median([each["ratio"] for each in changes if each["ratio"] is not None]),
+        failed=sum(each.get(name, 0) for each in outcomes for name in bad),
+        notify=notify["notify_ms"]["median"] / 1000,
+        questions=sum(each["questions"] for each in found) / len(found),
+        cpu=sum(each["cpu"] for each in found) / len(found),
+        troubles=tuple(
             each["value"]
             for run in drill["runs"]
             for each in run["findings"]

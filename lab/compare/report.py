@@ -12,6 +12,7 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
+from ..drill.settings import Settings
 from ..topology import Topology
 from . import ahead
 from .figures import Summary, Trial, summary
@@ -51,7 +52,7 @@ def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, An
                 "summary": each.topology.summary,
                 "not_run": each.missing,
                 "notes": each.notes,
-                "settings": each.topology.settings.as_json(),
+                "settings": Settings.of(each.topology.access, each.topology.kinds).as_json(),
                 "drills": {
                     name: _finite(asdict(found)) for name, found in each.summaries().items()
                 },

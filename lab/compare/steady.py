@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..access import CONNECTING
 from ..bench import rest, sessions
 from ..bench.sessions import KINDS
 from ..drill.figures import median
-from ..drill.records import CONNECTING
 from ..node import NODES, named
 from ..topology import Topology
 
@@ -39,7 +39,7 @@ def measure(topology: Topology) -> Steady:
     cpu = sum(spent.values()) / len(spent)
     primary = named(topology.primary() or "")
     here = next(node for node in reversed(NODES) if node is not primary)
-    with sessions.user(primary, topology.settings) as who:
+    with sessions.user(primary, topology.access) as who:
         through = {**topology.reach(CONNECTING), **who}
         direct = {"host": primary.address, "port": 5434, **who}
         ways = {"through": through, "direct": direct}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from ..drill import records, table
 from ..drill.audits import Evidence, Row
+from ..drill.settings import Settings
 from ..drill.stage import Stage, View
 from ..errors import LabError
 from ..machine import Machine
@@ -20,7 +20,6 @@ from .faults import Fault
 from .figures import Trial
 
 WHOLE_WITHIN = 240.0  # s
-MEND_EVERY = 10.0  # s
 CHECK_EVERY = 2.0  # s: a check of everything costs the nodes CPU
 
 
@@ -31,7 +30,7 @@ class _Site:
 
     def __init__(self, topology: Topology) -> None:
         self.nodes: Sequence[Machine] = NODES
-        self.settings = topology.settings
+        self.settings = Settings.of(topology.access, topology.kinds)
 
     def allow(self, *_: object) -> None: ...
 
@@ -70,15 +69,15 @@ def perform(topology: Topology, fault: Fault, number: int, directory: Path, view
         expected = topology.primary() or stage.primary
         rows, trouble = _rows(stage, expected, trouble)
     evidence = Evidence(
-        records.gather(stage.records),
-        stage.addresses,
-        stage.clients,
-        stage.primary,
-        expected,
-        stage.started,
-        settled,
-        trouble,
-        rows,
+        seen=records.gather(stage.records),
+        addresses=stage.addresses,
+        clients=stage.clients,
+        primary=stage.primary,
+        expected=expected,
+        started=stage.started,
+        settled=settled,
+        trouble=trouble,
+        rows=rows,
         fencings=0,
         died=frozenset(stage.died),
     )
@@ -96,26 +95,13 @@ def _event(stage: Stage, topology: Topology, fault: Fault) -> str:
         except LabError as error:
             trouble = trouble or str(error)
     try:
-        _await_whole(stage, topology)
+        topology.mend_until_whole(WHOLE_WITHIN, CHECK_EVERY, stage.rest)
         stage.await_clients()
     except LabError as error:
         trouble = trouble or str(error)
     if wanted not in (None, topology.primary()):
         trouble = trouble or f"{topology.primary()} is primary, not {wanted}"
     return trouble
-
-
-def _await_whole(stage: Stage, topology: Topology) -> None:
-    start = mended = time.monotonic()
-    while why := topology.lacking():
-        now = time.monotonic()
-        if now > start + WHOLE_WITHIN:
-            raise LabError(f"not whole after {WHOLE_WITHIN:g} s: {why}")
-        if now > mended + MEND_EVERY:
-            mended = now
-            with contextlib.suppress(LabError):  # a node went down under our hands
-                topology.mend(topology.primary(), now - start)
-        stage.rest(CHECK_EVERY)
 
 
 def _rows(stage: Stage, primary: str, trouble: str) -> tuple[dict[Row, float | None], str]:

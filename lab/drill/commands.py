@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 
 from .. import replication
+from ..access import Access
 from ..errors import LabError
 from ..layout import POSTGRESQL, SUITE
 from ..machine import Machine
@@ -15,7 +16,6 @@ from .cluster import (
     parse_moves,
     parse_status,
 )
-from .settings import Settings
 
 PIDFILE = "/run/paf-haproxy/haproxy.pid"
 """It names HAProxy's master process."""
@@ -88,16 +88,16 @@ def cleanup(node: Machine, resource: str | None = None) -> None:
     node.run("crm_resource", "--cleanup", *words)
 
 
-def psql(node: Machine, settings: Settings, script: str, database: str = "postgres") -> str:
+def psql(node: Machine, access: Access, script: str, database: str = "postgres") -> str:
     """Runs SQL as the superuser over the node's Unix socket; fields are split by a tab."""
-    words = ("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", settings.pghost)
-    where = ("-p", str(settings.pgport), "-d", database, "-f", "-")
+    words = ("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", access.pghost)
+    where = ("-p", str(access.pgport), "-d", database, "-f", "-")
     return node.run(*words, *where, user="postgres", input=script).stdout
 
 
-def streaming(node: Machine, settings: Settings) -> dict[str, str]:
+def streaming(node: Machine, access: Access) -> dict[str, str]:
     """Returns the standbys that follow this node, with their sync_state."""
-    return replication.followers(psql(node, settings, replication.SCRIPT))
+    return replication.followers(psql(node, access, replication.SCRIPT))
 
 
 def load(node: Machine) -> float:
@@ -121,20 +121,20 @@ def versions(node: Machine, more: Sequence[str] = ()) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
 
 
-def haproxy(node: Machine, settings: Settings, command: str) -> str:
+def haproxy(node: Machine, access: Access, command: str) -> str:
     """Returns what the HAProxy that runs answers to a runtime command; "" if there is none."""
     script = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(3);"
         " s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b'\\n');"
         " sys.stdout.write(s.makefile().read())"
     )
-    words = ("python3", "-c", script, settings.admin_socket, command)
+    words = ("python3", "-c", script, access.admin_socket, command)
     return node.run(*words, check=False).stdout
 
 
-def limit(node: Machine, settings: Settings) -> str:
+def limit(node: Machine, access: Access) -> str:
     """Returns the most sessions that prod of the HAProxy that runs takes, e.g. '2000'."""
-    text = haproxy(node, settings, "show stat").lstrip("# ")
+    text = haproxy(node, access, "show stat").lstrip("# ")
     for row in csv.DictReader(text.splitlines()):
         if (row["pxname"], row["svname"]) == ("prod", "FRONTEND"):
             return str(row["slim"])
@@ -152,9 +152,9 @@ def rejection(node: Machine) -> str:
     return node.run("cat", REJECTED, check=False).stdout.strip()
 
 
-def haproxy_pid(node: Machine, settings: Settings) -> int | None:
+def haproxy_pid(node: Machine, access: Access) -> int | None:
     """Returns the pid, as the node sees it, of the HAProxy that answers on the admin socket."""
-    for line in haproxy(node, settings, "show info").splitlines():
+    for line in haproxy(node, access, "show info").splitlines():
         name, _, value = line.partition(":")
         if name == "Pid":
             return int(value)

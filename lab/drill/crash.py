@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..access import CONNECTING
 from . import figures
 from .audits import Evidence, Finding
-from .records import ACK, CONNECTING
+from .records import ACK
 
 REPORTED = "reported to Pacemaker"
 """What the agent logs of a report (paf_haproxy/crash.py)."""

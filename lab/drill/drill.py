@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ..access import POOLED_KINDS
 from . import audits, service
 from .audits import Evidence, Finding
-from .records import POOLED_KINDS
 from .settings import TRANSACTION
 from .stage import Stage
 

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..access import CONNECTING, KINDS
 from . import records
-from .records import ACK, CONNECTING, UP, Attempt, Records
+from .records import ACK, UP, Attempt, Records
 
 HELD = 0.25
 """s, from which on an acknowledged attempt counts as held."""
@@ -143,7 +144,7 @@ def stalls(seen: Records, since: float = 0.0) -> dict[str, float]:
 
 def outcomes(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
     """Returns how often each outcome came, by kind of client."""
-    found: dict[str, Counter[str]] = {kind: Counter() for kind in records.KINDS}
+    found: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for each in attempts:
         found.setdefault(each.kind, Counter())[each.outcome] += 1
         if each.outcome == ACK and each.end - each.start >= HELD:

@@ -7,15 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-CONNECTING = "connecting"
-SESSION = "session"
-READER = "reader"
-POOLED = "pooled"
-POOLED_READER = "pooled-reader"
-KINDS = (CONNECTING, SESSION, READER)
-"""The clients of every drill."""
-POOLED_KINDS = (POOLED, POOLED_READER)
-"""Sessions through PgBouncer, which are never without a transaction for long."""
+from ..access import KINDS, POOLED_KINDS, POOLED_READER, READER
 
 ACK = "ack"
 REFUSED = "refused"

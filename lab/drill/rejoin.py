@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from .. import cluster as node_cluster
+from .. import health
 from ..errors import LabError
 from . import commands, segments
 from .cluster import Snapshot
@@ -15,8 +16,6 @@ from .stage import Stage
 
 PATIENCE = 20.0
 """s that a standby may take to stream by itself, once all else is whole."""
-PROMOTED_WITHIN = 60.0
-"""s that the others may take to promote one of them before a node that was lost is started."""
 
 
 def begin(stage: Stage) -> Snapshot:
@@ -108,16 +107,14 @@ def _stuck(stage: Stage, leads: str | None) -> set[str]:
 
 
 def _too_soon(stage: Stage, name: str, since: float) -> bool:
-    """Returns whether the others, with a quorum, have promoted nobody yet: until then nobody can
-    tell whether the instance of a node that is back may be started, or has to be made anew.
-    """
-    if time.monotonic() > since + PROMOTED_WITHIN * stage.settings.slowness:
-        return False
+    """Returns whether the others have a quorum, but it is too soon to start a node that is back."""
+    waited = (time.monotonic() - since) / stage.settings.slowness
     try:
         status = commands.status(stage.anyone)
     except LabError:
         return False
-    return status.quorum and status.promoted(stage.settings.pgsql_clone) in (None, name)
+    leads = status.promoted(stage.settings.pgsql_clone)
+    return status.quorum and health.too_soon(name, leads, waited)
 
 
 def _bring_back(stage: Stage, name: str, leads: str | None, rebuild: bool = False) -> None:

@@ -57,20 +57,20 @@ def perform(
         finally:
             _clear_away(stage)
     evidence = Evidence(
-        records.gather(stage.records),
-        stage.addresses,
-        stage.clients,
-        stage.primary,
-        expected,
-        stage.started,
-        settled,
-        trouble,
-        rows,
-        fencings,
-        frozenset(stage.died),
-        receivers,
-        left,
-        load,
+        seen=records.gather(stage.records),
+        addresses=stage.addresses,
+        clients=stage.clients,
+        primary=stage.primary,
+        expected=expected,
+        started=stage.started,
+        settled=settled,
+        trouble=trouble,
+        rows=rows,
+        fencings=fencings,
+        died=frozenset(stage.died),
+        receivers=receivers,
+        leftovers=left,
+        load=load,
     )
     until = settled + settings.cool_down * settings.slowness
     events = timeline.merged(stage.events, stage.started, until)

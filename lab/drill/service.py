@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from ..access import CONNECTING, POOLED_KINDS, SESSION
 from . import audits, figures
 from .audits import Evidence, Finding
-from .records import (
-    ACK,
-    CONNECTING,
-    FAILED,
-    POOLED_KINDS,
-    PRIMARY,
-    REFUSED,
-    SESSION,
-    UNKNOWN,
-    UP,
-)
+from .records import ACK, FAILED, PRIMARY, REFUSED, UNKNOWN, UP
 
 POOLED_ERRORS = "errors of sessions through PgBouncer"
 RATIO = "write outage / PostgreSQL's absence"

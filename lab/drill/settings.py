@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..layout import PGBIN, PGDATA
-from .records import CONNECTING, POOLED, POOLED_READER, READER, SESSION
+from ..access import CONNECTING, POOLED, POOLED_READER, READER, SESSION, Access
 
+# A new connection costs about 8 ms of CPU, all sides together.
+EVERY = {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
+"""s from the start of one attempt to the next, by kind of client."""
 TRANSACTION = 0.05
 """s that a transaction through PgBouncer is open; the next one follows at once."""
 
@@ -25,30 +28,10 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The defaults are the lab's."""
+class Settings(Access):
+    """The way to the cluster, and the pace of what runs there. The defaults are the lab's."""
 
-    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """libpq's parameters by kind of client, where they are not those of its local HAProxy."""
-    prod_port: int = 5432
-    stdby_port: int = 5433
-    pooler_port: int = 0
-    """PgBouncer's, on every node; 0: there is none."""
-    pgport: int = 5434
-    pghost: str = "/run/postgresql"
-    database: str = "app"
-    user: str = "drill"
-    pgdata: str = PGDATA
-    bindir: str = PGBIN
-    rebuild: str = ""
-    """Command that makes the instance of a node anew from $PRIMARY's; the lab has its own way."""
-    admin_socket: str = "/run/paf-haproxy/admin.sock"
-    pgsql: str = "pgsqld"
-    haproxy: str = "haproxy"
-    every: dict[str, float] = field(
-        # A new connection costs about 8 ms of CPU, all sides together.
-        default_factory=lambda: {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
-    )
+    every: dict[str, float] = field(default_factory=lambda: dict(EVERY))
     """s from the start of one attempt to the next, by kind of client."""
     transaction: float = TRANSACTION
     watch_every: float = 0.01
@@ -72,13 +55,12 @@ class Settings:
     more rarely, and wait that much longer; pauses and deadlines are that much longer, too."""
     bars: Bars = field(default_factory=Bars)
 
-    @property
-    def pgsql_clone(self) -> str:
-        return f"{self.pgsql}-clone"
-
-    @property
-    def haproxy_clone(self) -> str:
-        return f"{self.haproxy}-clone"
+    @staticmethod
+    def of(access: Access, kinds: Sequence[str]) -> Settings:
+        """Returns the settings with which clients of these kinds work on a cluster that is reached
+        so.
+        """
+        return Settings(**vars(access), every={kind: EVERY[kind] for kind in kinds})
 
     def with_pooled(self, transaction: float = TRANSACTION) -> Settings:
         """Returns the settings with sessions through PgBouncer, if there is one. transaction: s

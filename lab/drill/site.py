@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import xml.etree.ElementTree as ET  # of what Pacemaker's tools print on our own nodes (S314)
 from collections.abc import Collection, Sequence
@@ -113,15 +114,9 @@ class RemoteSite:
         return sum(datetime.fromisoformat(when).timestamp() >= int(since) for when in ended)
 
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
-        copied = ""
-        if leads not in (None, node.name):
-            control = (f"{self.settings.bindir}/pg_controldata", self.settings.pgdata)
-            state = node.run(*control, check=False).stdout
-            if rebuild or not cluster.can_follow(state):
-                copied = str(leads)
-                self._rebuild(node, copied)
-        node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
-        return copied
+        control = (f"{self.settings.bindir}/pg_controldata", self.settings.pgdata)
+        anew = functools.partial(self._rebuild, node)
+        return cluster.rejoin(node, leads, rebuild, control, anew)
 
     def _rebuild(self, node: Machine, leads: str) -> None:
         command = self.settings.rebuild

@@ -9,10 +9,10 @@ import hashlib
 import hmac
 import os
 
+from ..access import Access
 from ..machine import Machine
 from .audits import Row
 from .commands import psql
-from .settings import Settings
 
 # A clean slate: rows of an earlier run must not stand in for lost ones.
 # PgBouncer keeps connections of the role, which would not be those of the next role of that name.
@@ -34,28 +34,28 @@ FROM drill.writes;
 """
 
 
-def make(primary: Machine, settings: Settings, password: str) -> None:
+def make(primary: Machine, access: Access, password: str) -> None:
     verifier = f"\\set verifier '{scram(password, os.urandom(16))}'\n"
-    psql(primary, settings, _role(settings) + verifier + DROP + MAKE, settings.database)
+    psql(primary, access, _role(access) + verifier + DROP + MAKE, access.database)
 
 
-def read(primary: Machine, settings: Settings) -> dict[Row, float | None]:
+def read(primary: Machine, access: Access) -> dict[Row, float | None]:
     """Returns every row with the moment of its commit, as the primary that committed it noted it
     (None where track_commit_timestamp is off).
     """
     found: dict[Row, float | None] = {}
-    for line in psql(primary, settings, READ, settings.database).splitlines():
+    for line in psql(primary, access, READ, access.database).splitlines():
         client, sequence, committed = line.split("\t")
         found[client, int(sequence)] = float(committed) if committed else None
     return found
 
 
-def drop(primary: Machine, settings: Settings) -> None:
-    psql(primary, settings, _role(settings) + DROP, settings.database)
+def drop(primary: Machine, access: Access) -> None:
+    psql(primary, access, _role(access) + DROP, access.database)
 
 
-def _role(settings: Settings) -> str:
-    return f"\\set role {settings.user}\n"
+def _role(access: Access) -> str:
+    return f"\\set role {access.user}\n"
 
 
 def scram(password: str, salt: bytes, iterations: int = 1) -> str:

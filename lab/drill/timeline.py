@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..access import READER
 from .figures import HELD
-from .records import ACK, READER, Attempt, LogLine, Record, RoleSeen, ServersSeen
+from .records import ACK, Attempt, LogLine, Record, RoleSeen, ServersSeen
 
 DRILL = "drill"
 PACEMAKER = "Pacemaker"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..access import SESSION
 from . import audits, figures, service
 from .audits import Evidence, Finding
 from .figures import Change, Outage
-from .records import SESSION
 from .settings import Bars
 from .timeline import Event
 

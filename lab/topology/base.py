@@ -9,18 +9,16 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .. import replication
-from ..drill.records import CONNECTING, READER, SESSION
-from ..drill.settings import Settings
+from ..access import KINDS, READER, Access
 from ..errors import LabError
 from ..image import LAB
 from ..node import NODES, Node
 
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 """Of the distribution's HAProxy."""
-PERIODS = {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
-"""s from the start of one attempt of a client to the next."""
 PATIENCE = 10.0
 """s without whole health until what a person would do is done."""
+LOOK_EVERY = 0.5  # s
 ROLE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"
 
 Step = Callable[[str], AbstractContextManager[Any]]
@@ -28,7 +26,7 @@ Step = Callable[[str], AbstractContextManager[Any]]
 
 
 class Topology:
-    """The attributes say what it is made of; `settings`, how its clients and watchers reach it."""
+    """The attributes say what it is made of; `access`, how its clients and watchers reach it."""
 
     name = ""
     summary = ""
@@ -40,7 +38,9 @@ class Topology:
     """Whether clients go through a HAProxy."""
     fences = True
     """Whether a node that is lost is fenced, and so gets its power back."""
-    settings = Settings(admin_socket=HAPROXY_SOCKET, every=PERIODS)
+    access = Access(admin_socket=HAPROXY_SOCKET)
+    kinds: tuple[str, ...] = KINDS
+    """The kinds of clients that it serves."""
 
     def missing(self) -> str:
         """Returns why it cannot run on this machine; empty if it can."""
@@ -78,8 +78,8 @@ class Topology:
 
     def reach(self, kind: str) -> dict[str, Any]:
         """Returns libpq's parameters with which a kind of client gets to where it wants."""
-        port = self.settings.stdby_port if kind == READER else self.settings.prod_port
-        return {"host": "127.0.0.1", "port": port, **self.settings.targets.get(kind, {})}
+        port = self.access.stdby_port if kind == READER else self.access.prod_port
+        return {"host": "127.0.0.1", "port": port, **self.access.targets.get(kind, {})}
 
     def status(self) -> str:
         """Returns what its cluster manager says, for people."""
@@ -110,7 +110,7 @@ class Topology:
         if streaming != len(NODES) - 1:
             return f"{streaming} of {len(NODES) - 1} standbys stream from {first.name}"
         for node in NODES:
-            for kind in self.settings.every:
+            for kind in self.kinds:
                 words = " ".join(f"{key}={value}" for key, value in self.reach(kind).items())
                 target = f"{words} user=app dbname=app connect_timeout=3"
                 done = node.run(*_psql("-wd", target, "-c", ROLE), check=False, timeout=30)
@@ -122,6 +122,16 @@ class Topology:
 
     def await_whole(self, within: float = 120) -> None:
         """Returns once it is whole. Raises LabError with what it lacks after `within` s."""
+        self.mend_until_whole(within, LOOK_EVERY, time.sleep)
+
+    def mend_until_whole(
+        self, within: float, every: float, rest: Callable[[float], object]
+    ) -> None:
+        """Returns once it is whole, and mends it meanwhile. Raises LabError with what it lacks
+        after `within` s.
+
+        every: s between two looks. rest: lets so many s pass.
+        """
         start = mended = time.monotonic()
         while why := self.lacking():
             now = time.monotonic()
@@ -131,7 +141,7 @@ class Topology:
                 mended = now
                 with contextlib.suppress(LabError):  # a node went down under our hands
                     self.mend(self.primary(), now - start)
-            time.sleep(0.5)
+            rest(every)
 
 
 def _psql(*words: str) -> tuple[str, ...]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..drill.records import CONNECTING, READER, SESSION
-from ..drill.settings import Settings
+from ..access import CONNECTING, READER, SESSION, Access
 from ..layout import DATABASE_NODES
 from ..node import Node
-from .base import PERIODS
 from .paf import GUARD, OnPaf
 
 HOSTS: dict[str, Any] = {"host": ",".join(DATABASE_NODES), "port": 5434, "connect_timeout": 2}
@@ -23,9 +21,7 @@ class Multihost(OnPaf):
     name = "multihost"
     summary = "PAF, and libpq with three hosts and target_session_attrs"
     haproxy = False
-    settings = Settings(
-        every=PERIODS, targets={CONNECTING: WRITER, SESSION: WRITER, READER: READ_FROM}
-    )
+    access = Access(targets={CONNECTING: WRITER, SESSION: WRITER, READER: READ_FROM})
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # Not itself: pg_hba.conf rejects that, and libpq tries no other host after a rejection.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import cluster, health
-from ..drill.settings import Settings
+from ..access import Access
 from ..node import Node
-from .base import PERIODS
 from .paf import OnPaf
 
 POOLER = "45-pgbouncer"
@@ -20,7 +19,7 @@ class PafHaproxy(OnPaf):
     summary = "HAProxy on every node, led by PAF's own promote and demote notifications"
     scripts = ("30-fencing", "50-paf", "60-haproxy", "70-constraints")
     made_by = "haproxy"
-    settings = Settings(every=PERIODS)
+    access = Access()
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # Drills kill PostgreSQL more often in an hour than the agent reports by default.

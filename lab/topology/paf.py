@@ -19,7 +19,7 @@ GUARD = "local replication all reject\nhost replication all samehost reject"
 Pcs = Callable[..., object]
 """Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
 CLONE = "pgsqld-clone"
-STUCK_AFTER = 40.0  # s
+STUCK_AFTER = 40.0  # s, after which a standby that does not stream is rebuilt
 AT_REST_WITHIN = 120.0  # s
 
 
@@ -79,10 +79,7 @@ class OnPaf(Topology):
         """Starts the cluster on nodes that were lost, clears failures; at last it rebuilds standbys
         that do not follow.
         """
-        for node in NODES:
-            # Before another is promoted nobody can tell whether its instance may follow.
-            if cluster.absent(node) and (primary or waited > STUCK_AFTER):
-                cluster.bring_back(node, primary)
+        health.bring_back_lost(lambda: primary, waited)
         if health.at_rest():
             self._anyone().run("crm_resource", "--cleanup", check=False)
             if waited > STUCK_AFTER and primary and "standbys stream" in self.lacking():

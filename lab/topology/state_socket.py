@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from ..bench.rivals import deck_units
 from ..node import Node
 from . import proxy
 from .proxy import OnPafWithProxy
 
 PORT = 5431
 ROLES = {"prod": "production", "stdby": "standby"}
+SOCKET = """[Unit]
+Description=Local PostgreSQL state, as in the deck
+[Socket]
+ListenStream={port}
+Accept=yes
+[Install]
+WantedBy=sockets.target
+"""
+SERVICE = """[Unit]
+Description=Local PostgreSQL state, as in the deck
+[Service]
+User=postgres
+ExecStart=/usr/bin/psql -p 5434 -Atc \
+  "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
+StandardOutput=socket
+"""
 
 
 class StateSocket(OnPafWithProxy):
@@ -26,6 +41,11 @@ class StateSocket(OnPafWithProxy):
         node.run("systemctl", "daemon-reload")
         node.run("systemctl", "enable", "--now", "--quiet", "pgsql-state.socket")
         super().route(node)
+
+
+def deck_units(name: str, port: int) -> dict[str, str]:
+    """Returns the deck's two units of this name, by their files."""
+    return {f"{name}.socket": SOCKET.format(port=port), f"{name}@.service": SERVICE}
 
 
 def checks(role: str) -> tuple[str, ...]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..drill.records import CONNECTING, SESSION
-from ..drill.settings import Settings
+from ..access import CONNECTING, SESSION, Access
 from ..node import Node
-from .base import PERIODS
 from .paf import CLONE, GUARD, OnPaf, Pcs
 
 ADDRESS = "10.20.30.60"
 TARGET: dict[str, Any] = {"host": ADDRESS, "port": 5434}
-WRITERS = {kind: PERIODS[kind] for kind in (CONNECTING, SESSION)}
+WRITERS = (CONNECTING, SESSION)
 
 
 class Vip(OnPaf):
@@ -24,7 +22,8 @@ class Vip(OnPaf):
     name = "vip"
     summary = "PAF and a virtual address (ocf:heartbeat:IPaddr2)"
     haproxy = False
-    settings = Settings(every=WRITERS, targets=dict.fromkeys(WRITERS, TARGET))
+    access = Access(targets=dict.fromkeys(WRITERS, TARGET))
+    kinds: tuple[str, ...] = WRITERS
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # The old primary may still hold the address; it must not replicate from itself.

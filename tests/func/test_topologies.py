@@ -75,5 +75,5 @@ def test_a_topology_says_whether_it_can_run_here() -> None:
 def test_every_topology_tells_of_itself() -> None:
     for each in ALL.values():
         assert isinstance(each, Topology) and each.name and each.summary
-        assert set(each.settings.every) <= {"connecting", "session", "reader"}
-        assert {"connecting", "session"} <= set(each.settings.every)
+        assert set(each.kinds) <= {"connecting", "session", "reader"}
+        assert {"connecting", "session"} <= set(each.kinds)

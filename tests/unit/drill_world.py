@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from lab import access
 from lab.drill import records
 from lab.drill.audits import Evidence, Finding
 from lab.drill.records import Attempt, LogLine, Records, RoleSeen, ServersSeen, Usage
@@ -25,12 +26,12 @@ TOOK = 0.01
 def attempt(client: str, sequence: int, start: float, **more: Any) -> Attempt:
     node, kind = client.split("/")
     fields: dict[str, Any] = {
-        "new": kind != records.SESSION or sequence == 1,
+        "new": kind != access.SESSION or sequence == 1,
         "session": start,
         "end": start + TOOK,
         "outcome": records.ACK,
     }
-    if kind == records.READER:
+    if kind == access.READER:
         fields.update(server=ADDRESSES["srv3"], in_recovery=True)
     elif start < LAST_COMMIT:
         fields.update(server=ADDRESSES["srv1"], in_recovery=False, timeline=OLD_LINE)
@@ -45,7 +46,7 @@ def attempts(client: str) -> list[Attempt]:
     sequence, start = 1, STARTED - 3
     while start < ENDED:
         end = start + TOOK
-        if not client.endswith(records.READER) and LAST_COMMIT - TOOK <= start < OUT_OF_RECOVERY:
+        if not client.endswith(access.READER) and LAST_COMMIT - TOOK <= start < OUT_OF_RECOVERY:
             end = OUT_OF_RECOVERY + 0.05
             found.append(attempt(client, sequence, max(start, LAST_COMMIT), end=end))
         else:
@@ -63,7 +64,7 @@ def states(primary: str) -> dict[str, str]:
 
 
 def good() -> Evidence:
-    clients = frozenset(f"{node}/{kind}" for node in ADDRESSES for kind in records.KINDS)
+    clients = frozenset(f"{node}/{kind}" for node in ADDRESSES for kind in access.KINDS)
     every = tuple(each for client in sorted(clients) for each in attempts(client))
     roles = [
         RoleSeen("srv1", STARTED - 5, None, records.PRIMARY),
@@ -88,16 +89,16 @@ def good() -> Evidence:
     }
     rows["srv1/connecting", 0] = LAST_COMMIT
     return Evidence(
-        Records(every, tuple(roles), tuple(servers), usage, log),
-        ADDRESSES,
-        clients,
-        "srv1",
-        "srv2",
-        STARTED,
-        SETTLED,
-        "",
-        rows,
-        0,
+        seen=Records(every, tuple(roles), tuple(servers), usage, log),
+        addresses=ADDRESSES,
+        clients=clients,
+        primary="srv1",
+        expected="srv2",
+        started=STARTED,
+        settled=SETTLED,
+        trouble="",
+        rows=rows,
+        fencings=0,
         receivers=dict.fromkeys(ADDRESSES, "127.0.0.1:5437"),
     )
 

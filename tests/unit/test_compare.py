@@ -197,7 +197,21 @@ def test_growth() -> None:
 
 def test_growth_is_drawn(tmp_path: Path) -> None:
     file = tmp_path / "growth.png"
-    plot([Size(n, 0.05 * n, 1.2, 0, 0.018, 4.0 * n, 200.0) for n in (3, 5, 7)], file)
+    plot(
+        [
+            Size(
+                nodes=n,
+                route_delay=0.05 * n,
+                ratio=1.2,
+                failed=0,
+                notify=0.018,
+                questions=4.0 * n,
+                cpu=200.0,
+            )
+            for n in (3, 5, 7)
+        ],
+        file,
+    )
     assert file.read_bytes().startswith(b"\x89PNG")
 
 

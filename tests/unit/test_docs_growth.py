@@ -18,8 +18,17 @@ def test_the_page_on_more_nodes(tmp_path: Path) -> None:
     shutil.copytree(REPO / "docs", docs, ignore=shutil.ignore_patterns("drills", "measured"))
     (tmp_path / "lib").symlink_to(REPO / "lib")
     sizes = [
-        Size(3, 0.05, 1.2, 0, 0.018, 4.2, 90.0),
-        Size(5, 0.0615, 1.25, 2, 0.02, 8.4, 95.0, ("no",)),
+        Size(nodes=3, route_delay=0.05, ratio=1.2, failed=0, notify=0.018, questions=4.2, cpu=90.0),
+        Size(
+            nodes=5,
+            route_delay=0.0615,
+            ratio=1.25,
+            failed=2,
+            notify=0.02,
+            questions=8.4,
+            cpu=95.0,
+            troubles=("no",),
+        ),
     ]
     found = {"date": "2026-11-25T00:00:00+00:00", "cpus": 2, "repeat": 5}
     file = docs / "growth.json"

@@ -94,19 +94,19 @@ def judge(row: Row, course: Course) -> Outcome:
         lost.add(course.victim)
     elsewhere = [each for each in bad if each.node != course.victim]
     outcome = Outcome(
-        row.name,
-        row.text,
-        row.kind,
-        course.victim,
-        course.primary,
-        tuple(sorted(lost)),
-        len(elsewhere),
-        len(bad) - len(elsewhere),
-        len(excused),
-        {p.name: round(p.end - p.begin, 2) if p.returned else None for p in away},
-        dict(course.reports),
-        (),
-        tuple(_words(each) for each in (*elsewhere, *bad)[:3]),
+        name=row.name,
+        text=row.text,
+        kind=row.kind,
+        victim=course.victim,
+        primary=course.primary,
+        lost=tuple(sorted(lost)),
+        elsewhere=len(elsewhere),
+        here=len(bad) - len(elsewhere),
+        away=len(excused),
+        back={p.name: round(p.end - p.begin, 2) if p.returned else None for p in away},
+        reports=dict(course.reports),
+        broken=(),
+        errors=tuple(_words(each) for each in (*elsewhere, *bad)[:3]),
     )
     broken = tuple(_broken(row, course, outcome))
     return Outcome(**{**vars(outcome), "broken": broken})

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ...errors import LabError
-from . import values
+from . import local, shared, values
 from .judge import Course, Outcome, Phase, judge
 from .reports import find
 from .row import PRIMARY, Row
@@ -58,7 +58,17 @@ def perform(row: Row, scene: Scene, say: Callable[[str], None]) -> Outcome:
     nodes = tuple(scene.nodes)
     seen = tuple(scene.attempts)
     died = frozenset(scene.died)
-    course = Course(victim, primary, nodes, phases, seen, reports, trouble, helped, died)
+    course = Course(
+        victim=victim,
+        primary=primary,
+        nodes=nodes,
+        phases=phases,
+        attempts=seen,
+        reports=reports,
+        trouble=trouble,
+        helped=helped,
+        died=died,
+    )
     return judge(row, course)
 
 
@@ -140,8 +150,6 @@ def _phase(name: str, phases: list[Phase]) -> Iterator[None]:
 
 def rows(scene: Scene) -> tuple[Row, ...]:
     """Returns every row, those that name nodes of this cluster among them."""
-    from . import local, shared
-
     names = tuple(scene.nodes)
     with contextlib.suppress(LabError):
         leads = scene.primary()

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ...access import CONNECTING, READER
 from ...errors import LabError
 from .. import commands, programs, table
 from ..programs import Program
-from ..records import ACK, CONNECTING, READER, Attempt
+from ..records import ACK, Attempt
 from ..site import Site
 
 EVERY = {CONNECTING: 0.1, READER: 0.1}
