@@ -29,6 +29,7 @@ TEMPLATES = {
     "drills": "drills.md.j2",
     "blast": "blast.md.j2",
     "alarms": "alarms.md.j2",
+    "drivers": "drivers.md.j2",
     "growth": "growth.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
@@ -36,6 +37,7 @@ sys.path.insert(0, str(DOCS.parent / "lib"))
 import blast  # noqa: E402
 import compared  # noqa: E402
 import drills  # noqa: E402
+import drivers  # noqa: E402
 import failures  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
@@ -64,6 +66,9 @@ def render(what: str) -> str:
     if what == "alarms":
         report = DOCS / "measured" / "false-alarms.json"
         return template.render(**json.loads(report.read_text()))
+    if what == "drivers":
+        report = DOCS / "measured" / "drivers.json"
+        return template.render(**drivers.page(json.loads(report.read_text())))
     if what == "growth":
         return template.render(**json.loads((DOCS / "growth.json").read_text()))
     return template.render(

@@ -27,7 +27,7 @@ WAL = (
     " DROP TABLE refusals"
 )
 LOCAL = "SET synchronous_commit = local;"
-RECEIVER = "$(pgrep -f 'postgres: .*walreceiver')"
+RECEIVER = "$(pgrep -f 'postgres: .*[w]alreceiver')"
 LOGIN = f'{PSQL} "{LOCAL} ALTER ROLE replicator'
 END_SENDERS = f"{PSQL} 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication'"
 END_SLEEP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
