@@ -50,12 +50,12 @@ def in_recovery(params: Params, within: int = 5) -> bool:
 
 
 def _connect(
-    params: Params, database: str, within: int, more: str = ""
+    params: Params, database: str, within: int, more: str = "", user: str = ""
 ) -> psycopg2.extensions.connection:
     return psycopg2.connect(
         host=params.pghost,
         port=params.pgport,
-        user=params.system_user,
+        user=user or params.system_user,
         dbname=database,
         connect_timeout=within,
         application_name="paf-haproxy",
@@ -82,6 +82,21 @@ def session(params: Params, more: str = "") -> Iterator[psycopg2.extensions.curs
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+def login(params: Params) -> str:
+    """Returns '' if HAProxy's role can log in as HAProxy does, by peer authentication, or else what
+    PostgreSQL says. Raises AgentError without psycopg2 or without the OS user.
+    """
+    _become(params.user, "user")
+    try:
+        _connect(params, params.pgdatabase, 5, user=params.pguser).close()
+    except psycopg2.Error as error:
+        return str(error).strip() or type(error).__name__
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+    return ""
 
 
 def await_primary(params: Params, timeout: float) -> str:
@@ -168,7 +183,7 @@ def _place(path: str) -> str:
     return path[4:] if path.startswith("/var/run/") else path
 
 
-def _become(name: str) -> None:
+def _become(name: str, parameter: str = "system_user") -> None:
     """Peer authentication looks at the effective user of whoever connects (SO_PEERCRED)."""
     if psycopg2 is None:
         raise AgentError(
@@ -177,6 +192,6 @@ def _become(name: str) -> None:
     try:
         user = pwd.getpwnam(name)
     except KeyError as error:
-        raise AgentError(f"parameter system_user: no user {name}", ERR_CONFIGURED) from error
+        raise AgentError(f"parameter {parameter}: no user {name}", ERR_CONFIGURED) from error
     os.setegid(user.pw_gid)
     os.seteuid(user.pw_uid)

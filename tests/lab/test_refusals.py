@@ -32,15 +32,13 @@ LOGIN = f'{PSQL} "{LOCAL} ALTER ROLE replicator'
 END_SENDERS = f"{PSQL} 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication'"
 END_SLEEP = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE query LIKE 'SELECT pg_sleep%'"""
-SCORE = "crm_attribute --lifetime forever --node $(crm_node -n) --name master-pgsqld"
-NO_SCORE = f"for i in $(seq 80); do {SCORE} --update -1; sleep 0.4; done"
 
 
 @dataclass(frozen=True)
 class Row:
     """check: the name of the check that refuses. text: part of what it says. apply, undo: for sh,
-    on the primary's node unless `candidate`. wait: s until it can be seen. deep: another check may
-    refuse first, so all of them are asked for.
+    on the primary's node unless `candidate`. others: the same on the standbys' nodes, before. wait: s
+    until it can be seen. deep: another check may refuse first, so all of them are asked for.
     """
 
     check: str
@@ -50,6 +48,8 @@ class Row:
     candidate: bool = False
     wait: float = 0.0
     deep: bool = False
+    others: str = ""
+    others_undo: str = ""
 
 
 ROWS = {
@@ -60,9 +60,10 @@ ROWS = {
     ),
     "no-quorum": Row(
         "quorum", "no quorum",
-        "crm_attribute --name no-quorum-policy --update freeze; sleep 1; corosync-quorumtool -e 9",
-        "corosync-quorumtool -e 3; sleep 2; crm_attribute --name no-quorum-policy --delete",
-        wait=3, deep=True,
+        "true", "crm_attribute --name no-quorum-policy --delete",
+        others="crm_attribute --name no-quorum-policy --update freeze;"
+        " systemctl stop pacemaker corosync",
+        others_undo="systemctl start corosync pacemaker", wait=3,
     ),
     "transition": Row(
         "transition", "at work",
@@ -85,14 +86,13 @@ ROWS = {
         "crm_resource --ban --promoted --resource pgsqld-clone --node OTHER",
         "crm_resource --clear --resource pgsqld-clone", wait=2,
     ),
-    "no-score": Row(
-        "score", "PAF does not let",
-        f"({NO_SCORE}) >/dev/null 2>&1 </dev/null & echo $! >/run/refusals.pid; sleep 1",
-        f"kill $(cat /run/refusals.pid); {SCORE} --delete", candidate=True, deep=True,
-    ),
     "not-streaming": Row(
         "streaming", "does not stream",
         f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', wait=2, deep=True,
+    ),
+    "no-score": Row(  # PAF's monitor takes it from a standby that does not stream
+        "score", "PAF does not let",
+        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', wait=20, deep=True,
     ),
     "flush-lag": Row(
         "lag", "MB behind, more than 16 MB",
@@ -160,6 +160,9 @@ def checks(candidate: str) -> dict[str, dict[str, Any]]:
 @contextlib.contextmanager
 def applied(row: Row, node: Node, leads: Node, other: str) -> Iterator[None]:
     """Does it, and undoes it in the end."""
+    for each in NODES:
+        if row.others and each is not leads:
+            each.run("sh", "-c", row.others, timeout=120)
     before, sql, _ = row.apply.partition("on_primary")
     done = node.run("sh", "-c", before.replace("OTHER", other), check=False, timeout=60)
     try:
@@ -169,6 +172,9 @@ def applied(row: Row, node: Node, leads: Node, other: str) -> Iterator[None]:
         time.sleep(row.wait)
         yield
     finally:
+        for each in NODES:
+            if row.others and each is not leads:
+                each.run("sh", "-c", row.others_undo, check=False, timeout=120)
         node.run("sh", "-c", row.undo, check=False, timeout=60)
 
 

@@ -75,6 +75,15 @@ def test_first_look() -> None:
     assert primary() in found[3]
 
 
+def test_checking_an_installation() -> None:
+    """Nothing is wrong on any node: `typed` fails if the exit code is not 0."""
+    (block,) = section("Checking an installation")
+    for node in block.where(DATABASE_NODES):
+        said = typed(node, block.text)
+        assert ": nothing is wrong" in said
+        assert "not known: PostgreSQL" not in said
+
+
 def moved_to(node: str, command: str) -> None:
     typed("srv1", command)
     soon(lambda: primary() == node, f"{node} is promoted")

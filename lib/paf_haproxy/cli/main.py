@@ -16,6 +16,7 @@ from ..values import Refused, size, word
 from . import judge, show
 from .advice import advice
 from .clients import clients
+from .check import check
 from .drain import change
 from .readiness import Limits
 from .replay import replay
@@ -29,8 +30,8 @@ CLEAR = "\x1b[H\x1b[2J"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a command and returns its exit code: that of `status` is a check's, 0 to 3; of the
-    others 0, or 1 with one line that says why.
+    """Runs a command and returns its exit code: that of `status` is a monitoring plugin's, 0 to 3;
+    that of `check` is 1 if something is wrong; of the others 0, or 1 with one line that says why.
     """
     arguments = parser().parse_args(argv[1:])
     try:
@@ -69,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("clients", help="who is connected through this node's HAProxy")
     one.add_argument("--json", action="store_true", help="for programs")
     one.set_defaults(run=connected)
+
+    one = commands.add_parser("check", help="whether this node is installed correctly")
+    one.add_argument("--json", action="store_true", help="for programs")
+    one.set_defaults(run=lambda arguments: check(arguments.resource, arguments.json))
 
     one = commands.add_parser("switchover", help="move the primary, with checks before")
     one.add_argument("node", metavar="NODE", nargs="?", default="", help="by default the best one")

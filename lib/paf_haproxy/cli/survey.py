@@ -134,11 +134,15 @@ def resource_params(name: str = "") -> tuple[str, Params]:
 
     Raises AgentError if there is none, or more than one and none is named.
     """
-    answer = run(["cibadmin", "--query", "--xpath", PRIMITIVE])
+    return named_params(run(["cibadmin", "--query", "--xpath", PRIMITIVE]), name)
+
+
+def named_params(answer: str, name: str = "") -> tuple[str, Params]:
+    """Returns the same from a CIB, or from the part of it with our resources. Raises the same."""
     found = {}
     root = ElementTree.fromstring(answer)  # noqa: S314 - Pacemaker's own
     for primitive in (root, *root.iter("primitive")):
-        if primitive.tag == "primitive":
+        if primitive.tag == "primitive" and ours(primitive):
             values = primitive.iterfind("instance_attributes/nvpair")
             found[primitive.get("id", "")] = {v.get("name", ""): v.get("value", "") for v in values}
     if name and name not in found:
@@ -148,6 +152,11 @@ def resource_params(name: str = "") -> tuple[str, Params]:
         raise AgentError(text, ERR_CONFIGURED)
     name = name or next(iter(found))
     return name, configuration.effective(Context("status", "", found[name], Notice("-")))
+
+
+def ours(primitive: ElementTree.Element) -> bool:
+    """Returns whether a resource is of ocf:paf:haproxy."""
+    return (primitive.get("provider"), primitive.get("type")) == ("paf", "haproxy")
 
 
 def members(text: str, *resources: str) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,168 @@
+"""Whether the resources are configured in Pacemaker as HAProxy and PAF need it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .checks_order import constraint_checks
+from .cib import default_timeout, true
+from .finding import SCRIPTS, Missing, fine, note, pcs, unknown, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .cib import Cib, Resource
+    from .facts import Facts
+    from .readiness import Check
+
+INTERVAL, USUAL_INTERVAL = 10.0, 5.0
+"""s: longest interval of our monitor, and the longest of pcs-scripts/60-haproxy.sh."""
+NOTIFY, PAF_NOTIFY = 10.0, 60.0
+"""s: shortest timeout of our notify (60-haproxy.sh), and of PAF's (PAF's documentation)."""
+ROLES = ("Promoted", "Unpromoted")
+OURS = {"Promoted": "interval=4s timeout=20s", "Unpromoted": "interval=5s timeout=20s"}
+PAFS = {"Promoted": "interval=15s timeout=10s", "Unpromoted": "interval=16s timeout=10s"}
+NEVER = ("", "0", "0s")
+
+
+def cib_checks(facts: Facts) -> Iterator[Check]:
+    """Yields the checks of both resources, their constraints, and the cluster's options."""
+    cib, params = facts.cib, facts.params
+    if isinstance(cib, Missing):
+        yield unknown("Pacemaker CIB", cib.why)
+        return
+    yield from _cluster(cib)
+    ours, paf = cib.resource(facts.resource), cib.resource(params.pgsql_clone)
+    if paf is None:
+        text = f"there is no clone {params.pgsql_clone}: PAF's resource, or parameter pgsql_clone"
+        yield wrong("PAF resource", text, f"bash {SCRIPTS}/50-paf.sh; or correct pgsql_clone")
+    else:
+        yield from _promotable(paf, "PAF resource")
+        yield from _paf(cib, paf, facts)
+    if ours is None:
+        text = "there is no resource of ocf:paf:haproxy"
+        yield wrong("resource", text, f"bash {SCRIPTS}/60-haproxy.sh")
+        return
+    yield from _promotable(ours, "resource")
+    yield from _own(cib, ours)
+    if paf is not None:
+        yield from constraint_checks(cib, ours, paf, bool(params.pooler))
+
+
+def _cluster(cib: Cib) -> Iterator[Check]:
+    fencing = cib.fencing()
+    if not true(cib.properties.get("stonith-enabled", "true")):
+        text = "stonith-enabled is false: Pacemaker cannot confirm that a lost node is down"
+        yield wrong("fencing", text, "pcs property set stonith-enabled=true")
+    elif not fencing:
+        text = "there is no stonith resource: Pacemaker promotes nothing after the loss of a node"
+        yield wrong("fencing", text, f"bash {SCRIPTS}/30-fencing.sh")
+    else:
+        yield fine("fencing", f"stonith-enabled, by {' '.join(fencing)}")
+    threshold = cib.properties.get("load-threshold", "80%, the default")
+    if threshold.strip() in ("0%", "0"):
+        yield fine("load-threshold", "0%: a busy node does not delay notifications")
+    else:
+        text = f"{threshold}: above it Pacemaker runs all actions one after another"
+        yield wrong("load-threshold", text, "pcs property set load-threshold=0%")
+
+
+def _promotable(resource: Resource, name: str) -> Iterator[Check]:
+    """Yields whether the clone is promotable and gets notifications."""
+    if not resource.clone:
+        text = f"{resource.name} is in no clone"
+        yield wrong(name, text, pcs(f"resource promotable {resource.name} notify=true"))
+        return
+    lacks = [] if resource.promotable else ["promotable"]
+    # The primitive's value counts for nothing: pcs 0.11.5 may write it there.
+    lacks += [] if true(resource.clone_meta.get("notify", "")) else ["notify"]
+    if lacks:
+        text = f"{resource.clone} lacks {' and '.join(f'{each}=true' for each in lacks)}"
+        settings = " ".join(f"{each}=true" for each in lacks)
+        yield wrong(name, text, pcs(f"resource meta {resource.clone} {settings}"))
+    else:
+        yield fine(name, f"{resource.clone} is promotable, and gets notifications")
+
+
+def _own(cib: Cib, ours: Resource) -> Iterator[Check]:
+    if true(ours.clone_meta.get("interleave", "")):
+        yield fine("interleave", "an instance waits for no instance of another node")
+    else:
+        text = f"{ours.clone or ours.name} lacks interleave=true: nodes wait for one another"
+        do = pcs(f"resource meta {ours.clone or ours.name} interleave=true")
+        yield wrong("interleave", text, do)
+    threshold = ours.meta.get("migration-threshold", "INFINITY")
+    retry = ours.meta.get("failure-timeout", "")
+    set_meta = f"crm_resource --resource {ours.name} --meta --set-parameter"
+    if threshold not in ("INFINITY", "+INFINITY"):
+        text = f"migration-threshold is {threshold}: after failures the node loses HAProxy"
+        yield wrong("failures", text, f"{set_meta} migration-threshold --parameter-value INFINITY")
+    if retry in NEVER:
+        text = "no failure-timeout: after a failed start the node stays without HAProxy"
+        yield wrong("failures", text, f"{set_meta} failure-timeout --parameter-value 30s")
+    elif threshold in ("INFINITY", "+INFINITY"):
+        yield fine("failures", f"a failed start is tried again after {retry}")
+    yield from _monitors(ours, OURS, INTERVAL, "monitor")
+    yield _timeout(cib, ours, NOTIFY, "notify")
+
+
+def _paf(cib: Cib, paf: Resource, facts: Facts) -> Iterator[Check]:
+    port, pgport = paf.parameters.get("pgport", "5432"), facts.params.pgport
+    if port == str(pgport):
+        yield fine("PAF pgport", f"{port}, as the agent's")
+    else:
+        text = f"PAF's pgport is {port}, parameter pgport of the agent is {pgport}"
+        do = f"crm_resource --resource {facts.resource} --set-parameter pgport --parameter-value"
+        yield wrong("PAF pgport", text, f"{do} {port}, if PAF's is right")
+    yield from _monitors(paf, PAFS, None, "PAF monitor")
+    yield _timeout(cib, paf, PAF_NOTIFY, "PAF notify")
+
+
+def _monitors(
+    resource: Resource, usual: dict[str, str], limit: float | None, name: str
+) -> Iterator[Check]:
+    """Yields whether both roles are monitored, often enough. limit: s, for ours."""
+    found = {
+        role: [each for each in resource.every("monitor", role) if each.interval != 0]
+        for role in ROLES
+    }
+    for role in ROLES:
+        if not found[role]:
+            do = pcs(f"resource op add {resource.name} monitor {usual[role]} role={role}")
+            yield wrong(name, f"{resource.name} has no monitor of role {role}", do)
+    if not all(found.values()):
+        return
+    shortest = {role: min(each.interval or 0.0 for each in found[role]) for role in ROLES}
+    words = " and ".join(f"{shortest[role]:g} s ({role})" for role in ROLES)
+    ids = [each.id for role in ROLES for each in found[role]]
+    do = pcs(
+        *(f"resource op remove {each}" for each in ids),
+        *(f"resource op add {resource.name} monitor {usual[role]} role={role}" for role in ROLES),
+    )
+    if any(each.interval is None for role in ROLES for each in found[role]):
+        yield unknown(name, f"an interval of {resource.name} is not understood")
+    elif shortest["Promoted"] == shortest["Unpromoted"]:
+        yield wrong(name, f"both roles have the interval {shortest['Promoted']:g} s", do)
+    elif limit and max(shortest.values()) > limit:
+        yield wrong(name, f"every {words}: differences are corrected late", do)
+    elif limit and max(shortest.values()) > USUAL_INTERVAL:
+        yield note(name, f"every {words}; 4 s and 5 s are usual", do)
+    else:
+        yield fine(name, f"every {words}")
+
+
+def _timeout(cib: Cib, resource: Resource, least: float, name: str) -> Check:
+    """Returns whether a notification may take long enough."""
+    found = resource.every("notify")
+    timeout = found[0].timeout if found else default_timeout(cib)
+    title = "PAF notify" if name.startswith("PAF") else "notify"
+    if timeout is None:
+        return unknown(title, "the timeout of notify is not understood")
+    if timeout >= least:
+        return fine(title, f"may take {timeout:g} s")
+    do = pcs(
+        *(f"resource op remove {each.id}" for each in found),
+        f"resource op add {resource.name} notify timeout={least:g}s",
+    )
+    text = f"notify of {resource.name} may take {timeout:g} s, and needs {least:g} s"
+    return wrong(title, text, do)
