@@ -37,8 +37,8 @@ WHERE query LIKE 'SELECT pg_sleep%'"""
 @dataclass(frozen=True)
 class Row:
     """check: the name of the check that refuses. text: part of what it says. apply, undo: for sh,
-    on the primary's node unless `candidate`. others: the same on the standbys' nodes, before. wait: s
-    until it can be seen. deep: another check may refuse first, so all of them are asked for.
+    on the primary's node unless `candidate`. others: the same on the standbys' nodes, before. wait:
+    s until it can be seen. deep: another check may refuse first, so all of them are asked for.
     """
 
     check: str

@@ -15,8 +15,8 @@ from ..ocf import AgentError
 from ..values import Refused, size, word
 from . import judge, show
 from .advice import advice
-from .clients import clients
 from .check import check
+from .clients import clients
 from .drain import change
 from .readiness import Limits
 from .replay import replay
