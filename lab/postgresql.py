@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from pathlib import PurePath
+from collections.abc import Callable, Iterator
 
 from .cluster import promoted
 from .errors import LabError
-from .layout import PGBIN, PGDATA, POSTGRESQL, SUITE
-from .node import NODES, named
+from .layout import PGBIN, PGDATA
+from .node import NODES, Node, named
 
-FILE = f"/etc/postgresql/{POSTGRESQL[SUITE]}/main/conf.d/lab.conf"
+FILE = f"{PGDATA}/lab.conf"
+WRITE = f"""cat >{FILE}
+grep -qs '^include.*lab.conf' {PGDATA}/postgresql.conf ||
+    echo "include_if_exists = 'lab.conf'" >>{PGDATA}/postgresql.conf"""
 MAINTENANCE = ("crm_attribute", "--name", "maintenance-mode")
-AGREED_WITHIN = 60.0  # s
+WITHIN = 60.0  # s
+REPLAYED = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()"
 
 
 @contextlib.contextmanager
@@ -42,14 +45,26 @@ def _restart(text: str) -> None:
     first.run(*MAINTENANCE, "--update", "true")
     try:
         for node in order:
-            node.run("mkdir", "-p", str(PurePath(FILE).parent))
-            node.run("sh", "-c", 'cat >"$1"', "sh", FILE, input=text)
+            node.run("sh", "-c", WRITE, input=text, user="postgres")
             words = ("restart", "-s", "-w", "-m", "fast", "-D", PGDATA, "-l", "/dev/null")
             node.run(f"{PGBIN}/pg_ctl", *words, user="postgres", timeout=120)
+            if node is first and not text:
+                # A standby that has not replayed the change yet would not start with less.
+                _await("the standbys have replayed all", lambda: _all_replayed(first))
     finally:
         first.run(*MAINTENANCE, "--delete")
-    end = time.monotonic() + AGREED_WITHIN
-    while first.run("paf-haproxy", "status", check=False).returncode:
+    agree = ("paf-haproxy", "status")
+    _await("all agree", lambda: first.run(*agree, check=False).returncode == 0)
+
+
+def _all_replayed(leads: Node) -> bool:
+    words = ("psql", "-XqAt", "-p", "5434", "-h", "/run/postgresql", "postgres", "-c", REPLAYED)
+    return leads.run(*words, user="postgres", check=False).stdout.strip() == str(len(NODES) - 1)
+
+
+def _await(what: str, seen: Callable[[], bool]) -> None:
+    end = time.monotonic() + WITHIN
+    while not seen():
         if time.monotonic() > end:
-            raise LabError("not all agree after PostgreSQL was restarted: paf-haproxy status")
+            raise LabError(f"PostgreSQL was restarted, but not within {WITHIN:g} s: {what}")
         time.sleep(0.5)
