@@ -39,7 +39,7 @@ def perform(
         wanted = drill.expected(stage)
         site.allow(drill.name, drill.breaks(stage), drill.lab_only)
         password = secrets.token_hex(16)
-        table.make(stage.nodes[stage.primary], settings, password)
+        table.make(stage.nodes[stage.primary], settings, password, settings.iterations)
         try:
             with stage.attended(password):
                 stage.say("clients at work")

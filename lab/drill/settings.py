@@ -33,6 +33,8 @@ class Settings(Access):
 
     every: dict[str, float] = field(default_factory=lambda: dict(EVERY))
     """s from the start of one attempt to the next, by kind of client."""
+    iterations: int = 1
+    """Of the SCRAM verifier of the clients' password."""
     transaction: float = TRANSACTION
     watch_every: float = 0.01
     """s between two questions to PostgreSQL, and to HAProxy, on each node."""

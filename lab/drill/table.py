@@ -34,8 +34,9 @@ FROM drill.writes;
 """
 
 
-def make(primary: Machine, access: Access, password: str) -> None:
-    verifier = f"\\set verifier '{scram(password, os.urandom(16))}'\n"
+def make(primary: Machine, access: Access, password: str, iterations: int = 1) -> None:
+    """Makes the table and the role. iterations: of SCRAM."""
+    verifier = f"\\set verifier '{scram(password, os.urandom(16), iterations)}'\n"
     psql(primary, access, _role(access) + verifier + DROP + MAKE, access.database)
 
 
@@ -63,6 +64,7 @@ def scram(password: str, salt: bytes, iterations: int = 1) -> str:
 
     One iteration, where PostgreSQL's default is 4096: the clients connect a hundred times a second,
     and would otherwise take a whole core for nothing but hashing a password of one minute's life.
+    Some drivers refuse fewer than 4096.
     """
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

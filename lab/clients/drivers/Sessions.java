@@ -50,7 +50,9 @@ public class Sessions implements Runnable {
                 }
                 transaction(number);
             } catch (SQLException failure) {
-                error = quote(String.valueOf(failure.getMessage()).split("\n")[0]);
+                Throwable cause = failure.getCause();
+                String text = String.valueOf(failure.getMessage()).split("\n")[0];
+                error = quote(cause == null ? text : text + " " + cause);
                 state = quote(String.valueOf(failure.getSQLState()));
                 drop();
             }

@@ -9,7 +9,7 @@ from ... import image, network
 from ...layout import REPO
 from ...lock import locked
 from ...node import APPLICATION
-from .driver import FILES, JDBC
+from .driver import FILES
 
 PROGRAMS = REPO / "lab" / "clients" / "drivers"
 
@@ -26,7 +26,7 @@ def running() -> Iterator[None]:
         APPLICATION.await_ready()
         for program in sorted(PROGRAMS.iterdir()):
             _write(f"{FILES}/{program.name}", program.read_text())
-        compiler = ("ecj", "-17", "-proc:none", "-cp", JDBC, "-d", FILES, f"{FILES}/Sessions.java")
+        compiler = ("ecj", "-17", "-proc:none", "-d", FILES, f"{FILES}/Sessions.java")
         APPLICATION.run(*compiler, timeout=120)
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ EVENTS: tuple[tuple[str, type[Attended]], ...] = (
     ("crash", AttendedCrash),
     ("power-off", AttendedPowerOff),
 )
+ITERATIONS = 4096  # of SCRAM; pgjdbc refuses fewer
 PACKAGES = ("python3-psycopg", "libpostgresql-jdbc-java", "default-jre-headless")
 console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
@@ -57,6 +59,7 @@ def drivers(
         raise LabError(f"no driver {only[0]}: lab drill drivers --list names them")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site = LabSite()
+    site.settings = replace(site.settings, iterations=ITERATIONS)
     site.check()
     if not commands.pooled(site.nodes):
         raise LabError("PgBouncer does not run on every node: lab down, then lab up")

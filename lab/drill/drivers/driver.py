@@ -12,7 +12,7 @@ DIRECT, POOLED = "direct", "PgBouncer"
 ROUTES = (DIRECT, POOLED)
 FILES = "/srv/drivers"
 """Where the programs are on the application's machine."""
-JDBC = "/usr/share/java/postgresql.jar"
+JDBC = "/usr/share/java/*"  # pgjdbc, and what it needs for SCRAM
 JAVA = ("java", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
