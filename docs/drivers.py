@@ -22,6 +22,8 @@ def page(report: Mapping[str, Any]) -> dict[str, Any]:
         "rows": [row(rows) for rows in together],
         "acknowledged": sum(each["acknowledged"] for rows in together for each in rows),
         "lost": sum(each["lost"] for rows in together for each in rows),
+        "patience": report["patience"],
+        "gives_up_after": report["gives_up_after"],
         "texts": {each["event"]: texts(each["rows"]) for each in events},
     }
 

@@ -9,8 +9,11 @@ from ... import image, network
 from ...layout import REPO
 from ...lock import locked
 from ...node import APPLICATION
+from . import figures
 from .driver import FILES
 
+SILENT = 5999
+PATIENCE = 12  # s
 PROGRAMS = REPO / "lab" / "clients" / "drivers"
 
 
@@ -31,6 +34,21 @@ def running() -> Iterator[None]:
         yield
     finally:
         _discard()
+
+
+def gives_up_after(command: str) -> float | None:
+    """Returns after how many s a driver gives a connection up that is accepted and gets no answer,
+    as in HAProxy's hold; None if it has not after PATIENCE s. command: of three sessions, to
+    port SILENT of the machine itself.
+    """
+    # A backlog of the kernel: connections are accepted, and nobody answers.
+    listen = (
+        f"import socket, time; s = socket.create_server(('127.0.0.1', {SILENT})); time.sleep(99)"
+    )
+    script = f'python3 -c "{listen}" & pid=$!; sleep 1; sleep {PATIENCE} | {command}; kill $pid'
+    said = APPLICATION.run("sh", "-c", script, check=False, timeout=PATIENCE * 3).stdout
+    errors = [each for each in figures.read(said) if each.error is not None]
+    return min((round(each.end - each.start, 1) for each in errors), default=None)
 
 
 def know(user: str, password: str) -> None:

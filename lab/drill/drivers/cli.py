@@ -25,7 +25,7 @@ from ..run import perform
 from ..site import LabSite
 from . import application, figures
 from .attended import Attended, AttendedCrash, AttendedPowerOff, AttendedSwitchover, name
-from .driver import DRIVERS, ROUTES, Driver, chosen
+from .driver import DRIVERS, ROUTES, Driver, chosen, silent
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 EVENTS: tuple[tuple[str, type[Attended]], ...] = (
@@ -72,6 +72,12 @@ def drivers(
         found["versions"] = {
             **commands.versions(site.nodes[0], ("paf-haproxy", "pgbouncer")),
             **_versions(),
+        }
+        found["patience"] = application.PATIENCE
+        found["gives_up_after"] = {
+            driver.title: application.gives_up_after(silent(driver, application.SILENT))
+            for driver in plan
+            if driver.program == "Sessions.java"
         }
         for event, what in EVENTS:
             if not names or event in names:

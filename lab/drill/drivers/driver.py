@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,12 @@ class Driver:
         more = [f"{PGBIN}/pgbench"] if self.program == "pgbench.py" else []
         command = ["/usr/bin/python3", f"{FILES}/{self.program}", client]
         return [*command, *strings, *more, *self.options]
+
+
+def silent(driver: Driver, port: int) -> str:
+    """Returns the command of a driver of Java to a port of its own machine, for a shell."""
+    url = f"jdbc:postgresql://127.0.0.1:{port}/x?user=x{driver.url}"
+    return shlex.join([*JAVA, "-cp", f"{JDBC}:{FILES}", "Sessions", "silent", url, url])
 
 
 UNPREPARED = "prepare_threshold=None"
