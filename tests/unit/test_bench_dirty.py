@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lab.bench import dirty
-from lab.bench.dirty import COMMAND, DIRTY, IDLE, MOVE, PAGES, SLOW, Turn
+from lab.bench.dirty import COMMAND, DIRTY, IDLE, LEAST, MOVE, SLOW, Turn
 
-GIGABYTE = PAGES * 8192
+GIGABYTE = LEAST
 
 
 def turns(dirty_outage: float, slow_outage: float, pages: int = GIGABYTE) -> list[Turn]:

@@ -76,7 +76,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 MOVE = "crm_resource --move --promoted --resource pgsqld-clone --node srv2 --lifetime PT10M"
 CLEAR = "crm_resource --clear --resource pgsqld-clone"
 LOOKS = ["here: look on srv1", "there: look on srv2", "there: look on srv3"]
-CHECKPOINTS = ["here: checkpoint on srv1", "there: checkpoint on srv2"]
+WAYS = (("here", "srv1"), ("there", "srv2"), ("there", "srv3"))
+CHECKPOINTS = [f"{way}: checkpoint on {node}" for way, node in WAYS]
 
 
 def test_the_steps(world: World, capsys: pytest.CaptureFixture[str]) -> None:

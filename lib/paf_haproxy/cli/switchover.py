@@ -144,8 +144,8 @@ def _move(
         what = f"{request.FILL} {report.unused}"
         filled = _ask(resource, params, (report.primary,), what, CHECKPOINT_WITHIN, say)
         say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
-    both = (report.candidate, report.primary)
-    told = _ask(resource, params, both, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
+    # On every standby: before it promotes one, PAF runs CHECKPOINT on all, while clients wait.
+    told = _ask(resource, params, report.nodes, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
     for node, answer in told.items():
         say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
     if found.failed:
