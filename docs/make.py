@@ -120,6 +120,7 @@ def drilled() -> dict[str, Any]:
             {
                 "file": name,
                 "seed": report["seed"],
+                "commit": report.get("commit", ""),
                 "began": time.strftime("%F %R UTC", time.gmtime(report["runs"][0]["started"])),
                 "passed": sum(run["passed"] for run in report["runs"]),
                 "drills": len(report["runs"]),

@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from ..errors import LabError
-from ..layout import STATE
+from ..layout import REPO, STATE
+from ..provenance import commit
 from . import commands, html, report, verdict
 from .audits import Finding
 from .drill import Drill
@@ -98,6 +99,14 @@ def conclude(
     return bool(result["passed"])
 
 
+def _commit() -> str:
+    """Returns the commit of this checkout; '' if it is none."""
+    try:
+        return commit(REPO)
+    except LabError:
+        return ""
+
+
 def as_json(
     title: str,
     runs: Sequence[Run],
@@ -109,6 +118,7 @@ def as_json(
     return {
         "drill": title,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": _commit(),
         "passed": all(finding.passed for finding in findings),
         **facts,
         "findings": [vars(finding) for finding in findings],
