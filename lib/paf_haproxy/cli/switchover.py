@@ -144,10 +144,13 @@ def _move(
         what = f"{request.FILL} {report.unused}"
         filled = _ask(resource, params, (report.primary,), what, CHECKPOINT_WITHIN, say)
         say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
-    # On every standby: before it promotes one, PAF runs CHECKPOINT on all, while clients wait.
-    told = _ask(resource, params, report.nodes, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
-    for node, answer in told.items():
-        say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
+    # On every standby: before it promotes one, PAF runs CHECKPOINT on all, while clients wait. The
+    # primary first: a standby writes back what is older than the last checkpoint it has replayed.
+    standbys = tuple(node for node in report.nodes if node != report.primary)
+    for nodes in ((report.primary,), standbys):
+        told = _ask(resource, params, nodes, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
+        for node, answer in told.items():
+            say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
     if found.failed:
         run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
         _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
