@@ -36,6 +36,7 @@ ELSEWHERE = {
     "lab bench notify": "docs/measured",
     "lab bench beside CHECKOUT": "docs/measured",
     "lab drill blast": "docs/measured",
+    "lab drill drivers": "docs/measured",
     "lab up --topology vip": "docs/measured",
     "lab up --topology documented": "test_typed.py",
     "lab migrate vip": "docs/measured",
@@ -127,9 +128,11 @@ def test_the_parameters_are_described() -> None:
 
 
 def test_looking_at_it() -> None:
-    status, explain, drain, replay = run("paf-haproxy ")
+    status, explain, check, clients, drain, replay = run("paf-haproxy ")
     assert "Pacemaker, PostgreSQL and every HAProxy agree." in on("srv1", status)
     assert "stdby: srv2 is in stdby on srv3" in on("srv1", explain)
+    assert "srv1: " in on("srv1", check) and "nothing is wrong" in on("srv1", check)
+    assert "replication" in on("srv2", clients) or "replication" in on("srv3", clients)
     on("srv1", drain)
     try:
         assert "stdby: srv2 is not in stdby on srv3" in on("srv1", explain)

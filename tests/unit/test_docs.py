@@ -160,6 +160,10 @@ def test_the_page_of_false_alarms_is_what_was_measured() -> None:
     assert (REPO / "docs" / "drills" / "false-alarms.md").read_text() == made("alarms"), "make docs"
 
 
+def test_the_page_of_the_drivers_is_what_was_measured() -> None:
+    assert (REPO / "docs" / "drills" / "drivers.md").read_text() == made("drivers"), "make docs"
+
+
 def test_the_page_on_more_nodes_is_what_was_measured() -> None:
     assert (REPO / "docs" / "growth.md").read_text() == made("growth"), "make docs"
 
