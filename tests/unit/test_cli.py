@@ -180,6 +180,11 @@ def test_a_standby_that_has_just_come_back_is_no_alarm() -> None:
             "its PostgreSQL cannot be reached (L4TOUT)",
         ),
         (
+            Server("prod", "srv1", "DOWN", "* L7TOUT", "L7OK"),
+            {},
+            "its PostgreSQL accepts connections and does not answer (L7TOUT)",
+        ),
+        (
             Server("stdby", "srv3", "DOWN (agent)", "L7OK", "L7STS"),
             {"view": view("standby", probation=True)},
             "it has only just come back: readers are led to the others for a moment",

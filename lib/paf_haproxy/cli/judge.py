@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Exit codes as monitoring plugins have them (Monitoring Plugins Development Guidelines).
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 GONE = ("L4CON", "L4TOUT")
+HANGS = "L7TOUT"
 GRANT = "GRANT pg_read_all_stats TO the agent's role in PostgreSQL"
 
 
@@ -167,6 +168,8 @@ def _why(cluster: Cluster, node: Node, server: Server, silent: bool) -> str:
         return _drained(node, server)
     if server.check.lstrip("* ") in GONE:
         return f"its PostgreSQL cannot be reached ({server.check.lstrip('* ')})"
+    if server.check.lstrip("* ") == HANGS:
+        return f"its PostgreSQL accepts connections and does not answer ({HANGS})"
     if silent:
         return "its HAProxy, which says its role, cannot be reached"
     if node.view and node.view.probation:
