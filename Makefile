@@ -33,6 +33,7 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py failures
 	$(VENV)/bin/python docs/make.py blast >docs/drills/blast.md
 	$(VENV)/bin/python docs/make.py alarms >docs/drills/false-alarms.md
+	$(VENV)/bin/python docs/make.py rest >docs/rest.md
 	$(VENV)/bin/python docs/make.py drivers >docs/drills/drivers.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
 	$(VENV)/bin/python docs/make.py growth >docs/growth.md

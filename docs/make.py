@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills | blast | alarms | picture | growth | compared: the page of
-parameters, the agent's man page, the page of the drills, that of mistakes and local faults, that of
-what is reported as a crash, the picture of a switchover, the page on more nodes, README's table of
-the comparison.
+"""make.py parameters | man | drills | blast | alarms | drivers | rest | picture | growth | compared:
+the page of parameters, the agent's man page, the page of the drills, that of mistakes and local faults,
+that of what is reported as a crash, that of client drivers, that of port 8008, the picture of a
+switchover, the page on more nodes, README's table of the comparison.
 
 make.py failures [DIRECTORY]: writes the tables in the pages of docs/failures, or of a copy of them.
 
@@ -30,9 +30,11 @@ TEMPLATES = {
     "blast": "blast.md.j2",
     "alarms": "alarms.md.j2",
     "drivers": "drivers.md.j2",
+    "rest": "rest.md.j2",
     "growth": "growth.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
+sys.path.append(str(DOCS.parent))
 
 import blast  # noqa: E402
 import compared  # noqa: E402
@@ -69,6 +71,11 @@ def render(what: str) -> str:
     if what == "drivers":
         report = DOCS / "measured" / "drivers.json"
         return template.render(**drivers.page(json.loads(report.read_text())))
+    if what == "rest":
+        from tests.tools import rest_paths as rest  # a package that is built has no tests
+
+        paths = {"checks": rest.CHECKS, "ours": rest.OURS, "documents": rest.DOCUMENTS}
+        return template.render(**paths, version=rest.PATRONI)
     if what == "growth":
         return template.render(**json.loads((DOCS / "growth.json").read_text()))
     return template.render(

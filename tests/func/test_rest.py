@@ -14,6 +14,7 @@ import pytest
 
 from tests.tools.instance import ask, connect, query
 from tests.tools.node import PROD, REST, STDBY, Cluster, Node
+from tests.tools.rest_paths import CHECKS, DOCUMENTS, OURS
 from tests.tools.waiting import always, eventually
 
 WRITE = "INSERT INTO t SELECT repeat('x', 1000), now() FROM generate_series(1, 3000)"
@@ -51,54 +52,6 @@ def both_known(node: Node) -> bool:
     return {each.get("state") for each in members} == {"running", "streaming"}
 
 
-CHECKS = [
-    ("/", 200, 503),
-    ("/primary", 200, 503),
-    ("/primary/", 200, 503),
-    ("/master", 200, 503),
-    ("/leader", 200, 503),
-    ("/read-write", 200, 503),
-    ("/standby_leader", 503, 503),
-    ("/standby-leader", 503, 503),
-    ("/replica", 503, 200),
-    ("/replica/", 503, 200),
-    ("/read-only", 200, 200),
-    ("/async", 503, 200),
-    ("/asynchronous", 503, 200),
-    ("/async/", 503, 503),
-    ("/sync", 503, 503),
-    ("/synchronous", 503, 503),
-    ("/read-only-sync", 200, 503),
-    ("/read-only-synchronous", 200, 503),
-    ("/quorum", 503, 503),
-    ("/read-only-quorum", 200, 503),
-    ("/health", 200, 200),
-    ("/healthz", 200, 200),
-    ("/nonsense", 503, 503),
-    ("/replica?lag=10MB", 503, 200),
-    ("/replica?lag=1.5GB", 503, 200),
-    ("/replica?lag=0x400MB", 503, 200),
-    ("/replica?lag=%201%20TB", 503, 200),
-    ("/replica?lag=nonsense", 503, 200),
-    ("/replica?lag=", 503, 200),
-    ("/replica?lag=-1", 503, 503),
-    ("/replica?lag=1GB&lag=-1", 503, 200),
-    ("/replica?tag_site=east", 503, 503),
-    ("/replica?tag_site=", 503, 200),
-    ("/primary?tag_site=east", 200, 503),
-    ("/health?tag_site=east", 503, 503),
-    ("/read-only?tag%5Fsite=east", 503, 503),
-    ("/replica?unknown=1", 503, 200),
-]
-"""Path, and the status of a primary and of an asynchronous standby, by Patroni's api.py (4.1.5)."""
-OURS = [
-    ("/standby", 503, 200),
-    ("/replica?replication_state=streaming", 503, 200),
-    ("/replica?replication_state=starting", 503, 503),
-]
-"""What Patroni 4.1.5 does not have."""
-
-
 @pytest.mark.parametrize(("path", "primary", "standby"), CHECKS + OURS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_status_codes(told: Cluster, method: str, path: str, primary: int, standby: int) -> None:
@@ -108,25 +61,7 @@ def test_status_codes(told: Cluster, method: str, path: str, primary: int, stand
         assert bool(text) == (method == "GET")
 
 
-@pytest.mark.parametrize(
-    ("path", "primary", "standby"),
-    [
-        ("/liveness", 200, 200),
-        ("/liveness/", 200, 200),
-        ("/readiness", 200, 200),
-        ("/readiness?mode=write", 200, 200),
-        ("/readiness?mode=apply&lag=1MB", 200, 200),
-        ("/readiness?lag=-1", 200, 503),
-        ("/patroni", 200, 200),
-        ("//patroni", 200, 200),
-        ("/cluster", 200, 200),
-        ("/cluster/more", 200, 200),
-        ("/history", 200, 200),
-        ("/metrics", 200, 200),
-        ("/config", 502, 502),
-        ("/failsafe", 502, 502),
-    ],
-)
+@pytest.mark.parametrize(("path", "primary", "standby"), DOCUMENTS)
 def test_documents(told: Cluster, path: str, primary: int, standby: int) -> None:
     """Patroni gives them for GET alone. For HEAD and OPTIONS they are health checks that fail."""
     for node, expected in ((told.srv1, primary), (told.srv2, standby)):

@@ -160,6 +160,10 @@ def test_the_page_of_false_alarms_is_what_was_measured() -> None:
     assert (REPO / "docs" / "drills" / "false-alarms.md").read_text() == made("alarms"), "make docs"
 
 
+def test_the_page_of_port_8008_is_what_is_tested() -> None:
+    assert (REPO / "docs" / "rest.md").read_text() == made("rest"), "make docs"
+
+
 def test_the_page_of_the_drivers_is_what_was_measured() -> None:
     assert (REPO / "docs" / "drills" / "drivers.md").read_text() == made("drivers"), "make docs"
 
