@@ -1,8 +1,7 @@
 #!/usr/bin/python3
-"""make.py parameters | man | drills | blast | alarms | drivers | rest | picture | growth | compared:
-the page of parameters, the agent's man page, the page of the drills, that of mistakes and local faults,
-that of what is reported as a crash, that of client drivers, that of port 8008, the picture of a
-switchover, the page on more nodes, README's table of the comparison.
+"""make.py WHAT: one of parameters, man (the agent's man page), drills, blast (mistakes and local
+faults), alarms (what is reported as a crash), drivers (what clients see), rest (port 8008), picture
+(of a switchover), growth (more nodes), compared (README's table of the comparison).
 
 make.py failures [DIRECTORY]: writes the tables in the pages of docs/failures, or of a copy of them.
 
