@@ -57,11 +57,18 @@ def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, An
                     name: _finite(asdict(found)) for name, found in each.summaries().items()
                 },
                 "steady": None if each.steady is None else asdict(each.steady),
-                "trials": [_finite({**asdict(one), "ratio": one.ratio}) for one in each.trials],
+                "trials": [_trial(one) for one in each.trials],
             }
             for each in results
         },
     }
+
+
+def _trial(one: Trial) -> dict[str, Any]:
+    """Returns the figures of a trial without its strips: the picture is drawn while it is run."""
+    found = {**asdict(one), "ratio": one.ratio}
+    del found["strips"]
+    return _finite(found)
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
