@@ -7,11 +7,33 @@
 local CODE = 80877102
 local SHORTEST, LONGEST = 16, 268 -- bytes of a request; since protocol 3.2 a key has up to 256
 local MOST = 50 -- requests at the same time; more are dropped, so a flood does not reach PostgreSQL
+local LASTS = 5 -- s; a request that began earlier no longer counts
 local CONNECT_WITHIN = 1 -- s
 
-local under_way = 0
+-- When each request began that has not ended. HAProxy ends the service of a client that has disconnected, in the
+-- middle: such a request never says that it has ended.
+local begun = {}
+local serial = 0
 
--- Reads one request. Returns nil if it is none.
+-- Takes a place for a request. Returns its number, or nil if there are MOST already.
+local function take_place()
+    local now, count = paf.seconds(), 0
+    for number, since in pairs(begun) do
+        if now - since > LASTS then
+            begun[number] = nil
+        else
+            count = count + 1
+        end
+    end
+    if count >= MOST then
+        return nil
+    end
+    serial = serial + 1
+    begun[serial] = now
+    return serial
+end
+
+-- Reads one request, which is there as a whole. Returns nil if it is none.
 local function read(applet)
     local head = applet:receive(4)
     if not head or #head < 4 then
@@ -73,13 +95,13 @@ local function pass_on(request)
 end
 
 core.register_service("cancel", "tcp", function(applet)
-    if under_way >= MOST then
+    local place = take_place()
+    if not place then
         return
     end
-    under_way = under_way + 1
     local fine, request = paf.try(read, applet)
     if fine and request then
         paf.try(pass_on, request)
     end
-    under_way = under_way - 1
+    begun[place] = nil
 end)

@@ -77,6 +77,12 @@ function paf.tell(more)
     return table.concat(words, " ") .. "\n"
 end
 
+-- An integer, or nil: what another node tells may be anything.
+local function integer(text)
+    local number = tonumber(text)
+    return number and math.type(number) == "integer" and number or nil
+end
+
 local function parse(line)
     local role, lsn, timeline, sync, received =
         line:match("^(%l+) ([%d-]+) ([%d-]+) ([%w=,_.-]*) ?([%d-]*)\n?$")
@@ -88,8 +94,8 @@ local function parse(line)
         standbys[name] = state
     end
     return {
-        role = role, lsn = tonumber(lsn), timeline = tonumber(timeline), sync = standbys,
-        received = tonumber(received), at = core.now().sec,
+        role = role, lsn = integer(lsn), timeline = integer(timeline), sync = standbys,
+        received = integer(received), at = core.now().sec,
     }
 end
 
@@ -171,8 +177,8 @@ core.register_task(function()
                 leader = name
             end
         end
-        judge()
-        paf.publish()
+        paf.try(judge)
+        paf.try(paf.publish)
         core.msleep(ROUND)
     end
 end)

@@ -10,7 +10,7 @@ local ROLES = { production = "primary", standby = "replica" }
 
 -- The version of Patroni whose REST API this is. Programs such as check_patroni ask for it.
 local VERSION = "4.1.5"
-local SCOPE = os.getenv("PAF_SCOPE")
+local SCOPE = os.getenv("PAF_SCOPE") or "paf"
 
 local function state()
     return paf.role() ~= "down" and "running" or "stopped"

@@ -4,6 +4,8 @@
 -- Each thread of HAProxy has its own copy of this file, so that a flood of questions blocks neither the other threads
 -- nor the files that watch PostgreSQL. Those write what they know into a map (patroni.lua).
 
+dofile((os.getenv("PAF_FACTS"):gsub("[^/]*$", "query.lua")))
+
 local NODE = os.getenv("PAF_NODE")
 local FACTS = Map.new(os.getenv("PAF_FACTS"), Map._str)
 local FRESH = 0.005 -- s for which the last look is used
@@ -156,7 +158,7 @@ local function answer(method, path, asked)
 end
 
 core.register_service("rest", "http", function(applet)
-    local status, body, kind = answer(applet.method, applet.path, query.parse(applet.qs or ""))
+    local status, body, kind = answer(applet.method, applet.path or "/", query.parse(applet.qs or ""))
     body = body and body .. "\n" or ""
     applet:set_status(status)
     applet:add_header("content-type", kind or "application/json")

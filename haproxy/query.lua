@@ -1,10 +1,12 @@
 -- The query of a REST request, read as Patroni reads it (Patroni's parse_int, and Python's parse_qs).
 --
--- Loaded once per thread, like publish.lua, which uses the global table query.
+-- publish.lua loads it, once per thread, and uses the global table query.
 
 query = {}
 
 local SIZES = { B = 1, kB = 1 << 10, MB = 1 << 20, GB = 1 << 30, TB = 1 << 40 }
+local LONGEST = 64 -- characters of a size: a longer one would keep HAProxy busy
+local DIGITS = 15 -- of a hexadecimal or octal number; more than that is larger than any lag
 local SMALLER = { kB = "B", MB = "kB", GB = "MB", TB = "GB" } -- a size is rounded to whole ones of these
 
 local function round(number)
@@ -32,13 +34,21 @@ local function number(text)
     elseif not sign then
         return nil
     end
-    local value = tonumber(digits, base)
+    local value
+    if base == 10 then
+        value = tonumber(digits)
+    else
+        value = #digits > DIGITS and math.huge or tonumber(digits, base)
+    end
     return sign == "-" and -value or value, rest
 end
 
 -- Bytes of a size such as 16MB, 1.5 GB, 0x400kB or 1024; nil if it is none.
 function query.bytes(text)
-    local value, unit = number((text or ""):match("^%s*(.-)%s*$"))
+    if not text or #text > LONGEST then
+        return nil
+    end
+    local value, unit = number(text:match("^%s*(.-)%s*$"))
     unit = unit and unit:match("^%s*(.*)$")
     if not value then
         return nil

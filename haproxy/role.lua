@@ -42,7 +42,7 @@ function paf.set_role(role, postmaster)
         local announced = before == "production" and not paf.memory.settled_primary()
         postgres = role
         paf.apply(NODE)
-        paf.publish()
+        paf.try(paf.publish)
         if role == "down" and before ~= "unknown" and not announced then
             paf.memory.note_end(before)
         end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -11,7 +12,7 @@ import psycopg2
 import pytest
 
 from tests.func.conftest import Pair
-from tests.tools.instance import connect
+from tests.tools.instance import connect, stopped
 from tests.tools.node import Cluster
 
 CODE = 80877102
@@ -145,6 +146,35 @@ def test_more_than_are_passed_on_at_a_time(steady: Cluster) -> None:
     for client in clients:
         client.close()
     assert cancelled(steady.srv1.postgres.address, 5432) < 5
+
+
+def test_clients_that_disconnect_in_the_middle_take_no_place(running: Cluster, fresh: Pair) -> None:
+    """A reset ends the service while it waits for a node: the places are free again."""
+    address = running.srv1.postgres.address
+    with stopped(running.srv2.postgres.pids()):  # its kernel accepts, and nobody answers
+        for _ in range(60):
+            client = socket.create_connection((address, 5432), timeout=10)
+            client.sendall(request())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            time.sleep(0.01)
+            client.close()
+    time.sleep(6)  # LASTS
+    assert cancelled(address, 5432) < 5
+
+
+def test_half_a_request_is_rejected(steady: Cluster) -> None:
+    """It holds no place: HAProxy waits 1 s for the whole of it."""
+    address = steady.srv1.postgres.address
+    clients = [socket.create_connection((address, 5432), timeout=10) for _ in range(60)]
+    for client in clients:
+        client.sendall(struct.pack(">II", 268, CODE))
+    began = time.monotonic()
+    assert cancelled(address, 5432) < 5
+    for client in clients:
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+        client.close()
+    assert time.monotonic() - began < 8
 
 
 def test_a_session_begins_at_once(steady: Cluster) -> None:

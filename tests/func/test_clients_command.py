@@ -40,7 +40,10 @@ def test_where_a_client_is(steady: Cluster, capsys: pytest.CaptureFixture[str]) 
     assert all(began - 1 < float(str(each["since"])) < time.time() + 1 for each in found)
     clients.clients(parse(srv1.params), "srv1", as_json=False)
     said = capsys.readouterr().out
-    assert f" {pids[0]} " in said and "on srv2,\n  SELECT pid FROM pg_stat_activity" in said
+    assert (
+        f" {pids[0]} " in said
+        and "on srv2,\n  SELECT pid FROM pg_stat_activity\n  WHERE client_addr = '127." in said
+    )
     assert max(map(len, said.splitlines())) <= 80
     writer.close()
     reader.close()

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,25 @@ def test_documents(told: Cluster, path: str, primary: int, standby: int) -> None
         assert bool(text) == (not path.startswith(bare))
         for method in ("HEAD", "OPTIONS"):
             assert get(node, path, method) == (503, "")
+
+
+@pytest.mark.parametrize(
+    "lag", ["1" * 14000 + ".", "x" + "%20" * 4000 + "x", "1" * 14000 + "e", "7" * 60]
+)
+def test_a_long_size_does_not_keep_haproxy_busy(lag: str, told: Cluster) -> None:
+    """Ten in a row: before, one took a second of a thread, in which nobody was served."""
+    began = time.monotonic()
+    for _ in range(10):
+        code(told.srv2, f"/readiness?lag={lag}")
+    assert time.monotonic() - began < 2
+    assert code(told.srv2, "/replica?lag=0x7fffffffffffffffff") == 200, "larger than any lag"
+    assert code(told.srv2, "/replica?lag=99999999999999999999") == 200
+
+
+def test_a_request_without_a_path(told: Cluster) -> None:
+    with socket.create_connection((told.srv1.address, REST), timeout=5) as client:
+        client.sendall(b"GET http://node HTTP/1.1\r\nHost: node\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_metrics_of_patroni(told: Cluster) -> None:

@@ -26,6 +26,7 @@ WAL = (
     "CREATE TABLE refusals AS SELECT repeat('x', 900) AS text FROM generate_series(1, 40000);"
     " DROP TABLE refusals"
 )
+LIVE = ". /usr/share/paf-haproxy/pcs-scripts/settings.sh"
 LOCAL = "SET synchronous_commit = local;"
 RECEIVER = "$(pgrep -f 'postgres: .*[w]alreceiver')"
 LOGIN = f'{PSQL} "{LOCAL} ALTER ROLE replicator'
@@ -67,8 +68,8 @@ ROWS = {
     ),
     "transition": Row(
         "transition", "at work",
-        "crm_resource --resource pgsqld-clone --refresh >/dev/null 2>&1 & sleep 0.3",
-        "wait", deep=True,
+        f"bash -ec '{LIVE}; live resource create refusal ocf:pacemaker:Dummy op_sleep=8'",
+        f"bash -ec '{LIVE}; live resource delete refusal'",
     ),
     "maintenance-mode": Row(
         "managed", "maintenance mode",
@@ -203,6 +204,6 @@ def test_it_is_refused(name: str) -> None:
 def test_a_node_that_is_no_standby_is_named() -> None:
     leads = primary()
     done = NODES[0].run("paf-haproxy", "switchover", leads, check=False)
-    assert done.returncode not in (0, 1)
+    assert done.returncode == 1
     assert done.stderr.startswith(f"paf-haproxy: {leads} is no standby")
     assert len(done.stderr.splitlines()) == 1

@@ -90,6 +90,11 @@ def moved_to(node: str, command: str) -> None:
     whole()
 
 
+def test_log_lines() -> None:
+    (line,) = lines("Log lines")
+    assert " paf-haproxy[" in typed("srv1", line)
+
+
 def test_switchover() -> None:
     command, by_hand = section("Switchover")
     dry_run, move = command.commands

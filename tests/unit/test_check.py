@@ -13,7 +13,16 @@ from xml.etree import ElementTree
 
 import pytest
 from paf_haproxy import network, postgres, process, supervisor
-from paf_haproxy.cli import check, checks_hba, conninfo, facts, finding, main, postgres_facts
+from paf_haproxy.cli import (
+    check,
+    checks_cib,
+    checks_hba,
+    conninfo,
+    facts,
+    finding,
+    main,
+    postgres_facts,
+)
 from paf_haproxy.cli.cib import Cib, seconds
 from paf_haproxy.cli.finding import WRONG, Missing
 from paf_haproxy.cli.readiness import FINE, NOTE, Check
@@ -674,10 +683,25 @@ def test_a_login_as_haproxy(monkeypatch: pytest.MonkeyPatch, refusal: str) -> No
         postgres.login(parse({}))
 
 
+def test_fencing_is_not_switched_on_before_there_is_a_device() -> None:
+    """Pacemaker would start nothing any more."""
+    found = removed("primitive", "fence")["cib"]
+    found.properties["stonith-enabled"] = "false"
+    (check, *_) = checks_cib._cluster(found)
+    assert (check.outcome, check.do) == (WRONG, f"bash {checks_cib.SCRIPTS}/30-fencing.sh")
+    found.properties.update({"have-watchdog": "true", "stonith-watchdog-timeout": "10s"})
+    found.properties["stonith-enabled"] = "true"
+    (check, *_) = checks_cib._cluster(found)
+    assert check.outcome == FINE
+    found.properties["stonith-watchdog-timeout"] = "0s"
+    (check, *_) = checks_cib._cluster(found)
+    assert check.outcome == WRONG
+
+
 def test_the_hosts_of_the_nodes() -> None:
     hosts = facts._hosts
     assert hosts(Cib(CIB), parse({})) == ["srv1", "srv2", "srv3"]
-    assert hosts(Cib(CIB), parse({"nodes": "srv1=db1 srv2"})) == ["db1", "srv2", "srv3"]
+    assert hosts(Cib(CIB), parse({"nodes": "srv1=db1 srv2"})) == ["db1", "srv2"]
     remote = CIB.replace('<node id="3" uname="srv3">', '<node id="3" type="remote" uname="srv3">')
     assert hosts(Cib(remote), parse({})) == ["srv1", "srv2"]
     with pytest.raises(AgentError, match="the nodes of the cluster: no"):

@@ -77,8 +77,10 @@ def test_an_outage_without_a_change_of_primary(failures: ModuleType) -> None:
 def test_sessions_through_pgbouncer_have_a_column_if_a_report_has_them(
     failures: ModuleType,
 ) -> None:
-    assert "PgBouncer" not in failures.table(["switchover"], [REPORT])
     more = copy.deepcopy(REPORT)
+    for run in more["runs"]:
+        run["findings"] = [each for each in run["findings"] if each["name"] != failures.POOLED]
+    assert "PgBouncer" not in failures.table(["switchover"], [more])
     for run in more["runs"][:2]:
         finding = {"name": failures.POOLED, "passed": False, "value": "1 of 200", "bar": "0"}
         run["findings"].append(finding)

@@ -50,13 +50,13 @@ def cib_checks(facts: Facts) -> Iterator[Check]:
 
 
 def _cluster(cib: Cib) -> Iterator[Check]:
-    fencing = cib.fencing()
-    if not true(cib.properties.get("stonith-enabled", "true")):
-        text = "stonith-enabled is false: Pacemaker cannot confirm that a lost node is down"
-        yield wrong("fencing", text, "pcs property set stonith-enabled=true")
-    elif not fencing:
+    fencing = cib.fencing() or (["the watchdog alone"] if _watchdog(cib) else [])
+    if not fencing:  # with stonith-enabled and without a device Pacemaker starts nothing
         text = "there is no stonith resource: Pacemaker promotes nothing after the loss of a node"
         yield wrong("fencing", text, f"bash {SCRIPTS}/30-fencing.sh")
+    elif not true(cib.properties.get("stonith-enabled", "true")):
+        text = "stonith-enabled is false: Pacemaker cannot confirm that a lost node is down"
+        yield wrong("fencing", text, "pcs property set stonith-enabled=true")
     else:
         yield fine("fencing", f"stonith-enabled, by {' '.join(fencing)}")
     threshold = cib.properties.get("load-threshold", "80%, the default")
@@ -65,6 +65,14 @@ def _cluster(cib: Cib) -> Iterator[Check]:
     else:
         text = f"{threshold}: above it Pacemaker runs all actions one after another"
         yield wrong("load-threshold", text, "pcs property set load-threshold=0%")
+
+
+def _watchdog(cib: Cib) -> bool:
+    """Returns whether SBD fences without a device (Pacemaker Explained, "Cluster Options")."""
+    names = ("stonith-watchdog-timeout", "fencing-watchdog-timeout")
+    values = [cib.properties[name] for name in names if name in cib.properties]
+    used = any(value.strip("0smhd. ") for value in values)
+    return used and true(cib.properties.get("have-watchdog", ""))
 
 
 def _promotable(resource: Resource, name: str) -> Iterator[Check]:

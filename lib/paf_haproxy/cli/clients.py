@@ -28,7 +28,10 @@ HEAD = re.compile(
 BACKEND = re.compile(r"^  backend=(?P<pool>\S+) .*? addr=(?P<source>\S+)$", re.M)
 WAITS = re.compile(r"^  backend=(?P<pool>\S+) ", re.M)
 SERVER = re.compile(r"^  server=(?P<server>\S+) ", re.M)
-PIDS = "SELECT client_port, pid FROM pg_catalog.pg_stat_activity WHERE client_port > 0"
+PIDS = """SELECT pg_catalog.host(client_addr), client_port, pid
+FROM pg_catalog.pg_stat_activity WHERE client_port > 0"""
+Source = tuple[str, int]
+"""An address and a port: HAProxys of several nodes may use the same port."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def clients(params: Params, here: str, as_json: bool) -> int:
     does not answer.
     """
     found = sorted(listed(params.statedir), key=lambda each: (each.pool, each.since))
-    pids: Mapping[int, int] = {}
+    pids: Mapping[Source, int] = {}
     trouble = ""
     if any(each.server == here for each in found):
         try:
@@ -107,19 +110,26 @@ def _moment(text: str) -> float:
     return time.mktime(time.strptime(whole, "%d/%b/%Y:%H:%M:%S")) + float(f"0.{fraction or 0}")
 
 
-def local_pids(params: Params) -> dict[int, int]:
-    """Returns the pids of the local PostgreSQL's sessions by their clients' ports. Raises
-    AgentError if it cannot be asked.
+def local_pids(params: Params) -> dict[Source, int]:
+    """Returns the pids of the local PostgreSQL's sessions by their clients' addresses and ports.
+    Raises AgentError if it cannot be asked.
     """
     with postgres.session(params) as cursor:
         cursor.execute(PIDS)
-        return dict(cursor.fetchall())
+        return {(host, port): pid for host, port, pid in cursor.fetchall()}
 
 
-def with_pid(each: Client, here: str, pids: Mapping[int, int]) -> Client:
-    port = each.source.rpartition(":")[2]
+def with_pid(each: Client, here: str, pids: Mapping[Source, int]) -> Client:
+    """Returns the client with the pid of its session, if that runs here. Pure."""
+    host, port = source(each)
     known = each.server == here and port.isdecimal()
-    return replace(each, pid=pids.get(int(port))) if known else each
+    return replace(each, pid=pids.get((host, int(port)))) if known else each
+
+
+def source(each: Client) -> tuple[str, str]:
+    """Returns the address and the port that PostgreSQL sees. Pure."""
+    host, _, port = each.source.rpartition(":")
+    return host.strip("[]").removeprefix("::ffff:"), port
 
 
 def screen(found: Sequence[Client]) -> list[str]:
@@ -133,11 +143,12 @@ def hint(found: Sequence[Client], here: str) -> list[str]:
     """Returns how to find the pid of a session on another node; nothing if there is none. Pure."""
     for each in found:
         if each.server not in ("", here):
-            port = each.source.rpartition(":")[2]
+            host, port = source(each)
             return [
                 "",
                 f"The pid of a session on another node, e.g. {each.client}: on {each.server},",
-                f"  SELECT pid FROM pg_stat_activity WHERE client_port = {port}",  # noqa: S608
+                "  SELECT pid FROM pg_stat_activity",
+                f"  WHERE client_addr = '{host}' AND client_port = {port}",
             ]
     return []
 

@@ -167,12 +167,12 @@ def _units() -> dict[str, tuple[str, str]]:
 
 
 def _hosts(cib: Fact[Cib], params: Params) -> list[str]:
-    """Returns the host names by which HAProxy and Pacemaker know the nodes."""
-    if not params.nodes and isinstance(cib, Missing):
+    """Returns the host names by which HAProxy knows the nodes."""
+    if params.nodes:
+        return list(dict(params.nodes).values())
+    if isinstance(cib, Missing):
         raise AgentError(f"the nodes of the cluster: {cib.why}")
-    backends = dict(params.nodes or ())
-    names = () if isinstance(cib, Missing) else cib.nodes()
-    return [*backends.values(), *(name for name in names if name not in backends)]
+    return list(cib.nodes())
 
 
 def _agent() -> str:
