@@ -5,7 +5,7 @@
 -- never waits for a primary, and takes no place in a queue.
 
 local CODE = 80877102
-local SHORTEST, LONGEST = 16, 268 -- bytes of a request; since protocol 3.2 a key has up to 256
+local LENGTHS = { [16] = true, [44] = true } -- bytes; 44 with the keys of protocol 3.2 (PostgreSQL 18)
 local MOST = 50 -- requests at the same time; more are dropped, so a flood does not reach PostgreSQL
 local LASTS = 5 -- s; a request that began earlier no longer counts
 local CONNECT_WITHIN = 1 -- s
@@ -40,7 +40,7 @@ local function read(applet)
         return nil
     end
     local length = (">I4"):unpack(head)
-    if length < SHORTEST or length > LONGEST then
+    if not LENGTHS[length] then
         return nil
     end
     local rest = applet:receive(length - 4)

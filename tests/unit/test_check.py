@@ -688,7 +688,7 @@ def test_fencing_is_not_switched_on_before_there_is_a_device() -> None:
     found = removed("primitive", "fence")["cib"]
     found.properties["stonith-enabled"] = "false"
     (check, *_) = checks_cib._cluster(found)
-    assert (check.outcome, check.do) == (WRONG, f"bash {checks_cib.SCRIPTS}/30-fencing.sh")
+    assert (check.outcome, check.do) == (WRONG, f"bash {finding.SCRIPTS}/30-fencing.sh")
     found.properties.update({"have-watchdog": "true", "stonith-watchdog-timeout": "10s"})
     found.properties["stonith-enabled"] = "true"
     (check, *_) = checks_cib._cluster(found)
