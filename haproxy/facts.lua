@@ -119,22 +119,23 @@ function paf.leader()
     end
 end
 
--- Bytes of WAL that a standby must still replay to reach the position that the primary told last; nil if not known.
-function paf.lag(name)
+-- How many bytes of WAL a position of a standby is behind the one that the primary told last; nil if not known.
+local function behind(name, position)
     local _, first = paf.leader()
     local facts = paf.told(name)
-    if first and facts and facts.role == "standby" and first.lsn and facts.lsn then
-        return math.max(0, first.lsn - facts.lsn)
+    if first and facts and facts.role == "standby" and first.lsn and facts[position] then
+        return math.max(0, first.lsn - facts[position])
     end
 end
 
--- Bytes of WAL that a standby must still receive; nil if not known.
+-- Bytes of WAL that a standby must still replay.
+function paf.lag(name)
+    return behind(name, "lsn")
+end
+
+-- Bytes of WAL that a standby must still receive.
 function paf.receive_lag(name)
-    local _, first = paf.leader()
-    local facts = paf.told(name)
-    if first and facts and facts.role == "standby" and first.lsn and facts.received then
-        return math.max(0, first.lsn - facts.received)
-    end
+    return behind(name, "received")
 end
 
 -- The sync_state of a standby that streams from the primary (pg_stat_replication), or nil.
@@ -144,11 +145,11 @@ function paf.synchronous(name)
 end
 
 local function judge()
-    local behind = paf.lag(NODE)
-    if paf.role() == "standby" and not behind then
+    local lag = paf.lag(NODE)
+    if paf.role() == "standby" and not lag then
         return -- the lag is not known: nothing changes
     end
-    if paf.MAX_LAG == 0 or not behind or behind <= paf.MAX_LAG then
+    if paf.MAX_LAG == 0 or not lag or lag <= paf.MAX_LAG then
         past_since = nil
         paf.lagging = false
         return
@@ -156,7 +157,7 @@ local function judge()
     past_since = past_since or core.now().sec
     local lagging = (core.now().sec - past_since) * 1000 >= MAX_LAG_TIME
     if lagging and not paf.lagging then
-        core.log(core.warning, "PostgreSQL on " .. NODE .. " lags " .. behind .. " bytes behind, more than max_lag:"
+        core.log(core.warning, "PostgreSQL on " .. NODE .. " lags " .. lag .. " bytes behind, more than max_lag:"
             .. " it gets no new readers")
     end
     paf.lagging = lagging

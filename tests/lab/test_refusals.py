@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -38,8 +36,8 @@ WHERE query LIKE 'SELECT pg_sleep%'"""
 @dataclass(frozen=True)
 class Row:
     """check: the name of the check that refuses. text: part of what it says. apply, undo: for sh,
-    on the primary's node unless `candidate`. others: the same on the standbys' nodes, before. wait:
-    s until it can be seen. deep: another check may refuse first, so all of them are asked for.
+    on the primary's node unless `candidate`. others: the same on the standbys' nodes, before. deep:
+    another check may refuse first, so all of them are asked for.
     """
 
     check: str
@@ -47,7 +45,6 @@ class Row:
     apply: str
     undo: str
     candidate: bool = False
-    wait: float = 0.0
     deep: bool = False
     others: str = ""
     others_undo: str = ""
@@ -57,14 +54,14 @@ ROWS = {
     "rejected-parameter": Row(
         "components", "hold_timeout",
         "crm_resource --resource haproxy --set-parameter hold_timeout --parameter-value bogus",
-        "crm_resource --resource haproxy --delete-parameter hold_timeout", wait=12,
+        "crm_resource --resource haproxy --delete-parameter hold_timeout",
     ),
     "no-quorum": Row(
         "quorum", "no quorum",
         "true", "crm_attribute --name no-quorum-policy --delete",
         others="crm_attribute --name no-quorum-policy --update freeze;"
         " systemctl stop pacemaker corosync",
-        others_undo="systemctl start corosync pacemaker", wait=3,
+        others_undo="systemctl start corosync pacemaker",
     ),
     "transition": Row(
         "transition", "at work",
@@ -74,26 +71,26 @@ ROWS = {
     "maintenance-mode": Row(
         "managed", "maintenance mode",
         "crm_attribute --name maintenance-mode --update true",
-        "crm_attribute --name maintenance-mode --delete", wait=2,
+        "crm_attribute --name maintenance-mode --delete",
     ),
     "unmanaged": Row(
         "managed", "pgsqld",
         "crm_resource --resource pgsqld-clone --meta --set-parameter is-managed"
         " --parameter-value false",
-        "crm_resource --resource pgsqld-clone --meta --delete-parameter is-managed", wait=2,
+        "crm_resource --resource pgsqld-clone --meta --delete-parameter is-managed",
     ),
     "earlier-ban": Row(
         "constraints", "cli-ban-pgsqld-clone",
         "crm_resource --ban --promoted --resource pgsqld-clone --node OTHER",
-        "crm_resource --clear --resource pgsqld-clone", wait=2,
+        "crm_resource --clear --resource pgsqld-clone",
     ),
     "not-streaming": Row(
         "streaming", "does not stream",
-        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', wait=2, deep=True,
+        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', deep=True,
     ),
     "no-score": Row(  # PAF's monitor takes it from a standby that does not stream
         "score", "PAF does not let",
-        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', wait=20, deep=True,
+        f'{LOGIN} NOLOGIN"; {END_SENDERS}', f'{LOGIN} LOGIN"', deep=True,
     ),
     "flush-lag": Row(
         "lag", "MB behind, more than 16 MB",
@@ -113,7 +110,7 @@ ROWS = {
         "transactions", "pid ",
         f"{PSQL} 'BEGIN' -c 'SELECT pg_sleep(300)' >/dev/null 2>&1 </dev/null &",
         f'{PSQL} "{END_SLEEP}"',
-        wait=12,
+
     ),
     "prepared": Row(
         "prepared", "1 prepared transactions",
@@ -124,7 +121,7 @@ ROWS = {
         "archiver", "the archiver fails",
         f"{PSQL} \"ALTER SYSTEM SET archive_command = '/bin/false'\" -c 'SELECT pg_reload_conf()'"
         " -c \"SELECT pg_logical_emit_message(false, 'x', 'x')\" -c 'SELECT pg_switch_wal()'",
-        f"{PSQL} 'ALTER SYSTEM RESET archive_command' -c 'SELECT pg_reload_conf()'", wait=4,
+        f"{PSQL} 'ALTER SYSTEM RESET archive_command' -c 'SELECT pg_reload_conf()'",
     ),
     "pooler": Row(
         "pooler", "PgBouncer", "systemctl stop pgbouncer", "systemctl start pgbouncer",
@@ -147,20 +144,22 @@ def at_rest() -> bool:
     return NODES[0].run(*words, check=False, timeout=120).returncode == 0
 
 
-def checks(candidate: str) -> dict[str, dict[str, Any]]:
-    """Returns all checks by their names; a name that comes twice with the one that refuses."""
-    words = ("paf-haproxy", "switchover", candidate, "--dry-run", "--force", "--json")
-    report = json.loads(NODES[0].run(*words, timeout=120).stdout)
-    found: dict[str, dict[str, Any]] = {}
-    for check in report["checks"]:
-        if check["outcome"] == "refused" or check["name"] not in found:
-            found[check["name"]] = check
-    return found
+def refusal(row: Row, candidate: str) -> bool:
+    """Returns whether the check of the row refuses, with its text and a command to type."""
+    force = ["--force"] if row.deep else []
+    words = ("paf-haproxy", "switchover", candidate, "--dry-run", "--json", *force)
+    report = json.loads(NODES[0].run(*words, check=False, timeout=120).stdout)
+    return any(
+        (check["name"], check["outcome"]) == (row.check, "refused")
+        and row.text in check["text"] + check["do"]
+        and check["do"]
+        for check in report["checks"]
+    )
 
 
 @contextlib.contextmanager
-def applied(row: Row, node: Node, leads: Node, other: str) -> Iterator[None]:
-    """Does it, and undoes it in the end."""
+def applied(row: Row, node: Node, leads: Node, candidate: str, other: str) -> Iterator[None]:
+    """Does it, waits until it can be seen, and undoes it in the end."""
     for each in NODES:
         if row.others and each is not leads:
             each.run("sh", "-c", row.others, timeout=120)
@@ -170,7 +169,7 @@ def applied(row: Row, node: Node, leads: Node, other: str) -> Iterator[None]:
         assert done.returncode == 0, done.stderr
         if sql:
             leads.run("sh", "-c", f'{PSQL} "{LOCAL} {WAL}"', timeout=60)
-        time.sleep(row.wait)
+        eventually(lambda: refusal(row, candidate), f"{row.check} refuses", within=40)
         yield
     finally:
         for each in NODES:
@@ -186,12 +185,8 @@ def test_it_is_refused(name: str) -> None:
     candidate, other = (node.name for node in NODES if node is not leads)
     node = named(candidate) if row.candidate else leads
     eventually(at_rest, "nothing refuses a switchover", within=90)
-    with applied(row, node, leads, other):
-        if row.deep:
-            check = checks(candidate)[row.check]
-            assert check["outcome"] == "refused" and row.text in check["text"] + check["do"], check
-            assert check["do"]
-        else:
+    with applied(row, node, leads, candidate, other):
+        if not row.deep:  # the command itself, which moves nothing
             words = ("paf-haproxy", "switchover", candidate)
             done = NODES[0].run(*words, check=False, timeout=120)
             said = " ".join(done.stdout.split())

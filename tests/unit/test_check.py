@@ -17,7 +17,6 @@ from paf_haproxy.cli import (
     check,
     checks_cib,
     checks_hba,
-    conninfo,
     facts,
     finding,
     main,
@@ -400,26 +399,10 @@ def test_intervals_of_pacemaker(text: str, value: float | None) -> None:
     assert seconds(text) == value
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("host=srv1 port = 5432", {"host": "srv1", "port": "5432"}),
-        (r"application_name='it\'s srv1'  user=a\ b", {"application_name": "it's srv1",
-                                                       "user": "a b"}),
-        ("postgres://u:p%20w@db:99/x?sslmode=require",
-         {"host": "db", "port": "99", "user": "u", "password": "p w", "dbname": "x",
-          "sslmode": "require"}),
-        ("", {}),
-    ],
-)  # fmt: skip
-def test_connection_strings(text: str, words: dict[str, str]) -> None:
-    assert conninfo.parse(text) == words
-    assert conninfo.parse(conninfo.write(words)) == words
-
-
-def test_a_connection_string_of_several_hosts() -> None:
-    with pytest.raises(ValueError, match="several hosts"):
-        conninfo.parse("postgresql://srv1,srv2/x")
+def test_a_connection_string_that_libpq_refuses() -> None:
+    found = world(postgres=settings(primary_conninfo="password very-secret"))
+    (one,) = (each for each in check.judged(found) if each.name == "replication")
+    assert one.text == "not known: primary_conninfo is no connection string of libpq"
 
 
 def test_no_password_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""`lab drill drivers`: what is called, and what is made of what the sessions print."""
+"""`lab drill drivers`: the commands of the drivers, and the figures of their sessions."""
 
 from __future__ import annotations
 

@@ -45,8 +45,9 @@ def gives_up_after(command: str) -> float | None:
     listen = (
         f"import socket, time; s = socket.create_server(('127.0.0.1', {SILENT})); time.sleep(99)"
     )
-    script = f'python3 -c "{listen}" & pid=$!; sleep 1; sleep {PATIENCE} | {command}; kill $pid'
-    said = APPLICATION.run("sh", "-c", script, check=False, timeout=PATIENCE * 3).stdout
+    script = f'python3 -c "{listen}" & pid=$!; sleep 1; sleep {PATIENCE} | {command};'
+    script += " code=$?; kill $pid; exit $code"  # a driver that did not run has not waited
+    said = APPLICATION.run("sh", "-c", script, timeout=PATIENCE * 3).stdout
     errors = [each for each in figures.read(said) if each.error is not None]
     return min((round(each.end - each.start, 1) for each in errors), default=None)
 

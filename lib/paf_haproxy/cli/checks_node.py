@@ -11,7 +11,7 @@ from ..params import PORTS
 from .finding import Missing, fine, note, unknown, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..params import Params
     from .facts import Facts, Listener
@@ -26,6 +26,13 @@ VERSION = re.compile(r"version\W+v?(\d+)\.(\d+)(?:\.(\d+))?", re.IGNORECASE)
 PACEMAKER = re.compile(r"^Pacemaker (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
 HANGS = (2, 8, 0)
 """HAProxy on which the functional tests stopped (docs/compatibility.md)."""
+OLDEST: tuple[tuple[str, str, tuple[int, ...], str, str, Callable[..., Check]], ...] = (
+    ("HAProxy", "haproxy", (2, 4), "is too old", "install 2.4 or later", wrong),
+    ("Pacemaker", "pacemaker", (2, 1), "is too old", "install 2.1 or later", wrong),
+    ("PAF", "paf", (2, 3), "was not run with this agent",
+     "install resource-agents-paf 2.3.0 or later", note),
+)  # fmt: skip
+"""Name, program, the oldest version, what an older one is, what to do, and how bad it is."""
 
 
 def node_checks(facts: Facts) -> Iterator[Check]:
@@ -117,32 +124,17 @@ def unit_checks(facts: Facts) -> Iterator[Check]:
 
 def version_checks(facts: Facts) -> Iterator[Check]:
     """Yields the checks of versions with known defects."""
-    haproxy = _version(facts, "haproxy")
-    if isinstance(haproxy, Missing):
-        yield unknown("HAProxy", haproxy.why)
-    elif haproxy[:3] == HANGS:
-        text = "HAProxy 2.8.0 hangs (docs/compatibility.md)"
-        yield wrong("HAProxy", text, "install a later 2.8, or another branch")
-    elif haproxy < (2, 4):
-        yield wrong("HAProxy", f"HAProxy {_dotted(haproxy)} is too old", "install 2.4 or later")
-    else:
-        yield fine("HAProxy", f"version {_dotted(haproxy)}")
-    pacemaker = _version(facts, "pacemaker")
-    if isinstance(pacemaker, Missing):
-        yield unknown("Pacemaker", pacemaker.why)
-    elif pacemaker < (2, 1):
-        text = f"Pacemaker {_dotted(pacemaker)} is too old"
-        yield wrong("Pacemaker", text, "install 2.1 or later")
-    else:
-        yield fine("Pacemaker", f"version {_dotted(pacemaker)}")
-    paf = _version(facts, "paf")
-    if isinstance(paf, Missing):
-        yield unknown("PAF", paf.why)
-    elif paf < (2, 3):
-        text = f"PAF {_dotted(paf)} was not run with this agent"
-        yield note("PAF", text, "install resource-agents-paf 2.3.0 or later")
-    else:
-        yield fine("PAF", f"version {_dotted(paf)}")
+    for name, program, least, text, do, judged in OLDEST:
+        found = _version(facts, program)
+        if isinstance(found, Missing):
+            yield unknown(name, found.why)
+        elif program == "haproxy" and found[:3] == HANGS:
+            text = "HAProxy 2.8.0 hangs (docs/compatibility.md)"
+            yield wrong(name, text, "install a later 2.8, or another branch")
+        elif found < least:
+            yield judged(name, f"{name} {_dotted(found)} {text}", do)
+        else:
+            yield fine(name, f"version {_dotted(found)}")
 
 
 def _version(facts: Facts, program: str) -> tuple[int, ...] | Missing:

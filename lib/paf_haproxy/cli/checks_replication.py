@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..network import loopback
-from . import conninfo
 from .finding import RELOAD, Missing, alter, fine, note, sql, unknown, wrong
 
 if TYPE_CHECKING:
@@ -23,10 +22,13 @@ def replication_check(facts: Facts, settings: Mapping[str, str]) -> Check:
     text = settings.get("primary_conninfo")
     if text is None:
         return unknown(name, "PostgreSQL before 12 has primary_conninfo in recovery.conf")
+    from psycopg2 import ProgrammingError  # it has answered: psycopg2 is there
+    from psycopg2.extensions import parse_dsn
+
     try:
-        words = conninfo.parse(text)
-    except ValueError as error:
-        return unknown(name, f"primary_conninfo: {error}")
+        words = parse_dsn(text)
+    except ProgrammingError:  # its text may have the password
+        return unknown(name, "primary_conninfo is no connection string of libpq")
     host = words.get("hostaddr") or words.get("host", "")
     port = words.get("port", "5432")
     do = _conninfo(facts, words)
@@ -55,13 +57,15 @@ def _nodes(facts: Facts) -> set[str]:
 
 def _conninfo(facts: Facts, words: Mapping[str, str]) -> str:
     """Returns the command that leads a standby to the replication port."""
+    from psycopg2.extensions import make_dsn
+
     params = facts.params
     target = {"host": loopback(params.bind), "port": str(params.replication_port)}
     if "password" in words:  # not on a screen
-        return f"in primary_conninfo: {conninfo.write(target)}; then {sql(facts.asked, RELOAD)}"
+        return f"in primary_conninfo: {make_dsn(**target)}; then {sql(facts.asked, RELOAD)}"
     usual = {"user": "replicator", "application_name": facts.node}
     kept = {each: value for each, value in words.items() if each != "hostaddr"}
-    new = conninfo.write({**target, **usual, **kept, **target})
+    new = make_dsn(**{**target, **usual, **kept, **target})
     if "'" in new:
-        return f"in primary_conninfo: {conninfo.write(target)}; then {sql(facts.asked, RELOAD)}"
+        return f"in primary_conninfo: {make_dsn(**target)}; then {sql(facts.asked, RELOAD)}"
     return alter(facts.asked, "primary_conninfo", f"'{new}'")

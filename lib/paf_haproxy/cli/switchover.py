@@ -144,8 +144,8 @@ def _move(
         what = f"{request.FILL} {report.unused}"
         filled = _ask(resource, params, (report.primary,), what, CHECKPOINT_WITHIN, say)
         say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
-    # On every standby: before it promotes one, PAF runs CHECKPOINT on all, while clients wait. The
-    # primary first: a standby writes back what is older than the last checkpoint it has replayed.
+    # On all standbys: PAF runs CHECKPOINT there before a promotion, while clients wait. The primary
+    # is first: a standby's CHECKPOINT goes as far as the primary's last one.
     standbys = tuple(node for node in report.nodes if node != report.primary)
     for nodes in ((report.primary,), standbys):
         told = _ask(resource, params, nodes, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
@@ -168,15 +168,13 @@ def _move(
     run(["crm_resource", "--clear", "--resource", clone])
     if params.pooler:
         report.sessions = _sessions(report.nodes, resource, params, int(clock), say)
-    went_on = (
-        ""
-        if report.sessions is None
-        else (f" {report.sessions} sessions through PgBouncer went on.")
-    )
-    say(
+    text = (
         f"\n{report.candidate} is the primary. On this node, prod had no server for"
-        f" {report.outage:.2f} s; {report.held} connections waited.{went_on}"
+        f" {report.outage:.2f} s; {report.held} connections waited."
     )
+    if report.sessions is not None:
+        text += f" {report.sessions} sessions through PgBouncer went on."
+    say(text)
 
 
 def _sessions(
