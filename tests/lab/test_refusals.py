@@ -144,11 +144,11 @@ def at_rest() -> bool:
     return NODES[0].run(*words, check=False, timeout=120).returncode == 0
 
 
-def refusal(row: Row, candidate: str) -> bool:
+def refusal(row: Row, leads: Node, candidate: str) -> bool:
     """Returns whether the check of the row refuses, with its text and a command to type."""
     force = ["--force"] if row.deep else []
     words = ("paf-haproxy", "switchover", candidate, "--dry-run", "--json", *force)
-    report = json.loads(NODES[0].run(*words, check=False, timeout=120).stdout)
+    report = json.loads(leads.run(*words, check=False, timeout=120).stdout)
     return any(
         (check["name"], check["outcome"]) == (row.check, "refused")
         and row.text in check["text"] + check["do"]
@@ -169,7 +169,7 @@ def applied(row: Row, node: Node, leads: Node, candidate: str, other: str) -> It
         assert done.returncode == 0, done.stderr
         if sql:
             leads.run("sh", "-c", f'{PSQL} "{LOCAL} {WAL}"', timeout=60)
-        eventually(lambda: refusal(row, candidate), f"{row.check} refuses", within=40)
+        eventually(lambda: refusal(row, leads, candidate), f"{row.check} refuses", within=40)
         yield
     finally:
         for each in NODES:
@@ -188,7 +188,7 @@ def test_it_is_refused(name: str) -> None:
     with applied(row, node, leads, candidate, other):
         if not row.deep:  # the command itself, which moves nothing
             words = ("paf-haproxy", "switchover", candidate)
-            done = NODES[0].run(*words, check=False, timeout=120)
+            done = leads.run(*words, check=False, timeout=120)
             said = " ".join(done.stdout.split())
             assert done.returncode == 1, done.stdout + done.stderr
             assert f"REFUSED {row.check}" in said and row.text in said, said

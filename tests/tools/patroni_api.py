@@ -7,12 +7,17 @@ is made up: whether it holds the leader's key, its role, its positions in the WA
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from patroni import api
-from patroni.postgresql.misc import PostgresqlRole, PostgresqlState
+UMASK = os.umask(0o022)  # Patroni changes it when it is imported (patroni.file_perm)
+
+from patroni import api  # noqa: E402
+from patroni.postgresql.misc import PostgresqlRole, PostgresqlState  # noqa: E402
+
+os.umask(UMASK)
 
 LSN = 100 << 20
 
