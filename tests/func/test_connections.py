@@ -84,7 +84,11 @@ def test_how_many_standbys_the_connections_of_a_client_reach(
 ) -> None:
     run(cluster, syslog, stdby_balance=balance, log_connections="yes")
     node = cluster.srv1
-    node.haproxy("set server stdby/srv1 state ready; set server stdby/srv1 agent up")
+    # The primary stands in for a second standby; its agent-check would end its sessions.
+    node.haproxy(
+        "set server stdby/srv1 state ready; set server stdby/srv1 agent up;"
+        " disable agent stdby/srv1"
+    )
     node.await_up("stdby/srv1")
     for _ in range(12):
         connect(node.address, 5433).close()
