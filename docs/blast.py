@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LIMITS = {"whole": 60, "silent": 5, "back": 10, "started": 15}
-"""Seconds, as in lab/drill/blast."""
+"""Seconds, as in paf_lab/drill/blast."""
 
 
 def page(report: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 from tests.func.conftest import Pair
 from tests.func.test_rest import code
 from tests.func.test_traffic import replicates, switch_over

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.replication import PSQL, SCRIPT, followers
+from paf_lab.replication import PSQL, SCRIPT, followers
 from tests.func.conftest import Pair, own
 from tests.tools.instance import PORT, Instance, program, stopped
 from tests.tools.waiting import eventually

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.node import NODES
-from lab.topology import ALL, Topology, lvs, proxy, sql_check
-from lab.topology.proxy import OnPafWithProxy
+from paf_lab.node import NODES
+from paf_lab.topology import ALL, Topology, lvs, proxy, sql_check
+from paf_lab.topology.proxy import OnPafWithProxy
 from tests.tools.node import Cluster
 
 PROXIED = [

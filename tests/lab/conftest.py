@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 
 LAB = str(REPO / ".venv/bin/lab")
 

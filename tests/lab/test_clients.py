@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lab.cluster import promoted, secret
-from lab.layout import ADDRESSES, PGBIN
+from paf_lab.cluster import promoted, secret
+from paf_lab.layout import ADDRESSES, PGBIN
 from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab import cgroup, network, package, power
-from lab.drill.faults import SHORT
-from lab.layout import STATE
-from lab.node import named
+from paf_lab import cgroup, network, package, power
+from paf_lab.drill.faults import SHORT
+from paf_lab.layout import STATE
+from paf_lab.node import named
 from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab

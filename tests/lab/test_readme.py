@@ -11,9 +11,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from lab import handbook
-from lab.layout import REPO
-from lab.node import named
+from paf_lab import handbook
+from paf_lab.layout import REPO
+from paf_lab.node import named
 from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab import postgresql
-from lab.node import NODES, Node, named
-from lab.postgresql import primary
+from paf_lab import postgresql
+from paf_lab.node import NODES, Node, named
+from paf_lab.postgresql import primary
 from tests.tools.waiting import eventually
 
 from .conftest import lab

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import handbook
-from lab.cluster import promoted
-from lab.layout import DATABASE_NODES
-from lab.machine import Machine
-from lab.node import NODES, named
-from lab.topology import documented
+from paf_lab import handbook
+from paf_lab.cluster import promoted
+from paf_lab.layout import DATABASE_NODES
+from paf_lab.machine import Machine
+from paf_lab.node import NODES, named
+from paf_lab.topology import documented
 
 from .conftest import LAB, lab
 from .typing_page import TYPED, lines, primary, section, soon, typed, whole

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lab import handbook
-from lab.cluster import promoted
-from lab.handbook import Block
-from lab.node import named
+from paf_lab import handbook
+from paf_lab.cluster import promoted
+from paf_lab.handbook import Block
+from paf_lab.node import named
 from tests.tools.waiting import eventually
 
 TYPED: set[str] = set()

@@ -1,4 +1,4 @@
-"""The layers of lab/ and of lib/paf_haproxy/: upward imports and import cycles.
+"""The layers of paf_lab/ and of lib/paf_haproxy/: upward imports and import cycles.
 
 `python tests/tools/layers.py [TREE]` prints them, of this source tree or of another one. LAYERS is
 the mapping; tests/unit/test_layers.py enforces it.
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS: dict[str, dict[str, str]] = {
-    "lab": {
+    "paf_lab": {
         "machines": """
             __init__ errors layout shell lock mounts
             cgroup disk network host sources handbook image package machine node remote power ssh

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lab.access import CONNECTING, READER
-from lab.drill.blast.judge import Course, Phase
-from lab.drill.blast.row import LOCAL, VALUE, Row
-from lab.drill.records import ACK, REFUSED, Attempt
+from paf_lab.access import CONNECTING, READER
+from paf_lab.drill.blast.judge import Course, Phase
+from paf_lab.drill.blast.row import LOCAL, VALUE, Row
+from paf_lab.drill.records import ACK, REFUSED, Attempt
 
 NODES = ("srv1", "srv2", "srv3")
 VICTIM = "srv3"

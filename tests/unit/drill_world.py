@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lab import access
-from lab.drill import records
-from lab.drill.audits import Evidence, Finding
-from lab.drill.records import Attempt, LogLine, Records, RoleSeen, ServersSeen, Usage
+from paf_lab import access
+from paf_lab.drill import records
+from paf_lab.drill.audits import Evidence, Finding
+from paf_lab.drill.records import Attempt, LogLine, Records, RoleSeen, ServersSeen, Usage
 
 Audit = Callable[[Evidence], Finding]
 ADDRESSES = {"srv1": "10.0.0.1", "srv2": "10.0.0.2", "srv3": "10.0.0.3"}

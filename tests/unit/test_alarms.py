@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab.drill.alarms import cli, perform
-from lab.drill.alarms.row import PRIMARY, ROWS, STANDBY, Row
-from lab.errors import LabError
+from paf_lab.drill.alarms import cli, perform
+from paf_lab.drill.alarms.row import PRIMARY, ROWS, STANDBY, Row
+from paf_lab.errors import LabError
 
 
 def test_there_are_two_controls_and_24_conditions() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.bench import beside
-from lab.errors import LabError
+from paf_lab.bench import beside
+from paf_lab.errors import LabError
 
 
 def lab(order: list[str], which: str, cpu: float, share: float = 1.0) -> beside.Run:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.bench import dirty
-from lab.bench.dirty import COMMAND, DIRTY, IDLE, LEAST, MOVE, SLOW, Turn
+from paf_lab.bench import dirty
+from paf_lab.bench.dirty import COMMAND, DIRTY, IDLE, LEAST, MOVE, SLOW, Turn
 
 GIGABYTE = LEAST
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.bench import pooler
-from lab.bench.pooler import WITH, WITHOUT, Turn
-from lab.drill.service import POOLED_ERRORS
-from lab.drill.verdict import OUTAGE
-from lab.errors import LabError
+from paf_lab.bench import pooler
+from paf_lab.bench.pooler import WITH, WITHOUT, Turn
+from paf_lab.drill.service import POOLED_ERRORS
+from paf_lab.drill.verdict import OUTAGE
+from paf_lab.errors import LabError
 
 
 def report(errors: int, outage: float) -> dict[str, object]:

@@ -8,14 +8,14 @@ from datetime import datetime
 
 import pytest
 
-from lab.drill.blast import local, shared, values
-from lab.drill.blast.cli import chosen, document, provenance
-from lab.drill.blast.judge import judge
-from lab.drill.blast.reports import SUSPECT, matching
-from lab.drill.blast.row import CLUSTER, LOCAL, VALUE, Row
-from lab.drill.records import MISROUTED, UNKNOWN
-from lab.errors import LabError
-from lab.layout import REPO
+from paf_lab.drill.blast import local, shared, values
+from paf_lab.drill.blast.cli import chosen, document, provenance
+from paf_lab.drill.blast.judge import judge
+from paf_lab.drill.blast.reports import SUSPECT, matching
+from paf_lab.drill.blast.row import CLUSTER, LOCAL, VALUE, Row
+from paf_lab.drill.records import MISROUTED, UNKNOWN
+from paf_lab.errors import LabError
+from paf_lab.layout import REPO
 from tests.unit.blast_world import FAULT, KILL, PHASES, VICTIM, WRONG, course, spoilt, without
 
 ROWS = (

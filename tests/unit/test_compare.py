@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from lab.bench import rest
-from lab.bench.sessions import tps
-from lab.compare import picture, report
-from lab.compare.figures import Trial, summary, trial
-from lab.compare.growth import Size, plot, size
-from lab.compare.report import Result
-from lab.compare.steady import KINDS, Steady
-from lab.drill.audits import WHOLE, Evidence
-from lab.drill.records import ACK, DOWN, MISROUTED, PRIMARY, REFUSED, RoleSeen, ServersSeen
-from lab.errors import LabError
-from lab.topology import ALL
+from paf_lab.bench import rest
+from paf_lab.bench.sessions import tps
+from paf_lab.compare import picture, report
+from paf_lab.compare.figures import Trial, summary, trial
+from paf_lab.compare.growth import Size, plot, size
+from paf_lab.compare.report import Result
+from paf_lab.compare.steady import KINDS, Steady
+from paf_lab.drill.audits import WHOLE, Evidence
+from paf_lab.drill.records import ACK, DOWN, MISROUTED, PRIMARY, REFUSED, RoleSeen, ServersSeen
+from paf_lab.errors import LabError
+from paf_lab.topology import ALL
 from tests.unit import drill_world as world
 from tests.unit.drill_world import LAST_COMMIT, OUT_OF_RECOVERY, STARTED, good, spoil, still
 

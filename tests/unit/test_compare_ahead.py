@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.compare import report
-from lab.compare.ahead import ahead
-from lab.compare.figures import Summary
-from lab.compare.report import Result
-from lab.topology import ALL, DEFAULT
+from paf_lab.compare import report
+from paf_lab.compare.ahead import ahead
+from paf_lab.compare.figures import Summary
+from paf_lab.compare.report import Result
+from paf_lab.topology import ALL, DEFAULT
 from tests.unit.drill_world import good
 from tests.unit.test_compare import STEADY, judged
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from lab.compare import cli
-from lab.errors import LabError
+from paf_lab.compare import cli
+from paf_lab.errors import LabError
 from tests.unit.drill_world import good
 from tests.unit.test_compare import judged
 
@@ -33,11 +33,11 @@ def compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compare:
             return judged(good())
 
         monkeypatch.setattr(cli, "RECORDS", tmp_path)
-        monkeypatch.setattr("lab.lock.RUN", tmp_path / "run")
-        monkeypatch.setattr("lab.lifecycle.down", lambda **_: done.append("down"))
-        monkeypatch.setattr("lab.lifecycle.up", lambda _, name: done.append(name))
-        monkeypatch.setattr("lab.drill.commands.versions", lambda *_: {})
-        monkeypatch.setattr("lab.compare.trial.perform", perform)
+        monkeypatch.setattr("paf_lab.lock.RUN", tmp_path / "run")
+        monkeypatch.setattr("paf_lab.lifecycle.down", lambda **_: done.append("down"))
+        monkeypatch.setattr("paf_lab.lifecycle.up", lambda _, name: done.append(name))
+        monkeypatch.setattr("paf_lab.drill.commands.versions", lambda *_: {})
+        monkeypatch.setattr("paf_lab.compare.trial.perform", perform)
         file = tmp_path / "compared.json"
         words = ["vip", "sql-check", "--drills", "switchover", "--repeat", "2", "--no-steady"]
         result = CliRunner().invoke(cli.compare, [*words, "--json", str(file)])

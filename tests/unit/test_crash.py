@@ -17,7 +17,7 @@ from paf_haproxy.params import parse
 from paf_haproxy.postmaster import crashed, suspected
 from paf_haproxy.run import CommandError
 
-from lab.drill.crash import REPORTED
+from paf_lab.drill.crash import REPORTED
 
 STATUS = (Path(__file__).parent / "data" / "crm_mon-a-node-down.xml").read_text()
 NOW = 1_764_339_000.0

@@ -14,8 +14,8 @@ import pytest
 from paf_haproxy.metadata import ACTIONS
 from paf_haproxy.params import PARAMETERS
 
-from lab.drill.faults import DRILLS
-from lab.layout import REPO
+from paf_lab.drill.faults import DRILLS
+from paf_lab.layout import REPO
 
 TRAPS = REPO / "docs" / "traps"
 TRAP_PAGES = sorted(set(TRAPS.glob("*.md")) - {TRAPS / "README.md"})

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lab.drill.blast import judge, perform
-from lab.drill.blast.cli import document
-from lab.layout import REPO
+from paf_lab.drill.blast import judge, perform
+from paf_lab.drill.blast.cli import document
+from paf_lab.layout import REPO
 from tests.unit.blast_world import FAULT, KILL, PHASES, VICTIM, WRONG, course, spoilt
 from tests.unit.test_docs import made
 from tests.unit.test_docs_drills import load

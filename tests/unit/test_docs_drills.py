@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 
 
 def load(name: str) -> ModuleType:

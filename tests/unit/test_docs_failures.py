@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 
 REPORT: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "switchover.json").read_text())
 CRASH: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "kill-postgres.json").read_text())

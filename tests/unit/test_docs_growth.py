@@ -9,8 +9,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from lab.compare.growth import Size
-from lab.layout import REPO
+from paf_lab.compare.growth import Size
+from paf_lab.layout import REPO
 
 
 def test_the_page_on_more_nodes(tmp_path: Path) -> None:

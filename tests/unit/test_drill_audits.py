@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.drill import audits, service
-from lab.drill.records import FAILED, MISROUTED, REFUSED, UNKNOWN, RoleSeen
+from paf_lab.drill import audits, service
+from paf_lab.drill.records import FAILED, MISROUTED, REFUSED, UNKNOWN, RoleSeen
 from tests.unit.drill_world import (
     ADDRESSES,
     ENDED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.bench import idle, publish, throughput
-from lab.bench.notify import Sample, as_json, judge
-from lab.bench.publish import Rate
+from paf_lab.bench import idle, publish, throughput
+from paf_lab.bench.notify import Sample, as_json, judge
+from paf_lab.bench.publish import Rate
 
 
 def samples(notify: float, python: float, changed: bool = True) -> list[Sample]:

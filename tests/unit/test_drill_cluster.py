@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.drill.cluster import (
+from paf_lab.drill.cluster import (
     Clone,
     Snapshot,
     parse_interval,

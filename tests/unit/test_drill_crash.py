@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.drill import crash
-from lab.drill.audits import Evidence
-from lab.drill.records import REFUSED, LogLine
+from paf_lab.drill import crash
+from paf_lab.drill.audits import Evidence
+from paf_lab.drill.records import REFUSED, LogLine
 from tests.unit.drill_world import STARTED, fails, good, spoil
 
 TEXT = (

@@ -7,11 +7,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from lab.drill.drivers import figures
-from lab.drill.drivers.cli import drivers
-from lab.drill.drivers.driver import DIRECT, DRIVERS, POOLED, Driver, chosen
-from lab.drill.drivers.figures import Transaction
-from lab.drill.settings import Settings
+from paf_lab.drill.drivers import figures
+from paf_lab.drill.drivers.cli import drivers
+from paf_lab.drill.drivers.driver import DIRECT, DRIVERS, POOLED, Driver, chosen
+from paf_lab.drill.drivers.figures import Transaction
+from paf_lab.drill.settings import Settings
 
 SETTINGS = Settings(pooler_port=6432)
 

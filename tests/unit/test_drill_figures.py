@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from lab.access import CONNECTING, SESSION
-from lab.drill import figures
-from lab.drill.records import Records, ServersSeen
+from paf_lab.access import CONNECTING, SESSION
+from paf_lab.drill import figures
+from paf_lab.drill.records import Records, ServersSeen
 from tests.unit.drill_world import (
     ADDRESSES,
     LAST_COMMIT,

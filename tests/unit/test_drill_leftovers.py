@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.drill.leftovers import FILES, judge
+from paf_lab.drill.leftovers import FILES, judge
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from lab.access import POOLED, POOLED_KINDS, POOLED_READER
-from lab.drill import service
-from lab.drill.audits import Evidence
-from lab.drill.drill import PAUSE_MORE
-from lab.drill.faults.pooler import LongTransactions
-from lab.drill.faults.switchover import Switchover
-from lab.drill.records import UNKNOWN, Attempt, read
-from lab.drill.settings import Settings
+from paf_lab.access import POOLED, POOLED_KINDS, POOLED_READER
+from paf_lab.drill import service
+from paf_lab.drill.audits import Evidence
+from paf_lab.drill.drill import PAUSE_MORE
+from paf_lab.drill.faults.pooler import LongTransactions
+from paf_lab.drill.faults.switchover import Switchover
+from paf_lab.drill.records import UNKNOWN, Attempt, read
+from paf_lab.drill.settings import Settings
 from tests.unit.drill_world import (
     ADDRESSES,
     LAST_COMMIT,

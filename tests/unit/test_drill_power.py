@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.drill.faults.power import PowerOffPrimary
-from lab.errors import LabError
+from paf_lab.drill.faults.power import PowerOffPrimary
+from paf_lab.errors import LabError
 
 
 class Node:

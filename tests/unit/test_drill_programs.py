@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
-from lab.drill.programs import Program
-from lab.machine import Machine
+from paf_lab.drill.programs import Program
+from paf_lab.machine import Machine
 
 
 class Dying:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from lab.drill.records import (
+from paf_lab.drill.records import (
     Attempt,
     LogLine,
     RoleSeen,
@@ -13,7 +13,7 @@ from lab.drill.records import (
     gather,
     read,
 )
-from lab.drill.timeline import Event, Narrator, merged
+from paf_lab.drill.timeline import Event, Narrator, merged
 from tests.unit.drill_world import ADDRESSES, attempt, states
 
 ACK = {

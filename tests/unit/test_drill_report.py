@@ -9,13 +9,13 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
-from lab.drill import compare, html, picture, series, verdict
-from lab.drill.faults import DRILLS, SHORT, faults_named
-from lab.drill.faults.switchover import Switchover
-from lab.drill.records import REFUSED
-from lab.drill.settings import Bars
-from lab.drill.timeline import Event
-from lab.drill.verdict import Run
+from paf_lab.drill import compare, html, picture, series, verdict
+from paf_lab.drill.faults import DRILLS, SHORT, faults_named
+from paf_lab.drill.faults.switchover import Switchover
+from paf_lab.drill.records import REFUSED
+from paf_lab.drill.settings import Bars
+from paf_lab.drill.timeline import Event
+from paf_lab.drill.verdict import Run
 from tests.unit.drill_world import OUT_OF_RECOVERY, STARTED, good, spoil
 
 SVG = "{http://www.w3.org/2000/svg}"

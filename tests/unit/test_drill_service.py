@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.drill import service
-from lab.drill.records import REFUSED, UNKNOWN
+from paf_lab.drill import service
+from paf_lab.drill.records import REFUSED, UNKNOWN
 from tests.unit.drill_world import (
     ADDRESSES,
     LAST_COMMIT,

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from lab.drill.table import scram
+from paf_lab.drill.table import scram
 
 SALT = "W22ZaJ0SNY7soEsUEjb6gQ=="
 NONCE = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"

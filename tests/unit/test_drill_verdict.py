@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from lab.drill import verdict
-from lab.drill.audits import Evidence
-from lab.drill.faults import DRILLS
-from lab.drill.faults.ban import Ban
-from lab.drill.faults.haproxy import KillHaproxy
-from lab.drill.faults.switchover import Switchover
-from lab.drill.records import ServersSeen
-from lab.drill.settings import Bars, Settings
-from lab.drill.timeline import Event
-from lab.drill.verdict import Run
+from paf_lab.drill import verdict
+from paf_lab.drill.audits import Evidence
+from paf_lab.drill.faults import DRILLS
+from paf_lab.drill.faults.ban import Ban
+from paf_lab.drill.faults.haproxy import KillHaproxy
+from paf_lab.drill.faults.switchover import Switchover
+from paf_lab.drill.records import ServersSeen
+from paf_lab.drill.settings import Bars, Settings
+from paf_lab.drill.timeline import Event
+from paf_lab.drill.verdict import Run
 from tests.unit.drill_world import ADDRESSES, OUT_OF_RECOVERY, good, still
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lab import handbook
-from lab.compare.figures import Trial
-from lab.image import RECIPES, path
-from lab.layout import REPO
-from lab.migrate import SECTIONS, Restart, judge
+from paf_lab import handbook
+from paf_lab.compare.figures import Trial
+from paf_lab.image import RECIPES, path
+from paf_lab.layout import REPO
+from paf_lab.migrate import SECTIONS, Restart, judge
 
 NAMES = ("srv1", "srv2", "srv3")
 PAGE = """# Title

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lab import cluster, health
-from lab.errors import LabError
-from lab.health import PROMOTED_WITHIN, too_soon
-from lab.node import NODES
-from lab.topology import base
-from lab.topology.base import PATIENCE, Topology
+from paf_lab import cluster, health
+from paf_lab.errors import LabError
+from paf_lab.health import PROMOTED_WITHIN, too_soon
+from paf_lab.node import NODES
+from paf_lab.topology import base
+from paf_lab.topology.base import PATIENCE, Topology
 
 CONTROL = ("pg_controldata", "/data")
 

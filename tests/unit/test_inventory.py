@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from lab import inventory, remote
-from lab.cluster import can_follow
-from lab.drill import observer
-from lab.drill.faults import DRILLS
-from lab.drill.faults.haproxy import KillHaproxy
-from lab.drill.observer import Observer
-from lab.drill.settings import Bars, Settings
-from lab.drill.site import LabSite, RemoteSite
-from lab.drill.stage import Stage
-from lab.errors import LabError
-from lab.remote import Remote
+from paf_lab import inventory, remote
+from paf_lab.cluster import can_follow
+from paf_lab.drill import observer
+from paf_lab.drill.faults import DRILLS
+from paf_lab.drill.faults.haproxy import KillHaproxy
+from paf_lab.drill.observer import Observer
+from paf_lab.drill.settings import Bars, Settings
+from paf_lab.drill.site import LabSite, RemoteSite
+from paf_lab.drill.stage import Stage
+from paf_lab.errors import LabError
+from paf_lab.remote import Remote
 
 GOOD = """
 # three machines

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import mounts
+from paf_lab import mounts
 
 V1 = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
 V2 = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n"

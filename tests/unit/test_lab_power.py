@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import power
+from paf_lab import power
 
 LOG = """\
 2026-11-23T03:47:06.092056+00:00 reboot srv3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import package, sources
-from lab.errors import LabError
+from paf_lab import package, sources
+from paf_lab.errors import LabError
 
 DEB822 = """\
 # a comment

@@ -40,11 +40,11 @@ def test_no_imports_close_a_cycle(name: str) -> None:
 def made(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> Package:
     """Returns a small package of these files."""
     for name in ("__init__.py", "errors.py", "drill/__init__.py", *files):
-        path = root / "lab" / name
+        path = root / "paf_lab" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files.get(name, ""))
-    monkeypatch.setitem(LAYERS, "lab", SMALL)
-    return layers.read("lab", root)
+    monkeypatch.setitem(LAYERS, "paf_lab", SMALL)
+    return layers.read("paf_lab", root)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def made(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> 
     [
         ("from .drill import settings", MODULE),
         ("from .drill.settings import Settings", MODULE),
-        ("from lab.drill.settings import Settings", MODULE),
-        ("import lab.drill.settings", MODULE),
+        ("from paf_lab.drill.settings import Settings", MODULE),
+        ("import paf_lab.drill.settings", MODULE),
         ("from . import drill", MODULE),
         ("try:\n    from .drill import settings\nexcept OSError:\n    pass", MODULE),
         ("class A:\n    from .drill import settings", MODULE),

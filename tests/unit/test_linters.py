@@ -54,13 +54,13 @@ def test_scripts_stop_at_the_first_error() -> None:
 
 
 def test_no_module_is_long() -> None:
-    for path in [*REPO.glob("lib/**/*.py"), *REPO.glob("lab/**/*.py")]:
+    for path in [*REPO.glob("lib/**/*.py"), *REPO.glob("paf_lab/**/*.py")]:
         assert len(Path(path).read_text().splitlines()) <= 300, path
 
 
 def test_a_record_of_many_fields_names_them() -> None:
     """Values that are exchanged between two fields of one type are found by no type checker."""
-    for path in REPO.glob("lab/**/*.py"):
+    for path in REPO.glob("paf_lab/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and re.match(r"_?[A-Z]", ast.unparse(node.func)):
                 assert len(node.args) <= MOST_BY_POSITION, f"{path}:{node.lineno}"

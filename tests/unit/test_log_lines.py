@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 from tests.tools.loglines import Agent, Text, expression, of_lua, words
 
 PYTHON = sorted((REPO / "lib" / "paf_haproxy").glob("*.py"))

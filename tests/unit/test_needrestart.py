@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 
 # needrestart.conf evaluates the files in conf.d. The first rule that matches a unit counts.
 READ = """

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab.drill import commands, segments
-from lab.drill.settings import Settings
-from lab.errors import LabError
+from paf_lab.drill import commands, segments
+from paf_lab.drill.settings import Settings
+from paf_lab.errors import LabError
 
 NODES: dict[str, Any] = {"srv1": "srv1", "srv2": "srv2", "srv3": "srv3"}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.node import NODES
-from lab.topology.paf import _scored
+from paf_lab.node import NODES
+from paf_lab.topology.paf import _scored
 
 SAID = """\
 <pacemaker-result api-version="2.25" request="crm_mon">

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.layout import ADDRESSES
+from paf_lab.layout import ADDRESSES
 from tests.tools import ROOT
 
 FILES = ("Vagrantfile", "vagrant.yml")

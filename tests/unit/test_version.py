@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from paf_haproxy import __version__
 
-from lab.layout import REPO
+from paf_lab.layout import REPO
 
 
 @pytest.mark.parametrize(

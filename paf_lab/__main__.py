@@ -1,4 +1,4 @@
-"""`python3 -m lab`."""
+"""`python3 -m paf_lab`."""
 
 from .cli import main
 

@@ -1,6 +1,6 @@
 """Figures of one run, computed from records. Pure; all spans in s.
 
-The terms are explained in lab/drill/__init__.py.
+The terms are explained in paf_lab/drill/__init__.py.
 """
 
 from __future__ import annotations

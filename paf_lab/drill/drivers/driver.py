@@ -20,7 +20,7 @@ JAVA = ("java", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 @dataclass(frozen=True)
 class Driver:
     """settings: what differs from the driver's defaults, as its users write it. program: the file
-    in lab/clients/drivers. options: what it is called with. url: more of the JDBC URL.
+    in paf_lab/clients/drivers. options: what it is called with. url: more of the JDBC URL.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Topology:
     name = ""
     summary = ""
     image = LAB
-    """On which of lab/image.py its nodes stand."""
+    """On which of paf_lab/image.py its nodes stand."""
     provisioned = True
     """Whether the lab puts packages and settings onto its nodes, before `build`."""
     haproxy = True

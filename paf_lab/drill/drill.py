@@ -1,4 +1,4 @@
-"""What every drill is made of; each is one short file in lab/drill/faults."""
+"""What every drill is made of; each is one short file in paf_lab/drill/faults."""
 
 from __future__ import annotations
 

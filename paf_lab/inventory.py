@@ -1,7 +1,7 @@
 """Which machines are drilled instead of the lab's: an INI file.
 
-# Where the cluster differs from the lab's: fields of lab/access.py and lab/drill/settings.py, bars
-# too. slowness: how many times slower its machines are.
+# Where the cluster differs from the lab's: fields of paf_lab/access.py and
+# paf_lab/drill/settings.py, and bars. slowness: how many times slower its machines are.
 [cluster]
 pgport = 5434
 ratio = 1.6

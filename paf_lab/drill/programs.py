@@ -101,7 +101,7 @@ class Program:
 
 
 def _python(file: str) -> list[str]:
-    """Returns the command that runs one of lab/clients without putting a file into the node."""
+    """Returns the command that runs one of paf_lab/clients without putting a file into the node."""
     return ["python3", "-c", (CLIENTS / file).read_text()]
 
 

@@ -83,7 +83,7 @@ class Settings(Access):
         return asdict(self)
 
     def clients(self, node: str, password: str) -> dict[str, Any]:
-        """Returns what lab/clients/load.py takes."""
+        """Returns what paf_lab/clients/load.py takes."""
         return {
             "node": node,
             "every": {kind: every * self.slowness for kind, every in self.every.items()},
@@ -106,7 +106,7 @@ class Settings(Access):
         }
 
     def watch_postgres(self, node: str) -> dict[str, Any]:
-        """Returns what lab/clients/watch_postgres.py takes."""
+        """Returns what paf_lab/clients/watch_postgres.py takes."""
         return {
             "node": node,
             "every": self.watch_every * self.slowness,
@@ -121,7 +121,7 @@ class Settings(Access):
         }
 
     def watch_haproxy(self, node: str) -> dict[str, Any]:
-        """Returns what lab/clients/watch_haproxy.py takes."""
+        """Returns what paf_lab/clients/watch_haproxy.py takes."""
         return {
             "node": node,
             "every": self.watch_every * self.slowness,

@@ -25,7 +25,7 @@ UP = "ready up"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One write or read of a client; the terms are explained in lab/drill/__init__.py."""
+    """One write or read of a client; the terms are explained in paf_lab/drill/__init__.py."""
 
     kind: str
     node: str

@@ -24,7 +24,7 @@ Strip = tuple[float, float, str]
 
 @dataclass(frozen=True)
 class Trial:
-    """One fault on one topology. The terms are explained in lab/compare/__init__.py."""
+    """One fault on one topology. The terms are explained in paf_lab/compare/__init__.py."""
 
     topology: str
     drill: str

@@ -67,7 +67,7 @@ def _build(target: Path) -> None:
     for path in sources():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPO / path, tree / path)
-    # -d: the host has what is needed (lab/host.py); another Debian may call it otherwise.
+    # -d: the host has what is needed (paf_lab/host.py); another Debian may call it otherwise.
     words = ["env", "-C", str(tree), "dpkg-buildpackage", "-us", "-uc", "-b", "-d"]
     run(words, timeout=300)
     (made,) = WORK.glob("paf-haproxy_*.deb")

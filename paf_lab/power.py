@@ -161,7 +161,7 @@ def start() -> None:
     POWER.mkdir(parents=True, exist_ok=True)
     with OUTPUT.open("ab") as out:
         daemon = subprocess.Popen(
-            cgroup.wrap(GROUP, [sys.executable, "-m", "lab.power"]),
+            cgroup.wrap(GROUP, [sys.executable, "-m", "paf_lab.power"]),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=REPO,
         )  # fmt: skip
     end = time.monotonic() + 10
