@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cgroup, handbook, sources
+from .errors import LabError
 from .layout import CACHE, POSTGRESQL, REPO, SUITE
 from .shell import run
 
 PROVISION = REPO / "provision"
-PACKAGES = (
-    *(PROVISION / "packages.txt").read_text().split(),
-    f"postgresql-{POSTGRESQL[SUITE]}",
-)
 MACHINE = ("systemd-sysv", "dbus", "udev", "iproute2", "netbase", "procps", "less", "ncat")
 """What makes Debian's minimum a machine, and ncat, with which the lab asks it for its state."""
 NEW = CACHE / "new"
@@ -50,16 +47,29 @@ class Recipe:
     hooks: tuple[str, ...]
 
 
+def _packages() -> tuple[str, ...]:
+    """Returns what a node needs. Raises LabError if there is no source tree."""
+    try:
+        names = (PROVISION / "packages.txt").read_text().split()
+    except FileNotFoundError:
+        raise LabError(
+            "no source tree of paf-haproxy here, and the nodes are made of it:"
+            " go to a checkout (cd), then run lab again"
+        ) from None
+    return (*names, f"postgresql-{POSTGRESQL[SUITE]}")
+
+
 def _lab() -> Recipe:
     scripts = tuple(PROVISION / name for name in ("node.sh", "container.sh"))
-    return Recipe(PACKAGES, scripts, tuple(f'chroot "$1" bash -s < "{each}"' for each in scripts))
+    hooks = tuple(f'chroot "$1" bash -s < "{each}"' for each in scripts)
+    return Recipe(_packages(), scripts, hooks)
 
 
 def _rivals() -> Recipe:
     more = ("patroni", "etcd-server", "etcd-client", "keepalived")
     # Their services are started where they are built.
     disable = 'chroot "$1" systemctl disable --quiet patroni etcd keepalived'
-    return Recipe((*PACKAGES, *more), _lab().scripts, (*_lab().hooks, disable))
+    return Recipe((*_packages(), *more), _lab().scripts, (*_lab().hooks, disable))
 
 
 def _blank() -> Recipe:
@@ -71,7 +81,7 @@ def _blank() -> Recipe:
 def _box() -> Recipe:
     root = PROVISION / "vagrant-root.sh"
     key = f'cat {VAGRANT_KEYS} >"$1/root/vagrant.pub"'
-    packages = tuple(dict.fromkeys((*PACKAGES, *MACHINE, *VIRTUAL)))
+    packages = tuple(dict.fromkeys((*_packages(), *MACHINE, *VIRTUAL)))
     return Recipe(packages, (root,), (key, f'chroot "$1" bash -s < "{root}"'))
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+
+
+def _source_tree() -> Path:
+    """Returns the checkout that this package is part of; if it is installed, the one around "."."""
+    here = Path.cwd()
+    trees = (PACKAGE.parent, here, *here.parents)
+    return next((tree for tree in trees if (tree / "provision" / "packages.txt").exists()), here)
+
+
+REPO = _source_tree()
+"""The agent's package and the nodes are made of it; image.py says so if it is not there."""
 LAB = os.environ.get("PAF_LAB", "paf")
 """PAF_LAB=NAME gives a second lab beside the first, with which it shares nothing."""
 if not (LAB.isascii() and LAB.isalnum() and len(LAB) < 9):

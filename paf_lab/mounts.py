@@ -39,7 +39,7 @@ def enter() -> None:
         return
     if not os.path.ismount(FILE):
         _make()
-    ours = [sys.executable, "-m", "lab", *sys.argv[1:]]
+    ours = [sys.executable, "-m", "paf_lab", *sys.argv[1:]]
     here = ["sh", "-c", CHANGE_TO, "sh", str(Path.cwd()), *ours]
     command = ["nsenter", f"--mount={FILE}", "--", *here]
     environment = {**os.environ, INSIDE: "yes"}

@@ -138,7 +138,7 @@ def _lab(nodes: int, *words: str) -> None:
     """
     console.print(f"PAF_NODES={nodes} lab {' '.join(words)}", markup=False)
     environ = {**os.environ, "PAF_NODES": str(nodes)}
-    command = [sys.executable, "-m", "lab", *words]
+    command = [sys.executable, "-m", "paf_lab", *words]
     done = subprocess.run(command, cwd=REPO, env=environ, timeout=WITHIN, check=False)
     if done.returncode and words[0] in ("up", "down"):
         raise LabError(f"lab {' '.join(words)} with {nodes} nodes ended with {done.returncode}")

@@ -107,7 +107,7 @@ def test_as_many_as_the_machine_bears(steady: Cluster) -> None:
         "processes": 1,
         "at_a_time": 200,
     }
-    source = (REPO / "lab" / "clients" / "flood.py").read_text()
+    source = (REPO / "paf_lab" / "clients" / "flood.py").read_text()
     with Load(node.address) as load:
         done = subprocess.run(
             [sys.executable, "-c", source],

@@ -41,7 +41,7 @@ def test_what_is_unified() -> None:
 def test_a_command_goes_on_in_the_namespace(entered: list[list[str]]) -> None:
     mounts.enter()
     (command,) = entered
-    assert command[0] == "nsenter" and command[-3:] == ["-m", "lab", "status"]
+    assert command[0] == "nsenter" and command[-3:] == ["-m", "paf_lab", "status"]
 
 
 @pytest.mark.parametrize("what", ["suite", "inside", "unified"])

@@ -14,7 +14,6 @@ from paf_lab.layout import REPO
 @pytest.mark.parametrize(
     ("file", "pattern"),
     [
-        ("pyproject.toml", r'^version = "(.+)"$'),
         ("debian/changelog", r"^paf-haproxy \((.+?)\)"),
         ("rpm/paf-haproxy.spec", r"^Version: +(\S+)$"),
         ("README.md", r"paf-haproxy_([0-9.]+)_all\.deb"),

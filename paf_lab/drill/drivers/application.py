@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ... import image, network
-from ...layout import REPO
+from ...layout import PACKAGE
 from ...lock import locked
 from ...node import APPLICATION
 from . import figures
@@ -14,7 +14,7 @@ from .driver import FILES
 
 SILENT = 5999
 PATIENCE = 12  # s
-PROGRAMS = REPO / "lab" / "clients" / "drivers"
+PROGRAMS = PACKAGE / "clients" / "drivers"
 
 
 @contextlib.contextmanager
