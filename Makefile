@@ -23,8 +23,8 @@ lint: setup-test ## Run the linters and the type checker alone.
 
 compare: setup ## Measure this and what one would have instead, side by side: hours.
 	$(VENV)/bin/pip install -q -e '.[lab,compare]'
-	$(LAB) compare --json docs/compared.json --page docs/comparison.md
-	$(LAB) grow --json docs/growth.json --picture docs/growth.png
+	$(LAB) compare --json results/compared.json --page docs/comparison.md
+	$(LAB) grow --json results/growth.json --picture docs/growth.png
 	$(MAKE) docs
 
 docs: setup ## Make what of the documentation is made.

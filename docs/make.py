@@ -22,6 +22,7 @@ from typing import Any
 import jinja2
 
 DOCS = Path(__file__).resolve().parent
+RESULTS = DOCS.parent / "results"
 TEMPLATES = {
     "parameters": "parameters.md.j2",
     "man": "ocf_paf_haproxy.7.j2",
@@ -65,10 +66,10 @@ def render(what: str) -> str:
     if what == "blast":
         return template.render(**blasted())
     if what == "alarms":
-        report = DOCS / "measured" / "false-alarms.json"
+        report = RESULTS / "false-alarms.json"
         return template.render(**json.loads(report.read_text()))
     if what == "drivers":
-        report = DOCS / "measured" / "drivers.json"
+        report = RESULTS / "drivers.json"
         return template.render(**drivers.page(json.loads(report.read_text())))
     if what == "rest":
         from tests.tools import rest_paths as rest  # a package that is built has no tests
@@ -76,7 +77,7 @@ def render(what: str) -> str:
         paths = {"checks": rest.CHECKS, "ours": rest.OURS, "documents": rest.DOCUMENTS}
         return template.render(**paths, version=rest.PATRONI)
     if what == "growth":
-        return template.render(**json.loads((DOCS / "growth.json").read_text()))
+        return template.render(**json.loads((RESULTS / "growth.json").read_text()))
     return template.render(
         version=__version__,
         long=metadata.LONG,
@@ -89,7 +90,7 @@ def render(what: str) -> str:
 
 def picture() -> str:
     """Returns the picture of the switchover in the report of the drills, as SVG."""
-    text = next((DOCS / "drills").glob("*.html")).read_text()
+    text = next((RESULTS / "drills").glob("*.html")).read_text()
     found = re.search(r'<h2 id="run-\d+">switchover .*?(<svg .*?</svg>)', text, re.DOTALL)
     if found is None:
         raise SystemExit("the report has no picture of a switchover")
@@ -98,15 +99,14 @@ def picture() -> str:
 
 def blasted() -> dict[str, Any]:
     """Returns what the page of mistakes and local faults shows."""
-    measured = DOCS / "measured"
-    before = measured / "blast-before.json"
-    report = json.loads((measured / "blast.json").read_text())
+    before = RESULTS / "blast-before.json"
+    report = json.loads((RESULTS / "blast.json").read_text())
     return blast.page(report, json.loads(before.read_text()) if before.exists() else None)
 
 
 def published() -> dict[str, Any]:
     """Returns the published reports of all drills, by the name of their file."""
-    files = sorted((DOCS / "drills").glob("*.json"))
+    files = sorted((RESULTS / "drills").glob("*.json"))
     return {file.name: json.loads(file.read_text()) for file in files}
 
 
@@ -135,7 +135,7 @@ def drilled() -> dict[str, Any]:
         ],
         "rows": drills.table(reports),
         "versions": reports[-1]["versions"],
-        "page": next((DOCS / "drills").glob("*.html")).name,
+        "page": next((RESULTS / "drills").glob("*.html")).name,
     }
 
 
@@ -144,7 +144,7 @@ def document(what: str) -> str:
     if what == "picture":
         return picture()
     if what == "compared":
-        return compared.table(json.loads((DOCS / "compared.json").read_text()))
+        return compared.table(json.loads((RESULTS / "compared.json").read_text()))
     return render(what)
 
 

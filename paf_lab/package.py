@@ -13,8 +13,8 @@ from .shell import run
 
 SOURCES = ("agents", "bin", "debian", "docs", "haproxy", "lib", "pcs-scripts", "provision")
 FILES = ("LICENSE", "Makefile", "README.md")
-MEASURED = (REPO / "docs" / "drills", REPO / "docs" / "measured")
-FIGURES = re.compile(r"(compared|comparison|growth)\.(json|md|png)")
+MEASURED = REPO / "docs" / "drills"
+FIGURES = re.compile(r"(comparison|growth)\.(md|png)")
 """Nothing of the package is made of these. `lab compare` writes some after each topology."""
 WORK = CACHE / "package"
 BUILDING = threading.Lock()
@@ -36,7 +36,7 @@ def _made(path: Path) -> bool:
         "__pycache__" in path.parts
         or path.suffix == ".7"
         or FIGURES.fullmatch(path.name)
-        or any(folder in path.parents for folder in MEASURED)
+        or MEASURED in path.parents
     )
 
 

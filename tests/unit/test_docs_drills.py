@@ -22,7 +22,7 @@ def load(name: str) -> ModuleType:
 
 
 drills = load("drills")
-REPORT: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "switchover.json").read_text())
+REPORT: dict[str, Any] = json.loads((REPO / "results" / "switchover.json").read_text())
 
 
 def test_good_runs() -> None:

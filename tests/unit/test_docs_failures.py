@@ -13,8 +13,8 @@ import pytest
 
 from paf_lab.layout import REPO
 
-REPORT: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "switchover.json").read_text())
-CRASH: dict[str, Any] = json.loads((REPO / "docs" / "measured" / "kill-postgres.json").read_text())
+REPORT: dict[str, Any] = json.loads((REPO / "results" / "switchover.json").read_text())
+CRASH: dict[str, Any] = json.loads((REPO / "results" / "kill-postgres.json").read_text())
 PAGE = """# Title
 
 <!-- drills: switchover kill-postgres -->

@@ -15,7 +15,8 @@ from paf_lab.layout import REPO
 
 def test_the_page_on_more_nodes(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
-    shutil.copytree(REPO / "docs", docs, ignore=shutil.ignore_patterns("drills", "measured"))
+    shutil.copytree(REPO / "docs", docs, ignore=shutil.ignore_patterns("drills"))
+    (tmp_path / "results").mkdir()
     (tmp_path / "lib").symlink_to(REPO / "lib")
     sizes = [
         Size(nodes=3, route_delay=0.05, ratio=1.2, failed=0, notify=0.018, questions=4.2, cpu=90.0),
@@ -31,7 +32,7 @@ def test_the_page_on_more_nodes(tmp_path: Path) -> None:
         ),
     ]
     found = {"date": "2026-11-25T00:00:00+00:00", "cpus": 2, "repeat": 5}
-    file = docs / "growth.json"
+    file = tmp_path / "results" / "growth.json"
     file.write_text(json.dumps({**found, "sizes": [asdict(each) for each in sizes]}))
     words = [sys.executable, str(docs / "make.py"), "growth"]
     text = subprocess.run(words, capture_output=True, text=True, check=True).stdout

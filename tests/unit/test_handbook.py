@@ -90,7 +90,7 @@ def test_each_image_is_another() -> None:
 
 def trials() -> list[Trial]:
     """A restart that cost something, and a migration that cost nothing."""
-    report = json.loads((REPO / "docs" / "measured" / "migrate-state-socket.json").read_text())
+    report = json.loads((REPO / "results" / "migrate-state-socket.json").read_text())
     names = {field.name for field in fields(Trial)}
     return [
         Trial(**{name: value for name, value in each.items() if name in names})
