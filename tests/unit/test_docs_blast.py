@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import pytest
-
 from paf_lab.drill.blast import judge, perform
 from paf_lab.drill.blast.cli import document
 from paf_lab.layout import REPO
