@@ -26,6 +26,7 @@ from .drill.stage import Stage
 from .handbook import Block
 from .lock import alone
 from .node import NODES, Node
+from .provenance import stamp
 from .shell import together
 from .topology import DEFAULT, Topology
 from .topology.documented import bring_package, type_block
@@ -80,6 +81,7 @@ def migrate(name: str, json_file: Path | None) -> None:
         plan = [(old, Typed("installation", blocks[:-1])), (ours, Typed("removal", blocks[-1:]))]
     directory = RECORDS / datetime.now(timezone.utc).strftime("migrate-%Y%m%dT%H%M%SZ")
     found: list[Trial] = []
+    measured = stamp()
     with alone():
         lifecycle.down(purge=False)
         lifecycle.up(lambda text: console.status(f"{name}: {text}"), name)
@@ -95,7 +97,7 @@ def migrate(name: str, json_file: Path | None) -> None:
     if json_file is not None:
         facts = {
             "from": name,
-            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            **measured,
             "findings": [vars(each) for each in findings],
             "versions": commands.versions(NODES[0]),
             "trials": [asdict(each) for each in found],

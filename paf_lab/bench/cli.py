@@ -19,7 +19,7 @@ from ..drill.settings import Settings
 from ..layout import REPO, STATE
 from ..lock import alone
 from ..node import NODES, named
-from ..provenance import commit
+from ..provenance import commit, stamp
 from . import beside, dirty, idle, notify, pooler, publish, rest, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
@@ -27,8 +27,10 @@ JSON = click.option("--json", "json_file", type=FILE, help="Write the figures he
 
 
 @click.group()
-def bench() -> None:
+@click.pass_context
+def bench(context: click.Context) -> None:
     """Measures parts on their own."""
+    context.obj = stamp()
 
 
 @bench.command("notify")
@@ -132,11 +134,10 @@ def bench_dirty(turns: int, json_file: Path | None) -> None:
     """Measures switchovers of a primary with 1 GB to write back, and with slow disks."""
     now = datetime.now(timezone.utc)
     directory = STATE / "drills" / f"dirty-{now:%Y%m%dT%H%M%S.%fZ}"
-    figures = {"commit": commit(REPO)}
     with alone():
         found = dirty.measure(turns, directory, console)
         versions = commands.versions(NODES[0], ("paf-haproxy",))
-    end("dirty", dirty.judge(found), {**figures, **dirty.as_json(found)}, versions, json_file)
+    end("dirty", dirty.judge(found), dirty.as_json(found), versions, json_file)
 
 
 @bench.command("beside")
@@ -170,8 +171,8 @@ def end(
     console.print(report.finding_table(findings))
     passed = all(finding.passed for finding in findings)
     if json_file is not None:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        head = {"bench": name, "date": now, "passed": passed, "versions": versions}
+        measured = click.get_current_context().obj
+        head = {"bench": name, **measured, "passed": passed, "versions": versions}
         verdicts = [vars(finding) for finding in findings]
         text = json.dumps({**head, "findings": verdicts, **figures}, indent=1)
         json_file.write_text(text + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -21,6 +20,7 @@ from ..errors import LabError
 from ..image import RIVALS
 from ..lock import alone
 from ..node import NODES
+from ..provenance import stamp
 from ..topology import Topology
 from . import picture, report, steady, trial
 from .faults import FAULTS, Fault
@@ -58,6 +58,7 @@ def compare(
         picture.check()
     results: list[Result] = []
     versions: dict[str, str] = {}
+    measured = stamp()
     directory = RECORDS / datetime.now(timezone.utc).strftime("compare-%Y%m%dT%H%M%SZ")
     with alone():
         for what in chosen:
@@ -68,7 +69,7 @@ def compare(
                 _note(results[-1], f"given up: {error}")
             finally:
                 lifecycle.down(purge=False)
-            facts = _facts(some, repeat, versions, json_file)
+            facts = {**measured, **_facts(some, repeat, versions, json_file)}
             if json_file is not None:
                 json_file.parent.mkdir(parents=True, exist_ok=True)
                 text = json.dumps(report.as_json(results, facts), indent=1)
@@ -138,11 +139,9 @@ def _facts(
     drills: Sequence[str], repeat: int, versions: dict[str, str], json_file: Path | None
 ) -> dict[str, Any]:
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "repeat": repeat,
         "drills": list(drills),
         "some": list(drills) != list(FAULTS),
-        "cpus": os.cpu_count(),
         "versions": versions,
         "json": str(json_file or "--json FILE"),
     }

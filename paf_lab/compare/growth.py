@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
 from ..errors import LabError
 from ..layout import REPO
+from ..provenance import stamp
 from .picture import check
 
 WITHIN = 1800.0  # s for one command
@@ -90,17 +90,15 @@ def grow(nodes: str, repeat: int, json_file: Path | None, picture: Path | None) 
     """Measures the lab with more nodes. It is taken down and built up for each number of them."""
     if picture is not None:
         check()
-    found = []
+    found, measured = [], stamp()
     for number in nodes.split(","):
         if not number.isdecimal():
             raise click.UsageError(f"--nodes: {number} is no number")
         with tempfile.TemporaryDirectory(prefix="paf-grow-") as directory:
             found.append(_measure(int(number), repeat, Path(directory)))
         if json_file is not None:
-            date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            facts = {"date": date, "cpus": os.cpu_count()}
             sizes = [asdict(each) for each in found]
-            text = json.dumps({**facts, "repeat": repeat, "sizes": sizes}, indent=1)
+            text = json.dumps({**measured, "repeat": repeat, "sizes": sizes}, indent=1)
             json_file.write_text(text + "\n")
     table = Table("nodes", "route p95", "ratio", "failed", "notify", "questions/s", "CPU s/h")
     for each in found:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from .. import inventory
 from ..lock import alone
+from ..provenance import stamp
 from . import compare, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
@@ -158,12 +159,15 @@ for _each in DRILLS:
 def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:
     """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
     site = common.site()
+    measured = stamp()
     for name, value in facts.items():
         console.print(f"{name}: {value}", markup=False)
     with alone():
         runs, directory = series.perform_all(plan, console, site)
         files = [common.json_file]
-        passed = series.conclude(title, plan, runs, directory, console, site, facts, files)
+        passed = series.conclude(
+            title, plan, runs, directory, console, site, {**measured, **facts}, files
+        )
     if common.other is not None:
         report_now = json.loads((directory / "report.json").read_text())
         lines = list(compare.worse(report_now, json.loads(common.other.read_text())))

@@ -12,8 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from ..errors import LabError
-from ..layout import REPO, STATE
-from ..provenance import commit
+from ..layout import STATE
 from . import commands, html, report, verdict
 from .audits import Finding
 from .drill import Drill
@@ -99,14 +98,6 @@ def conclude(
     return bool(result["passed"])
 
 
-def _commit() -> str:
-    """Returns the commit of this checkout; '' if it is none."""
-    try:
-        return commit(REPO)
-    except LabError:
-        return ""
-
-
 def as_json(
     title: str,
     runs: Sequence[Run],
@@ -117,10 +108,8 @@ def as_json(
     """Returns all figures; the timelines stand in the records alone."""
     return {
         "drill": title,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "passed": all(finding.passed for finding in findings),
         **facts,
+        "passed": all(finding.passed for finding in findings),
         "findings": [vars(finding) for finding in findings],
         "spans": verdict.spans(runs),
         "versions": commands.versions(site.nodes[0]),

@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ...errors import LabError
-from ...layout import REPO, STATE
+from ...layout import STATE
 from ...lock import alone
-from ...provenance import commit
+from ...provenance import stamp
 from .. import commands
 from ..blast.scene import Scene
 from ..site import LabSite
@@ -45,7 +45,7 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
     # If a signal ends the command, the row is undone all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site.check()
-    now = datetime.now(timezone.utc)
+    now, measured = datetime.now(timezone.utc), stamp()
     scene = Scene(site, STATE / "drills" / f"alarms-{now:%Y%m%dT%H%M%S.%fZ}")
     outcomes: list[Outcome] = []
     trouble = ""
@@ -63,8 +63,7 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
     passed = len(outcomes) == len(plan) and all(each.passed for each in outcomes)
     if file is not None:
         found = {
-            "date": now.isoformat(timespec="seconds"),
-            "commit": commit(REPO),
+            **measured,
             "passed": passed,
             "versions": commands.versions(site.nodes[0], ("paf-haproxy",)),
             "rows": [each.as_json() for each in outcomes],

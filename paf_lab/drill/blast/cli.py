@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ...errors import LabError
-from ...layout import REPO, STATE
+from ...layout import STATE
 from ...lock import alone
-from ...provenance import commit
+from ...provenance import stamp
 from .. import commands
 from ..site import LabSite
 from . import perform
@@ -52,7 +52,7 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     site.check()
     plan = chosen(perform.rows(scene), only)
-    stamp = provenance()
+    measured = stamp()
     before = {"rows": []} if file is None or not (only and file.exists()) else _read(file)
     versions = commands.versions(site.nodes[0], ("paf-haproxy",))
     began = time.monotonic()
@@ -64,7 +64,7 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
                 outcomes.append(_one(row, scene, f"{row.name} {number}/{len(plan)}"))
                 if file is not None:
                     file.write_text(
-                        json.dumps(document(before, outcomes, versions, stamp), indent=1) + "\n"
+                        json.dumps(document(before, outcomes, versions, measured), indent=1) + "\n"
                     )
     except LabError as error:
         trouble = str(error)  # the rows before it are shown all the same
@@ -102,27 +102,20 @@ def _one(row: Row, scene: Scene, title: str) -> Outcome:
     return outcome
 
 
-def provenance() -> dict[str, str]:
-    """Returns the commit of the agent, with '+' if its files have been changed since, and when the
-    rows were begun.
-    """
-    begun = datetime.now(timezone.utc).isoformat(timespec="minutes")
-    return {"commit": commit(REPO), "begun": begun}
-
-
 def document(
     before: dict[str, Any],
     outcomes: Sequence[Outcome],
     versions: dict[str, str],
-    stamp: dict[str, str],
+    measured: dict[str, Any],
 ) -> dict[str, Any]:
-    """Returns the table as JSON: the rows of before, without those that were run again. stamp: what
-    provenance() returned.
+    """Returns the table as JSON: the rows of before, without those that were run again. measured:
+    what provenance.stamp() returned; each row keeps its own commit and begin.
     """
+    stamp = {"commit": measured["commit"], "begun": measured["date"]}
     rows = {each["name"]: each for each in before["rows"]}
     rows.update({each.name: {**each.as_json(), **stamp} for each in outcomes})
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **measured,
         "passed": all(each["passed"] for each in rows.values()),
         "versions": versions,
         "rows": list(rows.values()),

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ...errors import LabError
-from ...layout import REPO, STATE
+from ...layout import STATE
 from ...lock import alone
 from ...node import APPLICATION
-from ...provenance import commit
+from ...provenance import stamp
 from .. import commands, report
 from ..run import perform
 from ..site import LabSite
@@ -65,9 +65,7 @@ def drivers(
         raise LabError("PgBouncer does not run on every node: lab down, then lab up")
     now = datetime.now(timezone.utc)
     directory = STATE / "drills" / f"drivers-{now:%Y%m%dT%H%M%S.%fZ}"
-    found: dict[str, Any] = {
-        "date": now.isoformat(timespec="seconds"), "commit": commit(REPO), "events": [],
-    }  # fmt: skip
+    found: dict[str, Any] = {**stamp(), "events": []}
     with alone(), application.running():
         found["versions"] = {
             **commands.versions(site.nodes[0], ("paf-haproxy", "pgbouncer")),
