@@ -40,6 +40,14 @@ function paf.nodes()
     return found
 end
 
+-- Whether the plain check of a server fails. stats: what get_stats() returns.
+function paf.check_fails(stats)
+    local status = stats["check_status"] or ""
+    local failing = status:find("CON$") or status:find("TOUT$") or status:find("STS$")
+        or status:find("RSP$") or status:find("ERR$")
+    return failing ~= nil
+end
+
 -- The host and the port of a server; nil if its name has not resolved.
 function paf.address(server)
     local host, port = server:get_addr():match("^%[?(.-)%]?:(%d+)$")

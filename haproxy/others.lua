@@ -76,7 +76,8 @@ function paf.fit_of(pool, node, checking)
     elseif checking then
         record(node).asked[pool] = paf.seconds()
     end
-    return fit(pool, node)
+    local returning = pool == "stdby" and paf.returning(node)
+    return returning and "down\n" or fit(pool, node)
 end
 
 -- The nodes whose HAProxy is asked and does not answer.

@@ -1,6 +1,9 @@
 -- PostgreSQL that has come back gets no new clients for some seconds, for PAF starts a crashed instance only to stop it
 -- in order: clients that were let in would be cut off a moment later. This holds for a standby that was down, as long
 -- as another standby serves, and for a primary that has crashed.
+--
+-- A standby that was down is noticed by the HAProxy of its node, and by those of the other nodes: after a loss of power
+-- its own HAProxy is silent, or has begun after PostgreSQL.
 
 local NODE = os.getenv("PAF_NODE")
 -- A postmaster that ends in order removes this file.
@@ -13,6 +16,7 @@ local missed = false -- whether the local PostgreSQL was down when this process 
 local crashed = false -- whether it had crashed then
 local returned = 0 -- s, when the probation of a standby began; 0: none
 local recovered = 0 -- s, the same of a primary
+local gone = {} -- by node: s, when this HAProxy last saw that the standby of another node does not answer
 
 -- Whether the lock file is there. HAProxy may not read it, and is told so only if it is there.
 local function left_behind()
@@ -44,10 +48,11 @@ function paf.recovering()
     return recovered > 0
 end
 
-local function others_serve()
+-- Whether a standby serves besides that of a node.
+local function others_serve(node)
     for name, server in pairs(core.proxies["stdby"].servers) do
         local stats = server:get_stats()
-        if name ~= NODE and stats["status"]:find("^UP") and stats["weight"] > 0 then
+        if name ~= node and stats["status"]:find("^UP") and stats["weight"] > 0 then
             return true
         end
     end
@@ -56,8 +61,17 @@ end
 
 -- Whether the local standby is on probation. A probation that has ended does not begin again by itself.
 function paf.on_probation()
-    if returned > 0 and (core.now().sec > returned + PROBATION or not others_serve()) then
+    if returned > 0 and (core.now().sec > returned + PROBATION or not others_serve(NODE)) then
         returned = 0
     end
     return returned > 0
+end
+
+-- Whether the standby of another node is on probation. To be asked also while that node answers "down".
+function paf.returning(node)
+    local stats = core.proxies["stdby"].servers[node]:get_stats()
+    if stats["status"]:find("^DOWN") and paf.check_fails(stats) then
+        gone[node] = paf.seconds()
+    end
+    return gone[node] ~= nil and paf.seconds() - gone[node] <= PROBATION and others_serve(node)
 end

@@ -22,13 +22,10 @@ paf.expecting = false -- whether a server that the agent has put into prod is no
 local watched = {} -- by node: trusted, silent, and what is needed to judge
 local closely = false -- whether a node that the agent has put into prod is silent
 
--- Whether a plain check is failing, how many have failed altogether, and the status of the server.
+-- Whether the plain check of a server is failing, how many have failed altogether, and the status of the server.
 local function plain_check(server)
     local stats = server:get_stats()
-    local status = stats["check_status"] or ""
-    local failing = status:find("CON$") or status:find("TOUT$") or status:find("STS$")
-        or status:find("RSP$") or status:find("ERR$")
-    return failing ~= nil, (stats["chkfail"] or 0) + (stats["hanafail"] or 0), stats["status"]
+    return paf.check_fails(stats), (stats["chkfail"] or 0) + (stats["hanafail"] or 0), stats["status"]
 end
 
 -- Whether the previous process trusted the node a moment ago.

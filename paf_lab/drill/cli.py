@@ -43,11 +43,15 @@ class Common:
     breakable: tuple[str, ...]
 
     def site(self) -> Site:
-        """Returns where it takes place. Raises LabError if the inventory is wrong."""
+        """Returns where it takes place. Raises LabError if the inventory is wrong, or if the lab is
+        down.
+        """
         if self.inventory is None:
             if self.breakable:
                 raise click.UsageError("--yes-break is for the machines of an --inventory")
-            return LabSite()
+            site = LabSite()
+            site.check()
+            return site
         return RemoteSite(*inventory.load(self.inventory), self.breakable)
 
 

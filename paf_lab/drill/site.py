@@ -58,6 +58,8 @@ class LabSite:
 
     def check(self) -> None:
         # Their clock is one.
+        if not any(node.running for node in NODES):
+            raise LabError("the lab is down: lab up")
         if not isinstance(topology.named(name := lifecycle.built()), PafHaproxy):
             raise LabError(f"the lab is up as {name}: lab compare drills that, or lab down first")
 

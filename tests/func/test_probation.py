@@ -115,6 +115,36 @@ def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
     assert says(three.srv2) == SERVED
 
 
+@pytest.fixture
+def gone(three: Cluster) -> Cluster:
+    """srv2 has lost its power: for srv1 its HAProxy is silent, and its standby is down."""
+    three.srv2.kill()
+    three.srv2.postgres.kill()
+    three.srv1.await_up("stdby/srv2", up=False)
+    always(lambda: not three.srv1.up("stdby/srv2"), "it is down for longer than a look", during=1)
+    return three
+
+
+def test_a_standby_whose_haproxy_is_silent_waits(gone: Cluster) -> None:
+    gone.srv2.postgres.start()
+    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=1)
+    gone.srv1.await_up("stdby/srv2", within=5)
+
+
+def test_a_standby_whose_haproxy_began_after_it_waits(gone: Cluster) -> None:
+    gone.srv2.postgres.start()
+    gone.srv2.do("start")
+    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=1)
+    gone.srv1.await_up("stdby/srv2", within=5)
+
+
+def test_it_serves_at_once_if_the_other_one_goes(gone: Cluster) -> None:
+    gone.srv2.postgres.start()
+    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=0.3)
+    gone.srv1.haproxy("set server stdby/srv3 state maint")
+    gone.srv1.await_up("stdby/srv2", within=1)
+
+
 def ended(cluster: Cluster, end: Callable[[], None]) -> Node:
     """Ends the primary, waits until its HAProxy says so and no HAProxy leads there, and returns its
     node. A plain check may notice the end before the role is known.

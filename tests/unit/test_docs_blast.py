@@ -17,7 +17,9 @@ MEASURED = REPO / "results"
 
 
 def report(*outcomes: judge.Outcome) -> dict[str, Any]:
-    return document({"rows": []}, outcomes, {"haproxy": "2.6"}, {"commit": "4c0ffee", "date": "2026-01-02"})
+    return document(
+        {"rows": []}, outcomes, {"haproxy": "2.6"}, {"commit": "4c0ffee", "date": "2026-01-02"}
+    )
 
 
 def test_good_rows() -> None:
