@@ -37,6 +37,8 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py drivers >docs/drills/drivers.md
 	$(VENV)/bin/python docs/make.py picture >docs/drills/switchover.svg
 	$(VENV)/bin/python docs/make.py growth >docs/growth.md
+	$(VENV)/bin/python docs/make.py measured >docs/measured.md
+	$(VENV)/bin/python docs/make.py readme
 	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz
 	dot -Tsvg docs/voices.dot >docs/voices.svg
 

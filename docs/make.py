@@ -32,6 +32,8 @@ TEMPLATES = {
     "drivers": "drivers.md.j2",
     "rest": "rest.md.j2",
     "growth": "growth.md.j2",
+    "measured": "measured.md.j2",
+    "figures": "figures.md.j2",
 }
 sys.path.insert(0, str(DOCS.parent / "lib"))
 sys.path.append(str(DOCS.parent))
@@ -41,6 +43,7 @@ import compared  # noqa: E402
 import drills  # noqa: E402
 import drivers  # noqa: E402
 import failures  # noqa: E402
+import measured  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
 
@@ -71,6 +74,9 @@ def render(what: str) -> str:
     if what == "drivers":
         report = RESULTS / "drivers.json"
         return template.render(**drivers.page(json.loads(report.read_text())))
+    if what in ("measured", "figures"):
+        changed = measured.changed_since(DOCS.parent)
+        return template.render(results=measured.Results(RESULTS, changed))
     if what == "rest":
         from tests.tools import rest_paths as rest  # a package that is built has no tests
 
@@ -153,6 +159,10 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["failures"] and len(sys.argv) <= 3:
         write_failures(Path(sys.argv[2]) if sys.argv[2:] else DOCS / "failures")
         sys.exit()
+    if sys.argv[1:] == ["readme"]:
+        readme = DOCS.parent / "README.md"
+        readme.write_text(measured.written(readme.read_text(), render("figures")))
+        sys.exit()
     if len(sys.argv) != 2 or sys.argv[1] not in known:
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)} | failures [DIRECTORY]")
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)} | failures [DIRECTORY] | readme")
     sys.stdout.write(document(sys.argv[1]))
