@@ -62,11 +62,15 @@ class Evidence:
     """What the table held afterwards on the primary, and when it was committed if that is known."""
     fencings: int
     died: frozenset[str] = frozenset()
-    """Nodes that went down meanwhile: what their own clients saw is not HAProxy's doing."""
+    """Nodes that went down meanwhile: what their own clients saw then is not HAProxy's doing."""
+    left: Mapping[str, float] = field(default_factory=dict)
+    """When a drill took a node down on purpose; it knows before the node's programs end."""
     receivers: Mapping[str, str] = field(default_factory=dict)
     """Standby -> where it streams from afterwards, as host:port."""
     leftovers: tuple[str, ...] = ()
     """What is left on the nodes that should not be, in words."""
+    slowness: float = 1.0
+    """How many times slower than the lab's the machines are; times may be so many times longer."""
     load: float = 0.0
     """Load average per CPU when the event began. Pacemaker throttles its actions from 0.96 on
     (1.2 times its load-threshold of 80 %), and what it then does one after the other it does
@@ -82,12 +86,14 @@ class Evidence:
         )
 
 
-def count(name: str, found: list[Attempt], bar: int = 0, among: str = "") -> Finding:
+def count(name: str, found: list[Attempt], bar: int = 0, among: int | None = None) -> Finding:
+    """Returns whether at most `bar` attempts were found; "0 of 0" shows nothing."""
     shown = ", ".join(
         f"{each.client} #{each.sequence} {each.outcome} {each.error or ''}".strip()
         for each in found[:3]
     )
-    return Finding(name, len(found) <= bar, f"{len(found)}{among}", str(bar), shown)
+    value = f"{len(found)}" if among is None else f"{len(found)} of {among}"
+    return Finding(name, len(found) <= bar and among != 0, value, str(bar), shown)
 
 
 def whole_again(evidence: Evidence) -> Finding:
@@ -115,20 +121,20 @@ def clients_ran(evidence: Evidence) -> Finding:
 def misrouted_writes(evidence: Evidence) -> Finding:
     writes = [each for each in evidence.seen.attempts if each.writes]
     bad = [each for each in writes if each.outcome == MISROUTED]
-    return count("writes sent to a standby", bad, among=f" of {len(writes)}")
+    return count("writes sent to a standby", bad, among=len(writes))
 
 
 def misrouted_reads(evidence: Evidence, most: int = 0) -> Finding:
     reads = [each for each in evidence.seen.attempts if not each.writes]
     bad = [each for each in reads if each.outcome == MISROUTED]
-    return count("reads answered by a primary", bad, most, f" of {len(reads)}")
+    return count("reads answered by a primary", bad, most, len(reads))
 
 
 def lost_rows(evidence: Evidence) -> Finding:
     """Every acknowledged write is in the table."""
     acks = figures.acknowledged(evidence.seen.attempts)
     bad = [each for each in acks if (each.client, each.sequence) not in evidence.rows]
-    return count("acknowledged rows lost", bad, among=f" of {len(acks)}")
+    return count("acknowledged rows lost", bad, among=len(acks))
 
 
 def one_primary(evidence: Evidence) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..access import POOLED_KINDS
-from . import audits, service
+from . import audits, service, unserved
 from .audits import Evidence, Finding
 from .settings import TRANSACTION
 from .stage import Stage
@@ -29,6 +29,10 @@ class Drill:
     """Whether there are sessions through PgBouncer, where there is one: they must not notice."""
     transaction = TRANSACTION
     """s that their transactions take."""
+    gap = 2.0
+    """Most s that a writer may be without an answer altogether, while its node is there."""
+    reader_gap = 2.0
+    """The same for a reader."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
     stray_reads = 0
@@ -79,6 +83,7 @@ class Drill:
             audits.moved(evidence),
             audits.replication(evidence),
             audits.tidy(evidence),
+            *unserved.audit(evidence, self.gap, self.reader_gap),
         ]
         if self.moves is True:
             found.append(audits.failed_over(evidence))

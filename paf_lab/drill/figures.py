@@ -152,6 +152,14 @@ def outcomes(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
     return {kind: dict(counts) for kind, counts in found.items()}
 
 
+def outcomes_by_client(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
+    """Returns how often each outcome came, by client: "srv1/connecting"."""
+    return {
+        client: dict(Counter(each.outcome for each in found))
+        for client, found in sorted(by_client(attempts).items())
+    }
+
+
 def strip(attempts: Iterable[Attempt]) -> Iterator[Span]:
     """Yields what one client saw: acks that follow one another closely are one span, and everything
     else is one each.

@@ -44,6 +44,8 @@ class Observer:
         self.died: set[str] = set()
         """Nodes that went down, and all their programs with them; those are started again once the
         node is back."""
+        self.left: dict[str, float] = {}
+        """When the drill took a node down on purpose, s of the epoch."""
         self.out_of_touch: set[str] = set()
         """Nodes that cannot tell how the cluster is: cut off from it by the drill."""
         self.records: list[Record] = []
@@ -87,6 +89,11 @@ class Observer:
         self.events.append(event)
         self._phase = text
         self._view.update(text, [event], self._outcomes)
+
+    def leaves(self, node: str) -> None:
+        """Notes that the drill takes a node down from now on."""
+        self.died.add(node)
+        self.left[node] = time.time()
 
     @staticmethod
     def fail_if(what: object, text: str) -> None:

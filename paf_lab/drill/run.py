@@ -68,6 +68,8 @@ def perform(
         rows=rows,
         fencings=fencings,
         died=frozenset(stage.died),
+        left=dict(stage.left),
+        slowness=settings.slowness,
         receivers=receivers,
         leftovers=left,
         load=load,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..access import CONNECTING, POOLED_KINDS, SESSION
 from . import audits, figures
 from .audits import Evidence, Finding
+from .excuse import accountable
 from .records import ACK, FAILED, PRIMARY, REFUSED, UNKNOWN, UP
 
 POOLED_ERRORS = "errors of sessions through PgBouncer"
@@ -18,17 +19,19 @@ three nodes share two cores while Pacemaker is at work."""
 
 
 def new_connections(evidence: Evidence, most: int = 0) -> Finding:
-    """No client of a node that lived had more than `most` new connections refused, failed, or lost
-    before their answer.
+    """No client of a node that was there had more than `most` new connections refused, failed, or
+    lost before their answer.
     """
-    new = [each for each in evidence.seen.attempts if each.new and each.node not in evidence.died]
+    new = [each for each in accountable(evidence) if each.new]
     bad = [each for each in new if each.outcome in (REFUSED, FAILED, UNKNOWN)]
     name = "new connections refused, failed or lost"
     if most == 0:
-        return audits.count(name, bad, among=f" of {len(new)}")
+        return audits.count(name, bad, among=len(new))
     worst = max(Counter(each.client for each in bad).values(), default=0)
-    finding = audits.count(name, bad, among=f" of {len(new)}, at most {worst} a client")
-    return replace(finding, passed=worst <= most, bar=f"{most} a client")
+    finding = audits.count(name, bad, among=len(new))
+    value = f"{finding.value}, at most {worst} a client"
+    passed = worst <= most and bool(new)
+    return replace(finding, passed=passed, value=value, bar=f"{most} a client")
 
 
 def served_again(evidence: Evidence, within: float) -> Finding:
@@ -92,21 +95,16 @@ def undisturbed(evidence: Evidence, nodes: frozenset[str]) -> Finding:
         or (each.kind == "session" and each.new)
     ]
     where = " and ".join(sorted(nodes))
-    finding = audits.count(
-        f"attempts on {where} that were disturbed", bad, among=f" of {len(of_interest)}"
-    )
-    return finding if of_interest else Finding(finding.name, False, "none made", "0")
+    return audits.count(f"attempts on {where} that were disturbed", bad, among=len(of_interest))
 
 
 def writers_undisturbed(evidence: Evidence) -> Finding:
     """Writers of the nodes that lived saw nothing, but that a synchronous standby was lost."""
     writes = [
-        each
-        for each in evidence.seen.attempts
-        if each.writes and each.node not in evidence.died and each.end >= evidence.started
+        each for each in accountable(evidence) if each.writes and each.end >= evidence.started
     ]
     bad = [each for each in writes if each.outcome != ACK]
-    return audits.count("writes that were not acknowledged", bad, among=f" of {len(writes)}")
+    return audits.count("writes that were not acknowledged", bad, among=len(writes))
 
 
 def served_by(evidence: Evidence, address: str) -> Finding:
@@ -161,7 +159,7 @@ def open_sessions(evidence: Evidence) -> Finding:
     """No session through PgBouncer saw an error."""
     of_interest = [each for each in evidence.seen.attempts if each.kind in POOLED_KINDS]
     bad = [each for each in of_interest if each.outcome != ACK]
-    return audits.count(POOLED_ERRORS, bad, 0, f" of {len(of_interest)}")
+    return audits.count(POOLED_ERRORS, bad, 0, len(of_interest))
 
 
 def longest_pause(evidence: Evidence, more: float) -> Finding:

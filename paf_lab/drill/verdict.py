@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..access import SESSION
-from . import audits, figures, service
+from . import audits, figures, service, unserved
 from .audits import Evidence, Finding
 from .figures import Change, Outage
 from .settings import Bars
@@ -104,9 +104,12 @@ def as_json(run: Run) -> dict[str, Any]:
         "started": evidence.started,
         "primary_before": evidence.primary,
         "primary_expected": evidence.expected,
+        "died": sorted(evidence.died),
         "outcomes": figures.outcomes(seen.attempts),
+        "outcomes_by_client": figures.outcomes_by_client(seen.attempts),
         "unknown_writes": {"in_table": found, "not_in_table": missing},
         "longest_between_acks": _finite(figures.stalls(seen)),
+        "unserved": {kind: asdict(each) for kind, each in unserved.by_kind(evidence).items()},
         "client_cpu_share": figures.cpu_share(seen),
         "load_per_cpu": evidence.load,
     }

@@ -17,6 +17,8 @@ class Ban(Drill):
     """Done with a location constraint, as an administrator would."""
 
     name = "ban"
+    gap = 15.0
+    reader_gap = 15.0
     failed = None  # the node has no HAProxy for its own clients
     summary = "HAProxy banned from the primary's node: PostgreSQL stays, other nodes see nothing"
 

@@ -24,6 +24,7 @@ class NodeStandby(Drill):
     """The node's own HAProxy stops, so its own clients do not count."""
 
     name = "node-standby"
+    gap = 6.0
     summary = "primary's node put into standby, and back: clients of the others wait, none fails"
     moves = True
     deadline = 120.0
@@ -32,7 +33,7 @@ class NodeStandby(Drill):
         return ()
 
     def inject(self, stage: Stage) -> None:
-        stage.died.add(stage.primary)
+        stage.leaves(stage.primary)
         stage.say("pcs node standby", stage.primary)
         stage.anyone.run("pcs", "node", "standby", stage.primary)
 
@@ -132,6 +133,7 @@ class RollingRestart(Drill):
     """Every node is put into standby, rebooted and taken back, the primary's last."""
 
     name = "rolling-restart"
+    gap = 6.0
     summary = "all nodes rebooted, one after another: clients of the nodes that are up wait at most"
     moves = True
     failed = 1
@@ -143,8 +145,8 @@ class RollingRestart(Drill):
             node = stage.nodes[name]
             stage.out_of_touch = {name}
             stage.say("standby, reboot, back", name)
+            stage.leaves(name)
             stage.anyone.run("pcs", "node", "standby", name, "--wait=60", timeout=90)
-            stage.died.add(name)
             node.run("systemctl", "stop", "pacemaker", "corosync", timeout=90)
             node.power_off()
             node.boot()

@@ -23,8 +23,9 @@ class DoubleFailure(PowerOffPrimary):
     """
 
     name = "double-failure"
+    gap = 25.0
     summary = "power-off of the primary's node, and HAProxy of another killed at once"
-    failed = None
+    failed = 1  # one that was under way
     stray_reads = 3
 
     def breaks(self, stage: Stage) -> Collection[str]:
@@ -49,6 +50,7 @@ class SlowPromote(Switchover):
     """
 
     name = "slow-promote"
+    gap = 30.0
     pooled = False
     summary = "power-off of the primary with a large backlog to replay on the standbys"
     moves = True

@@ -23,6 +23,7 @@ class KillDaemon(Drill):
     moves = None
     fencings = 1
     failed = 1
+    gap = 25.0
     deadline = 180.0
 
     def breaks(self, stage: Stage) -> Collection[str]:

@@ -11,11 +11,12 @@ REFUSED_FOR = 20.0  # s
 
 class FencingFails(Drill):
     name = "fencing-fails"
+    gap = 45.0
     lab_only = True
     summary = "primary's node off while fencing fails: no promotion until it works again"
     moves = True
     fencings = 1
-    failed = None
+    failed = 1  # one that was under way
     deadline = 180.0
 
     def inject(self, stage: Stage) -> None:

@@ -24,6 +24,7 @@ class Flood(Switchover):
     """
 
     name = "flood"
+    gap = 12.0
     pooled = False
     summary = "switchover while 5431 and 8008 of all nodes are flooded with connections"
     with_ratio = False  # the flood takes the processors

@@ -21,6 +21,7 @@ class KillHaproxy(Drill):
     """It must be back within its monitor's interval plus 2 s, and PostgreSQL must not notice."""
 
     name = "kill-haproxy"
+    gap = 6.0
     summary = "kill -9 of HAProxy on the primary's node: back soon, PostgreSQL stays"
     signal = "KILL"
     role = "Promoted"
@@ -85,6 +86,7 @@ class KillHaproxyMaster(KillHaproxy):
     """Its worker ends with it; systemd starts both again."""
 
     name = "kill-haproxy-master"
+    gap = 6.0
     summary = "kill -9 of HAProxy's master process on the primary's node"
 
     def process(self, stage: Stage) -> int | None:
@@ -104,6 +106,8 @@ class StopHaproxy(KillHaproxy):
     """It hangs: its ports take connections and say nothing. The monitor's patience comes on top."""
 
     name = "stop-haproxy"
+    gap = 25.0
+    reader_gap = 25.0
     summary = "SIGSTOP of HAProxy on the primary's node: found by asking it, and restarted"
     signal = "STOP"
 
@@ -113,6 +117,8 @@ class StopHaproxy(KillHaproxy):
 
 class StopHaproxyStandby(StopHaproxy):
     name = "stop-haproxy-standby"
+    gap = 25.0
+    reader_gap = 25.0
     summary = "SIGSTOP of HAProxy on a standby's node"
     role = "Unpromoted"
 
@@ -130,6 +136,7 @@ class BrokenTemplate(KillHaproxy):
     """
 
     name = "broken-template"
+    gap = 6.0
     summary = "template and haproxy.cfg broken on the primary's node: the last valid one serves"
 
     def inject(self, stage: Stage) -> None:

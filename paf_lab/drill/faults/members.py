@@ -63,6 +63,7 @@ class ProxyNode(Switchover):
     """Its clients are counted like those of all others: none is refused."""
 
     name = "proxy-node"
+    gap = 6.0
     pooled = False
     lab_only = True
     # A node without PostgreSQL has no notification of PAF's to run beside ours: it is through with

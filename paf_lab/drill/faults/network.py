@@ -32,10 +32,11 @@ class Isolate(Drill):
     """
 
     name = "isolate"
+    gap = 25.0
     summary = "primary's node cut off from the others: never a write accepted on both sides"
     moves = True
     fencings = 1
-    failed = None
+    failed = 1  # one that was under way
     deadline = 180.0
 
     def breaks(self, stage: Stage) -> Collection[str]:
@@ -61,10 +62,11 @@ class OneWay(Drill):
     """The primary's node hears the others, and they do not hear it."""
 
     name = "one-way"
+    gap = 25.0
     summary = "packets from the primary's node to the others are lost, not those to it"
     moves = None
     fencings = 2
-    failed = None
+    failed = 1  # one that was under way
     deadline = 180.0
 
     def breaks(self, stage: Stage) -> Collection[str]:
@@ -97,6 +99,7 @@ class PortCut(Drill):
     """
 
     name = "port-cut"
+    gap = 25.0
     summary = "PostgreSQL's port alone cut between a standby's node and the primary's"
     failed = 1
 
@@ -136,6 +139,8 @@ class QuorumLost(Drill):
     """Every node is alone: nobody may serve, and nobody may fence."""
 
     name = "quorum-lost"
+    gap = 60.0
+    reader_gap = 60.0
     summary = "all three nodes cut off from one another, then together again"
     moves = None
     fencings = 3

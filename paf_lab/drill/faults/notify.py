@@ -85,6 +85,7 @@ class _Tampered(Switchover):
 
 class LostNotify(_Tampered):
     name = "lost-notify"
+    gap = 20.0
     summary = "a node's notifications are lost in a switchover: the monitor mends it"
     notify = "sys.exit(0)"
     with_ratio = False
@@ -94,6 +95,7 @@ class HangingNotify(_Tampered):
     """Pacemaker kills it after its timeout and goes on."""
 
     name = "hanging-notify"
+    gap = 45.0
     summary = "a node's notifications hang in a switchover: Pacemaker kills them and goes on"
     notify = "time.sleep(300)"
     with_ratio = False
@@ -109,6 +111,7 @@ class ForgottenPromotion(HangingNotify):
     """
 
     name = "forgotten-promotion"
+    gap = 45.0
     summary = "notifications hang after a parameter was changed live: Pacemaker forgets a promotion"
 
     def __init__(self) -> None:
@@ -164,6 +167,7 @@ class RoleFiles(Switchover):
     """Corrupt on one node, stale on another, gone on the third; then a switchover."""
 
     name = "role-files"
+    gap = 6.0
     pooled = False
     summary = "role files corrupt, stale and gone, then a switchover: nothing misrouted"
     with_ratio = False
@@ -224,6 +228,8 @@ class StrayPrimary(Drill):
     """
 
     name = "stray-primary"
+    gap = 90.0
+    reader_gap = 30.0
     stray_reads = 3  # until it says itself that it is no standby
     summary = "a standby promoted by hand: it gets no write before Pacemaker makes it the primary"
     moves = None

@@ -32,6 +32,7 @@ def ask(node: Machine, question: str) -> str:
 
 class SlowTransactions(Switchover):
     name = "slow-transactions"
+    gap = 6.0
     summary = "switchover with transactions of 0.3 s through PgBouncer: none fails"
     lab_only = True
     transaction = 0.3  # less than pooler_wait, and more than PAF takes to stop PostgreSQL
@@ -40,6 +41,7 @@ class SlowTransactions(Switchover):
 
 class LongTransactions(Switchover):
     name = "long-transactions"
+    gap = 8.0
     summary = "switchover with a transaction of 60 s on each node: these fail, and no others"
     lab_only = True
     with_ratio = False  # it is waited for them
@@ -81,6 +83,7 @@ class PoolerFaults(Switchover):
     """Stopped on one node, hung on another, killed at RECONNECT on the third."""
 
     name = "pooler-faults"
+    gap = 8.0
     summary = "switchover with PgBouncer stopped, hung and killed: it completes, nothing to repair"
     lab_only = True
     pooled = False
@@ -129,6 +132,7 @@ class PoolerFaults(Switchover):
 
 class SwitchoverCommand(Switchover):
     name = "switchover-command"
+    gap = 6.0
     summary = "paf-haproxy switchover: the same as switchover, with its checks before"
 
     def inject(self, stage: Stage) -> None:

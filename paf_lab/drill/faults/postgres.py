@@ -30,6 +30,7 @@ class KillPostgres(Drill):
     """The agent reports the crash to Pacemaker, and PAF recovers the instance on the same node."""
 
     name = "kill-postgres"
+    gap = 6.0
     summary = "kill -9 of the primary's postmaster: recovered where it was"
     failed = 3  # those that the postmaster had accepted, until HAProxy has seen that it is gone
 
@@ -82,6 +83,7 @@ class StopPostgres(Drill):
     """
 
     name = "stop-postgres"
+    gap = 420.0
     summary = "SIGSTOP of the primary's postmaster: nothing misrouted, nothing lost"
     moves = None
     fencings = 1
@@ -110,6 +112,7 @@ class WalFull(Drill):
     """
 
     name = "wal-full"
+    gap = 450.0
     summary = "no room for WAL on the primary's node: another takes over, no row lost"
     moves = None
     fencings = 1

@@ -54,6 +54,7 @@ class PowerOff(Drill):
 
 class PowerOffPrimary(PowerOff):
     name = "poweroff"
+    gap = 25.0
     summary = "power-off of the primary's node: one failed connection a client, no row lost"
     moves = True
 
@@ -66,6 +67,7 @@ class PowerOffPrimary(PowerOff):
 
 class PowerOffStandby(PowerOff):
     name = "poweroff-standby"
+    reader_gap = 12.0
     summary = "power-off of a standby's node: writers of the other nodes see nothing"
 
     def victim(self, stage: Stage) -> str:
@@ -77,6 +79,8 @@ class PowerOffStandby(PowerOff):
 
 class PowerOffDC(PowerOff):
     name = "poweroff-dc"
+    gap = 25.0
+    reader_gap = 12.0
     summary = "power-off of the node that leads Pacemaker"
     moves = None
 

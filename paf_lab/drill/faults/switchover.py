@@ -16,6 +16,7 @@ class Switchover(Drill):
     """to: the node to promote; by default the one after the primary, in the order of names."""
 
     name = "switchover"
+    gap = 6.0
     moves = True
     pooled = True
     with_ratio = True
