@@ -69,6 +69,10 @@ class Evidence:
     """Standby -> where it streams from afterwards, as host:port."""
     leftovers: tuple[str, ...] = ()
     """What is left on the nodes that should not be, in words."""
+    repairs: tuple[str, ...] = ()
+    """What the drill did to the cluster that a person would have had to do, in words."""
+    cleared: int = 0
+    """How often it cleared the failures that Pacemaker had on record."""
     slowness: float = 1.0
     """How many times slower than the lab's the machines are; times may be so many times longer."""
     load: float = 0.0
@@ -191,6 +195,18 @@ def tidy(evidence: Evidence) -> Finding:
     value = str(len(evidence.leftovers))
     shown = "; ".join(evidence.leftovers[:3])
     return Finding("left over", not evidence.leftovers, value, "0", shown)
+
+
+def repairs(evidence: Evidence, most: int = 0) -> Finding:
+    """The cluster became whole without a person, but for instances that had to be made anew."""
+    found = evidence.repairs
+    shown = "; ".join(found[:3])
+    return Finding("repairs by a person", len(found) <= most, str(len(found)), str(most), shown)
+
+
+def cleared(evidence: Evidence) -> Finding:
+    """Tells how often failures had to be cleared, with no limit."""
+    return Finding("failures cleared by a person", True, str(evidence.cleared), "told")
 
 
 def moved(evidence: Evidence) -> Finding:

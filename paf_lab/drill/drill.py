@@ -33,6 +33,9 @@ class Drill:
     """Most s that a writer may be without an answer altogether, while its node is there."""
     reader_gap = 2.0
     """The same for a reader."""
+    repairs = 0
+    """Most repairs by a person, for example an instance that was a primary when its node was lost
+    that is made anew."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
     stray_reads = 0
@@ -83,6 +86,8 @@ class Drill:
             audits.moved(evidence),
             audits.replication(evidence),
             audits.tidy(evidence),
+            audits.repairs(evidence, self.repairs),
+            audits.cleared(evidence),
             *unserved.audit(evidence, self.gap, self.reader_gap),
         ]
         if self.moves is True:

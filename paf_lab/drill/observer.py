@@ -46,6 +46,10 @@ class Observer:
         node is back."""
         self.left: dict[str, float] = {}
         """When the drill took a node down on purpose, s of the epoch."""
+        self.repairs: list[str] = []
+        """What the drill did to the cluster that a person would have had to do."""
+        self.cleared = 0
+        """How often it cleared the failures that Pacemaker had on record."""
         self.out_of_touch: set[str] = set()
         """Nodes that cannot tell how the cluster is: cut off from it by the drill."""
         self.records: list[Record] = []
@@ -94,6 +98,11 @@ class Observer:
         """Notes that the drill takes a node down from now on."""
         self.died.add(node)
         self.left[node] = time.time()
+
+    def repair(self, what: str, node: str) -> None:
+        """Notes that a person would have had to do this."""
+        self.repairs.append(f"{node}: {what}")
+        self.say(what, node)
 
     @staticmethod
     def fail_if(what: object, text: str) -> None:

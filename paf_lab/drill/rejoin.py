@@ -72,6 +72,7 @@ def await_whole(stage: Stage, primary: str | None, within: float) -> None:
         if time.monotonic() > looked_at + PATIENCE * slowness and _at_rest(stage):
             looked_at = time.monotonic()
             commands.cleanup(stage.anyone)
+            stage.cleared += 1
             leads = _leader(stage)
             for name in _stuck(stage, leads) - rebuilt:
                 rebuilt.add(name)
@@ -120,8 +121,9 @@ def _too_soon(stage: Stage, name: str, since: float) -> bool:
 def _bring_back(stage: Stage, name: str, leads: str | None, rebuild: bool = False) -> None:
     """Starts the cluster on a node, with its instance made anew if that one was a primary."""
     copied = stage.site.bring_back(stage.nodes[name], leads, rebuild)
-    what = f"instance copied from {copied}, cluster started" if copied else "cluster started"
-    stage.say(what, name)
+    if copied:
+        stage.repair(f"instance copied from {copied}", name)
+    stage.say("cluster started", name)
 
 
 def _leader(stage: Stage) -> str | None:

@@ -69,6 +69,8 @@ def perform(
         fencings=fencings,
         died=frozenset(stage.died),
         left=dict(stage.left),
+        repairs=tuple(stage.repairs),
+        cleared=stage.cleared,
         slowness=settings.slowness,
         receivers=receivers,
         leftovers=left,

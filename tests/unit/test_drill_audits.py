@@ -259,3 +259,11 @@ def test_a_standby_that_goes_round_haproxy() -> None:
 def test_something_left_over() -> None:
     finding = fails(audits.tidy, replace(good(), leftovers=("srv1: file reload-due",)))
     assert finding.detail == "srv1: file reload-due"
+
+
+def test_what_a_person_had_to_repair() -> None:
+    repaired = replace(good(), repairs=("srv1: instance copied from srv2",), cleared=2)
+    assert audits.repairs(good()).passed and audits.repairs(repaired, 1).passed
+    found = fails(audits.repairs, repaired)
+    assert (found.value, found.bar, found.detail) == ("1", "0", "srv1: instance copied from srv2")
+    assert audits.cleared(repaired).value == "2"

@@ -23,6 +23,7 @@ class DoubleFailure(PowerOffPrimary):
     """
 
     name = "double-failure"
+    repairs = 1
     gap = 25.0
     summary = "power-off of the primary's node, and HAProxy of another killed at once"
     failed = 1  # one that was under way
@@ -50,6 +51,7 @@ class SlowPromote(Switchover):
     """
 
     name = "slow-promote"
+    repairs = 1
     gap = 30.0
     pooled = False
     summary = "power-off of the primary with a large backlog to replay on the standbys"

@@ -23,6 +23,7 @@ class KillDaemon(Drill):
     moves = None
     fencings = 1
     failed = 1
+    repairs = 1
     gap = 25.0
     deadline = 180.0
 
@@ -55,7 +56,7 @@ class KillOfPacemaker(KillDaemon):
         try:
             stage.wait(lambda: self._missing(stage), within=RESPAWNED_WITHIN, every=1)
         except LabError:
-            stage.say(f"{self._missing(stage)}: fenced, as a person would", name)
+            stage.repair(f"{self._missing(stage)}: fenced, as a person would", name)
             stage.anyone.run("pcs", "stonith", "fence", name, timeout=120)
             stage.wait(lambda: "" if name in stage.died else f"{name} still runs", within=60)
 

@@ -11,6 +11,7 @@ REFUSED_FOR = 20.0  # s
 
 class FencingFails(Drill):
     name = "fencing-fails"
+    repairs = 1
     gap = 45.0
     lab_only = True
     summary = "primary's node off while fencing fails: no promotion until it works again"

@@ -32,6 +32,7 @@ class Isolate(Drill):
     """
 
     name = "isolate"
+    repairs = 1
     gap = 25.0
     summary = "primary's node cut off from the others: never a write accepted on both sides"
     moves = True
@@ -62,6 +63,7 @@ class OneWay(Drill):
     """The primary's node hears the others, and they do not hear it."""
 
     name = "one-way"
+    repairs = 1
     gap = 25.0
     summary = "packets from the primary's node to the others are lost, not those to it"
     moves = None
@@ -139,6 +141,7 @@ class QuorumLost(Drill):
     """Every node is alone: nobody may serve, and nobody may fence."""
 
     name = "quorum-lost"
+    repairs = 2
     gap = 60.0
     reader_gap = 60.0
     summary = "all three nodes cut off from one another, then together again"

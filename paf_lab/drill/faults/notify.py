@@ -228,6 +228,7 @@ class StrayPrimary(Drill):
     """
 
     name = "stray-primary"
+    repairs = 2
     gap = 90.0
     reader_gap = 30.0
     stray_reads = 3  # until it says itself that it is no standby

@@ -83,6 +83,7 @@ class StopPostgres(Drill):
     """
 
     name = "stop-postgres"
+    repairs = 1
     gap = 420.0
     summary = "SIGSTOP of the primary's postmaster: nothing misrouted, nothing lost"
     moves = None
@@ -112,6 +113,7 @@ class WalFull(Drill):
     """
 
     name = "wal-full"
+    repairs = 1
     gap = 450.0
     summary = "no room for WAL on the primary's node: another takes over, no row lost"
     moves = None

@@ -54,6 +54,7 @@ class PowerOff(Drill):
 
 class PowerOffPrimary(PowerOff):
     name = "poweroff"
+    repairs = 1
     gap = 25.0
     summary = "power-off of the primary's node: one failed connection a client, no row lost"
     moves = True
@@ -79,6 +80,7 @@ class PowerOffStandby(PowerOff):
 
 class PowerOffDC(PowerOff):
     name = "poweroff-dc"
+    repairs = 1  # the DC's node may be the primary's
     gap = 25.0
     reader_gap = 12.0
     summary = "power-off of the node that leads Pacemaker"
