@@ -25,5 +25,9 @@ absence       of PostgreSQL itself: from the last commit on the old primary, as 
               first moment at which the new one, asked over its Unix socket, was not in recovery.
 route delay   of one node: from that first moment to the one at which the HAProxy of that node had
               the new primary ready and up in prod.
+excused       a client of a node that is down: from when the node leaves until the client's first
+              answer after HAProxy of the node is back. What it sees then counts for nothing.
+unserved      of one client: the sum of its gaps of half a second or more between two answers, from
+              the event on, while it is not excused.
 stall         of one client: the longest time between the ends of two consecutive acks.
 """

@@ -22,6 +22,7 @@ class KillHaproxy(Drill):
 
     name = "kill-haproxy"
     gap = 6.0
+    reader_gap = 6.0
     summary = "kill -9 of HAProxy on the primary's node: back soon, PostgreSQL stays"
     signal = "KILL"
     role = "Promoted"
@@ -137,6 +138,7 @@ class BrokenTemplate(KillHaproxy):
 
     name = "broken-template"
     gap = 6.0
+    reader_gap = 6.0
     summary = "template and haproxy.cfg broken on the primary's node: the last valid one serves"
 
     def inject(self, stage: Stage) -> None:

@@ -38,8 +38,12 @@ class PowerOff(Drill):
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self.victim(stage),)
 
+    def __init__(self) -> None:
+        self.off = ""
+        """The node that was switched off."""
+
     def inject(self, stage: Stage) -> None:
-        name = self.victim(stage)
+        name = self.off = self.victim(stage)
         node = stage.nodes[name]
         before = node.run(*BOOT).stdout
         stage.say("power off", name)
@@ -49,7 +53,7 @@ class PowerOff(Drill):
             raise LabError(f"{name} still runs")
 
     def follow(self, stage: Stage) -> None:
-        stage.wait(lambda: "" if stage.died else "no program of a node has died", within=10)
+        stage.wait(lambda: "" if self.off in stage.died else f"{self.off} still runs", within=10)
 
 
 class PowerOffPrimary(PowerOff):
