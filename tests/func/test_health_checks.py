@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from tests.tools.node import REST, Cluster, Node
+from tests.tools.waiting import eventually
 
 REQUESTS = {
     "AWS": "GET {path} HTTP/1.1\r\nHost: {host}:8008\r\nConnection: close\r\n"
@@ -30,9 +31,13 @@ def status(node: Node, request: str) -> int:
     return int(code)
 
 
+def answers(node: Node, request: str, code: int) -> None:
+    """Returns once it does: HAProxy learns how far a standby is a moment after it has started."""
+    eventually(lambda: status(node, request) == code, f"{node.name} answers {code}")
+
+
 @pytest.mark.parametrize("who", list(REQUESTS))
 def test_requests_as_they_are_sent(steady: Cluster, who: str) -> None:
     for path, primary, standby in (("/primary", 200, 503), ("/replica", 503, 200)):
         for node, expected in ((steady.srv1, primary), (steady.srv2, standby)):
-            request = REQUESTS[who].format(path=path, host=node.address)
-            assert status(node, request) == expected, (path, node.name)
+            answers(node, REQUESTS[who].format(path=path, host=node.address), expected)
