@@ -14,6 +14,9 @@ POOLED = "pooled"
 POOLED_READER = "pooled-reader"
 KINDS = (CONNECTING, SESSION, READER)
 """The kinds of clients of every drill."""
+OPEN = "open"
+"""Connects for every write like `connecting`, but at a fixed rate: whether earlier requests have
+been answered or not. So a time without service is not seen by one request alone."""
 POOLED_KINDS = (POOLED, POOLED_READER)
 """Sessions through PgBouncer, which are never without a transaction for long."""
 

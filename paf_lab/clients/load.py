@@ -3,6 +3,7 @@
 connecting  opens a connection for every write
 session     keeps its session, and reconnects when it is lost
 reader      opens a connection to the standbys' pool for every read
+open        opens a connection for every write, at a fixed rate: it does not wait for answers
 pooled, pooled-reader
             keep a session with PgBouncer; each attempt is a transaction of several statements
 """
@@ -53,6 +54,7 @@ class Client(threading.Thread):
         self.target.update(settings["targets"].get(kind, {}))
         self.connection: Any = None
         self.current: dict[str, Any] | None = None
+        self.due = 0.0
 
     def run(self) -> None:
         due = time.monotonic()
@@ -70,7 +72,7 @@ class Client(threading.Thread):
             "node": self.node,
             "sequence": sequence,
             "new": self.connection is None,
-            "start": time.time(),
+            "start": self.due or time.time(),
             "session": None,
         }
         self.current = record
@@ -126,6 +128,38 @@ class Client(threading.Thread):
             put(dict(record, end=time.time()))
 
 
+class OpenLoop(threading.Thread):
+    """Begins a request when it is due, each in a thread of its own. "start" is when it was due."""
+
+    def __init__(self, kind: str, settings: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self.kind = kind
+        self.settings = settings
+        self.under_way: set[Client] = set()
+
+    def run(self) -> None:
+        every = self.settings["every"][self.kind]
+        first = self.settings["first"]
+        began, clock = time.monotonic(), time.time()
+        for number in range(self.settings["most"]):
+            if ending.wait(max(0, began + number * every - time.monotonic())):
+                break
+            client = Client(self.kind, self.settings)
+            client.due = clock + number * every
+            thread = threading.Thread(target=self.ask, args=(client, first + number), daemon=True)
+            self.under_way.add(client)
+            thread.start()
+
+    def ask(self, client: Client, sequence: int) -> None:
+        client.attempt(sequence)
+        self.under_way.discard(client)
+
+    def cut_off(self) -> None:
+        """Records the requests that are still under way at the end."""
+        for client in list(self.under_way):
+            client.cut_off()
+
+
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
@@ -136,7 +170,12 @@ def main() -> None:
 
     threading.Thread(target=watch_input, daemon=True).start()
     keeping = ("session", "pooled", "pooled-reader")
-    clients = [Client(kind, settings, keeps=kind in keeping) for kind in settings["every"]]
+    clients: list[Client | OpenLoop] = [
+        OpenLoop(kind, settings)
+        if kind == "open"
+        else Client(kind, settings, keeps=kind in keeping)
+        for kind in settings["every"]
+    ]
     began = time.monotonic()
     for client in clients:
         client.start()

@@ -29,5 +29,7 @@ excused       a client of a node that is down: from when the node leaves until t
               answer after HAProxy of the node is back. What it sees then counts for nothing.
 unserved      of one client: the sum of its gaps of half a second or more between two answers, from
               the event on, while it is not excused.
+open loop     requests that begin at a fixed rate (`--open-loop RATE`), whether earlier ones were
+              answered or not; each counts from when it was due (latency.py).
 stall         of one client: the longest time between the ends of two consecutive acks.
 """

@@ -18,7 +18,7 @@ from rich.console import Console
 from .. import inventory
 from ..lock import alone
 from ..provenance import stamp
-from . import compare, series
+from . import compare, latency, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
 from .drill import Drill
@@ -41,6 +41,7 @@ class Common:
     other: Path | None
     inventory: Path | None
     breakable: tuple[str, ...]
+    rate: float | None
 
     def site(self) -> Site:
         """Returns where it takes place. Raises LabError if the inventory is wrong, or if the lab is
@@ -49,10 +50,16 @@ class Common:
         if self.inventory is None:
             if self.breakable:
                 raise click.UsageError("--yes-break is for the machines of an --inventory")
-            site = LabSite()
-            site.check()
-            return site
-        return RemoteSite(*inventory.load(self.inventory), self.breakable)
+            lab = LabSite()
+            lab.check()
+            return self._paced(lab)
+        return self._paced(RemoteSite(*inventory.load(self.inventory), self.breakable))
+
+    def _paced(self, site: LabSite | RemoteSite) -> Site:
+        if self.rate is not None:
+            latency.check()
+            site.settings = site.settings.with_open_loop(self.rate)
+        return site
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,9 +72,10 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         other: Path | None,
         inventory_file: Path | None,
         breakable: tuple[str, ...],
+        rate: float | None,
         **options: Any,
     ) -> None:
-        common = Common(json_file, other, inventory_file, breakable)
+        common = Common(json_file, other, inventory_file, breakable, rate)
         command(*args, common=common, **options)
 
     for option in (
@@ -78,6 +86,10 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--inventory", "inventory_file", type=EXISTING,
             help="Drill the machines of this file over ssh, not the lab.",
+        ),
+        click.option(
+            "--open-loop", "rate", type=click.FloatRange(min=0.1, max=50), metavar="RATE",
+            help="Let one client more of each node begin so many writes a second.",
         ),
         click.option(
             "--compare", "other", type=EXISTING, help="Say what got worse since that report."

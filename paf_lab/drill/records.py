@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from ..access import KINDS, POOLED_KINDS, POOLED_READER, READER
+from ..access import KINDS, OPEN, POOLED_KINDS, POOLED_READER, READER
 
 ACK = "ack"
 REFUSED = "refused"
@@ -116,7 +116,7 @@ def read(line: str, node: str) -> Record | None:
     if "SYSLOG_IDENTIFIER" in fields:
         return _log_line(fields, node)
     kind = fields.get("kind")
-    if kind in (*KINDS, *POOLED_KINDS):
+    if kind in (*KINDS, *POOLED_KINDS, OPEN):
         return Attempt(**fields)
     del fields["kind"]
     if kind == "role":

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from . import audits, figures
 from .audits import Finding
+from .latency import measured
 from .timeline import Event
 from .verdict import Run, spans
 
@@ -118,6 +119,9 @@ def show_run(console: Console, run: Run) -> None:
         )
         delays = ", ".join(f"{node} {delay * 1000:.0f} ms" for node, delay in run.delays.items())
         lines.insert(0, f"HAProxy led to {change.new} after it left recovery: {delays}")
+    if (latency := measured(evidence)) is not None:
+        shares = ", ".join(f"{share:.1%} in {s:g} s" for s, share in latency.shares.items())
+        lines.append(f"open loop: {latency.requests} requests, answered: {shares}")
     for line in lines:
         console.print(line, markup=False)
 

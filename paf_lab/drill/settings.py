@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..access import CONNECTING, POOLED, POOLED_READER, READER, SESSION, Access
+from ..access import CONNECTING, OPEN, POOLED, POOLED_READER, READER, SESSION, Access
 
 # A new connection costs about 8 ms of CPU, all sides together.
 EVERY = {CONNECTING: 0.1, SESSION: 0.05, READER: 0.25}
@@ -78,6 +78,10 @@ class Settings(Access):
         every = {**self.every, POOLED: transaction, POOLED_READER: transaction}
         targets = {**self.targets, **targets}
         return replace(self, every=every, targets=targets, transaction=transaction)
+
+    def with_open_loop(self, rate: float) -> Settings:
+        """Returns the settings with a client more on each node: it begins `rate` requests a s."""
+        return replace(self, every={**self.every, OPEN: 1 / rate})
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -11,6 +11,7 @@ from ..access import SESSION
 from . import audits, figures, service, unserved
 from .audits import Evidence, Finding
 from .figures import Change, Outage
+from .latency import measured
 from .settings import Bars
 from .timeline import Event
 
@@ -113,6 +114,8 @@ def as_json(run: Run) -> dict[str, Any]:
         "client_cpu_share": figures.cpu_share(seen),
         "load_per_cpu": evidence.load,
     }
+    if (latency := measured(evidence)) is not None:
+        result["open_loop"] = latency.as_json()
     if change is not None:
         addresses = evidence.addresses
         result["change"] = {
