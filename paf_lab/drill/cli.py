@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from .. import inventory
+from ..display import new_console, print_list
 from ..lock import alone
 from . import compare, series
 from .alarms.cli import false_alarms
@@ -29,7 +29,7 @@ from .site import LabSite, RemoteSite, Site
 FILE = click.Path(dir_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+console = new_console()
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,7 @@ def drill(
     if context.invoked_subcommand is not None:
         return
     if show_list:
-        for each in DRILLS:
-            console.print(f"{each.name:22} {each.summary}", markup=False, soft_wrap=True)
+        print_list(console, ((each.name, each.summary) for each in DRILLS))
         return
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if short:
