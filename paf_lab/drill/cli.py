@@ -145,6 +145,14 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
     _run(Switchover.name, [lambda: Switchover(to)] * repeat, common, {})
 
 
+@drill.command("page")
+@click.argument("records", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
+def page(records: Path, file: Path) -> None:
+    """Writes the page of earlier drills again, as FILE, from the directory RECORDS."""
+    file.write_text(series.page_of(records))
+
+
 drill.add_command(switchover)
 drill.add_command(blast)
 drill.add_command(false_alarms)

@@ -22,6 +22,7 @@ from .site import Site
 from .verdict import Run
 
 RECORDS = STATE / "drills"
+"""A directory for each command, with the records of each run."""
 Plan = Sequence[Callable[[], Drill]]
 
 
@@ -90,13 +91,26 @@ def conclude(
     findings = verdict.overall(runs, len(plan), site.settings.bars)
     report.show_overall(console, title, runs, findings)
     result = as_json(title, runs, findings, site, facts)
+    page = html.page(result, [run.evidence.seen for run in runs])
     for file in (directory / "report.json", *files):
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(result, indent=1) + "\n")
-            file.with_suffix(".html").write_text(html.page(title, runs, findings, result))
+            file.with_suffix(".html").write_text(page)
     console.print(f"records: {directory}", markup=False, soft_wrap=True)
     return bool(result["passed"])
+
+
+def page_of(directory: Path) -> str:
+    """Returns the page of earlier runs. Raises LabError if their records are not whole."""
+    report = directory / "report.json"
+    if not report.exists():
+        raise LabError(f"{directory} has no report.json: name a directory below {RECORDS}")
+    result = json.loads(report.read_text())
+    places = sorted(directory.glob("run-*"), key=lambda each: int(each.name.split("-")[1]))
+    if len(places) != len(result["runs"]):
+        raise LabError(f"{directory} has the records of {len(places)} runs, not all of its report")
+    return html.page(result, [html.read_records(each) for each in places])
 
 
 def _commit() -> str:
