@@ -22,6 +22,7 @@ MONITORING = ROOT / "docs" / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana.json").read_text())
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 OTHERS = {"up"}  # Prometheus's own
+# What an expression of PromQL has beside its metrics.
 LABELS = re.compile(
     r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right) *\([^)]*\)"
 )
