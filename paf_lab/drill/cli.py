@@ -17,7 +17,7 @@ import click
 from .. import inventory
 from ..display import new_console, print_list
 from ..lock import alone
-from . import compare, series
+from . import compare, html, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
 from .drill import Drill
@@ -150,6 +150,7 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
 @click.argument("file", type=FILE)
 def page(records: Path, file: Path) -> None:
     """Writes the page of earlier drills again, as FILE, from the directory RECORDS."""
+    html.check()
     file.write_text(series.page_of(records))
 
 
@@ -164,6 +165,7 @@ for _each in DRILLS:
 
 def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:
     """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
+    html.check()
     site = common.site()
     for name, value in facts.items():
         console.print(f"{name}: {value}", markup=False)

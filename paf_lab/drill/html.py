@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import importlib.util
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from ..errors import LabError
 from . import audits, plot, records
 from .lanes import lanes
 from .plot import Figure
@@ -19,6 +21,12 @@ from .records import Record, Records
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 FIGURES = re.compile(r'<script type="application/gzip" id="figures">(.*?)</script>', re.DOTALL)
+
+
+def check() -> None:
+    """Raises LabError if the page cannot be made: better before the drills than after."""
+    if importlib.util.find_spec("plotly") is None:
+        raise LabError("plotly is not there: make setup, or pip install -e '.[lab]'")
 
 
 def page(result: Mapping[str, Any], seen: Sequence[Records]) -> str:

@@ -153,11 +153,11 @@ def test_a_page_is_written_again_from_the_records(tmp_path: Path) -> None:
             (place / f"{node}.{program}.jsonl").write_text(text + '\n{"cut')
         (place / f"{node}.journal.jsonl").write_text('{"SYSLOG_IDENTIFIER": "x"}\n')
     assert html.figures_of(series.page_of(tmp_path)) == [drawn()]
-    (tmp_path / "run-02-switchover").mkdir()
-    with pytest.raises(LabError, match="the records of 2 runs"):
+    place.rename(tmp_path / "run-01-poweroff")
+    with pytest.raises(LabError, match=r"no records .*/run-01-switchover"):
         series.page_of(tmp_path)
     with pytest.raises(LabError, match=r"has no report\.json"):
-        series.page_of(place)
+        series.page_of(tmp_path / "run-01-poweroff")
 
 
 def test_what_got_worse_is_named() -> None:

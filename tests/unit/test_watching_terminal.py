@@ -60,13 +60,14 @@ class Terminal:
         first: str = "well",
         options: tuple[str, ...] = ("--watch", "0.1"),
         hidden: tuple[str, ...] = (),
+        name: str = "xterm",
     ) -> None:
         paths = [str(LIB), str(LIB.parent)]
         code = FAKE.format(paths=paths, hidden=hidden, first=first, later=later, options=options)
         environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=self.inner, stdout=self.inner, stderr=self.inner,
-            env={**environ, "TERM": "xterm"}, start_new_session=True,
+            env={**environ, "TERM": name}, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
 
@@ -146,12 +147,27 @@ def test_the_first_look_fails(terminal: Terminal) -> None:
 
 
 def test_without_rich_the_text_is_repeated(terminal: Terminal) -> None:
-    terminal.start(hidden=("rich",))
+    terminal.start(hidden=("rich", "rich.console"))
     terminal.read_until(watching.WITHOUT_RICH)
     terminal.read_until("srv2  Promoted    production")
     terminal.type(b"\x03")
     assert terminal.end() == 130
     assert ENTER not in terminal.text and terminal.text.count(watching.CLEAR) >= 2
+
+
+def test_a_terminal_that_can_only_print(terminal: Terminal) -> None:
+    terminal.start(name="dumb")
+    terminal.read_until("srv2  Promoted    production")
+    terminal.type(b"\x03")
+    assert terminal.end() == 130
+    assert ENTER not in terminal.text and watching.WITHOUT_RICH not in terminal.text
+
+
+def test_an_error_of_ours_is_not_hidden(terminal: Terminal) -> None:
+    terminal.start("itertools.repeat(lambda: 1 / 0)")
+    assert terminal.end() == 1
+    assert "ZeroDivisionError" in terminal.text.partition(LEAVE)[2]
+    assert termios.tcgetattr(terminal.inner) == terminal.before
 
 
 def test_json_is_repeated(terminal: Terminal) -> None:

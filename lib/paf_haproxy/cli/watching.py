@@ -20,6 +20,8 @@ from . import judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
+
     from .judge import Finding
     from .screen import Watched
     from .survey import Cluster
@@ -37,10 +39,13 @@ def watch(look: Callable[[], Seen], text: Callable[..., str], every: float) -> i
     Returns the grade of the last look. Raises AgentError if the first look fails.
     """
     try:
-        import rich  # noqa: F401 - optional
+        from rich.console import Console  # optional
     except ImportError:
         return repeat(look, lambda *seen: f"{text(*seen)}\n{WITHOUT_RICH}\n", every)
-    return full_screen(look, every)
+    console = Console(highlight=False, emoji=False)
+    if console.is_dumb_terminal:
+        return repeat(look, text, every)
+    return full_screen(look, every, console)
 
 
 def repeat(look: Callable[[], Seen], text: Callable[..., str], every: float) -> int:
@@ -52,9 +57,8 @@ def repeat(look: Callable[[], Seen], text: Callable[..., str], every: float) -> 
         time.sleep(every)
 
 
-def full_screen(look: Callable[[], Seen], every: float) -> int:
+def full_screen(look: Callable[[], Seen], every: float, console: Console) -> int:
     """Shows the view of `screen` until q or Ctrl-C. Returns the grade of the last look."""
-    from rich.console import Console
     from rich.live import Live
 
     from .screen import Watched, screen
@@ -64,10 +68,9 @@ def full_screen(look: Callable[[], Seen], every: float) -> int:
     watched = Watched(os.uname().nodename, every, now, cluster, findings, now)
     watched.history.take(now, cluster)
     # A look can take seconds, and q must not wait for it.
-    found: queue.Queue[tuple[float, Seen | AgentError]] = queue.Queue()
+    found: queue.Queue[tuple[float, Seen | Exception]] = queue.Queue()
     threading.Thread(target=_look_on, args=(look, every, found), daemon=True).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is restored then too
-    console = Console(highlight=False, emoji=False)
     with keyboard() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         drawn = None
         while not pressed("q", PAUSE if drawn else 0):
@@ -81,22 +84,24 @@ def full_screen(look: Callable[[], Seen], every: float) -> int:
 
 
 def _look_on(
-    look: Callable[[], Seen], every: float, found: queue.Queue[tuple[float, Seen | AgentError]]
+    look: Callable[[], Seen], every: float, found: queue.Queue[tuple[float, Seen | Exception]]
 ) -> None:
     while True:
         time.sleep(every)
         try:
-            seen: Seen | AgentError = look()
-        except AgentError as error:
-            seen = error
+            seen: Seen | Exception = look()
+        except Exception as error:
+            seen = error  # _take judges it
         found.put((time.time(), seen))
 
 
-def _take(watched: Watched, at: float, seen: Seen | AgentError) -> None:
-    """Takes in what a look has found, or why it failed."""
+def _take(watched: Watched, at: float, seen: Seen | Exception) -> None:
+    """Takes in what a look has found, or why it failed. Raises what is no AgentError."""
     if isinstance(seen, AgentError):
         watched.trouble = seen.reason
         return
+    if isinstance(seen, Exception):
+        raise seen
     watched.trouble = ""
     watched.cluster, watched.findings = seen
     watched.looked = at
