@@ -6,7 +6,7 @@ VENV := .venv
 VERSION = $(shell sed -n 's/^Version: *//p' rpm/paf-haproxy.spec)
 LAB := $(VENV)/bin/lab
 
-.PHONY: help demo test lint compare docs deb rpm setup setup-test install clean
+.PHONY: help demo test lint compare docs pictures deb rpm setup setup-test install clean
 
 help: ## Name these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py readme
 	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz
 	dot -Tsvg docs/voices.dot >docs/voices.svg
+
+pictures: setup-test ## Draw docs/pictures anew; needs chromium.
+	$(VENV)/bin/python docs/pictures.py
 
 deb: ## Build the Debian package, into the directory above.
 	dpkg-buildpackage -us -uc -b

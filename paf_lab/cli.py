@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from . import agent, cluster, host, image, lifecycle, lock, mounts, ssh, topology
+from . import agent, cluster, display, host, image, lifecycle, lock, mounts, ssh, topology
 from .bench.cli import bench
 from .compare.cli import compare
 from .compare.growth import grow
@@ -25,8 +24,8 @@ from .node import LOG_SINK, NODES, named
 from .shell import run
 from .status import show
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = display.new_console()
+errors = display.new_console(error=True)
 
 
 class Group(click.Group):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
 
 from . import cgroup, network
+from .display import FittedTable
 from .errors import LabError
 from .node import NODES, Node
 
@@ -29,16 +30,22 @@ def command(node: Node, port: int) -> list[str]:
     return ["socat", listen, "EXEC:" + connect.replace(":", "\\:")]
 
 
+def table(addresses: Iterable[tuple[str, str]]) -> FittedTable:
+    """Returns where each port is to be found. addresses: of each node its name and its address on
+    the host. Pure.
+    """
+    names, hosts = zip(*addresses)
+    rows = [[what, *(f"{host}:{port}" for host in hosts)] for port, what in PORTS.items()]
+    return FittedTable(["", *names], rows)
+
+
 def forward_ports(nodes: list[Node], console: Console) -> None:
     """Forwards until it is interrupted. Raises LabError if a port is taken."""
     group = f"forward-{os.getpid()}"  # connections are processes, to be ended with us
-    table = Table("node", "address", *(f"{port} {what}" for port, what in PORTS.items()))
     programs = {}
     for node in nodes:
         if not node.running:
             raise LabError(f"{node.name} does not run: lab up")
-        address = loopback(node)
-        table.add_row(node.name, address, *(f"{address}:{port}" for port in PORTS))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for node in nodes:
@@ -46,7 +53,7 @@ def forward_ports(nodes: list[Node], console: Console) -> None:
                 words = cgroup.wrap(group, command(node, port))
                 program = subprocess.Popen(words, stderr=subprocess.DEVNULL)
                 programs[program.pid] = f"{loopback(node)}:{port}"
-        console.print(table, "Ctrl-C ends it.")
+        console.print(table((node.name, loopback(node)) for node in nodes), "Ctrl-C ends it.")
         ended, _ = os.wait()
         raise LabError(f"{programs[ended]} is taken on the host: is another forward running?")
     finally:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from ..drill import commands, report
 from ..drill.audits import Finding
@@ -20,7 +19,7 @@ from ..layout import REPO, STATE
 from ..lock import alone
 from ..node import NODES, named
 from ..provenance import commit, stamp
-from . import beside, dirty, idle, notify, pooler, publish, rest, throughput
+from . import beside, dirty, idle, notify, pooler, publish, rest, tables, throughput
 
 NODE = click.option("--node", default=NODES[-1].name, show_default=True, help="Node to measure on.")
 JSON = click.option("--json", "json_file", type=FILE, help="Write the figures here.")
@@ -57,12 +56,7 @@ def bench_publish(node: str, seconds: float, json_file: Path | None) -> None:
     with alone():
         found = publish.measure(named(node), seconds)
         versions = {**commands.versions(named(node)), **publish.versions()}
-    table = Table("who", "what", "answers/s", "CPU per answer", "wrong", "unanswered")
-    for each in found:
-        cpu = f"{each.cpu * 1e6:.0f} us"
-        words = (f"{each.answers:.0f}", cpu, str(each.wrong), str(each.failed))
-        table.add_row(each.who, each.what, *words)
-    console.print(table)
+    console.print(tables.publish(found))
     end("publish", publish.judge(found), publish.as_json(found), versions, json_file)
 
 
@@ -75,10 +69,7 @@ def bench_idle(node: str, seconds: float, json_file: Path | None) -> None:
     with alone():
         found = idle.measure(named(node), NODES, seconds)
         versions = commands.versions(named(node))
-    table = Table("who", "what", "CPU s per hour")
-    for each in found:
-        table.add_row(each.who, each.what, f"{each.cpu:.1f}")
-    console.print(table)
+    console.print(tables.idle(found))
     end("idle", idle.judge(found), idle.as_json(found), versions, json_file)
 
 
@@ -90,10 +81,7 @@ def bench_rest(seconds: float, json_file: Path | None) -> None:
     with alone():
         found = rest.measure(NODES, seconds)
         versions = commands.versions(NODES[0])
-    table = Table("node", "CPU s per hour", "questions/s")
-    for each in found:
-        table.add_row(each.node, f"{each.cpu:.0f}", f"{each.questions:.1f}")
-    console.print(table)
+    console.print(tables.rest(found))
     end("rest", rest.judge(found), rest.as_json(found), versions, json_file)
 
 

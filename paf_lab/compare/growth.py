@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
 from ..access import SESSION
+from ..display import FittedTable
 from ..drill import audits
 from ..drill.cli import FILE, console
 from ..drill.figures import median, percentile
@@ -100,17 +100,24 @@ def grow(nodes: str, repeat: int, json_file: Path | None, picture: Path | None) 
             sizes = [asdict(each) for each in found]
             text = json.dumps({**measured, "repeat": repeat, "sizes": sizes}, indent=1)
             json_file.write_text(text + "\n")
-    table = Table("nodes", "route p95", "ratio", "failed", "notify", "questions/s", "CPU s/h")
-    for each in found:
-        table.add_row(
-            str(each.nodes), f"{each.route_delay * 1000:.0f} ms", f"{each.ratio:.2f}",
-            str(each.failed), f"{each.notify * 1000:.1f} ms", f"{each.questions:.1f}",
-            f"{each.cpu:.0f}",
-        )  # fmt: skip
-    console.print(table)
+    console.print(table(found))
     if picture is not None:
         plot(found, picture)
     sys.exit(1 if any(each.failed for each in found) else 0)
+
+
+def table(found: Sequence[Size]) -> FittedTable:
+    """Returns a line for each number of nodes. Pure."""
+    heads = ("nodes", "route p95", "ratio", "failed", "notify", "questions/s", "CPU s/h")
+    rows = [
+        (
+            str(each.nodes), f"{each.route_delay * 1000:.0f} ms", f"{each.ratio:.2f}",
+            str(each.failed), f"{each.notify * 1000:.1f} ms", f"{each.questions:.1f}",
+            f"{each.cpu:.0f}",
+        )
+        for each in found
+    ]  # fmt: skip
+    return FittedTable(heads, rows)
 
 
 def _measure(nodes: int, repeat: int, directory: Path) -> Size:

@@ -6,7 +6,8 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..drill.picture import COLOURS
+from ..drill.lanes import CLIENTS
+from ..drill.plot import COLOURS
 from ..errors import LabError
 from .figures import Trial
 from .report import Result
@@ -66,7 +67,7 @@ def _strips(axis: object, one: Trial, place: float) -> None:
             axis.broken_barh(  # type: ignore[attr-defined]
                 [(since, max(until - since, 0.05))],
                 (place + number - BAR / 2, BAR),
-                color=COLOURS[outcome],
+                color=COLOURS[CLIENTS][outcome],
                 linewidth=0,
             )
 

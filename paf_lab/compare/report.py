@@ -10,8 +10,8 @@ from typing import Any
 
 import jinja2
 from rich.console import Console
-from rich.table import Table
 
+from ..display import FittedTable
 from ..drill.settings import Settings
 from ..topology import Topology
 from . import ahead
@@ -132,13 +132,16 @@ def tables(results: Sequence[Result]) -> list[tuple[str, Sequence[str], list[tup
     return [*shown, *(table for table in more if table[2])]
 
 
+def fitted(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> FittedTable:
+    """Returns one of the tables for a terminal."""
+    return FittedTable(columns, rows, keys=2 if title == AHEAD else 1, title=title)
+
+
 def show(console: Console, results: Sequence[Result]) -> None:
     """Prints the tables."""
     for title, columns, rows in tables(results):
-        table = Table(*columns, title=title)
-        for cells in rows:
-            table.add_row(*cells)
-        console.print(table)
+        console.print(fitted(title, columns, rows))
+        console.print()
     for each in results:
         if each.missing:
             console.print(f"{each.topology.name}: not run: {each.missing}", markup=False)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from .. import inventory
+from ..display import new_console, print_list
 from ..lock import alone
 from ..provenance import stamp
-from . import compare, latency, series
+from . import compare, html, latency, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
 from .drill import Drill
@@ -30,7 +30,7 @@ from .site import LabSite, RemoteSite, Site
 FILE = click.Path(dir_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+console = new_console()
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ def drill(
     if context.invoked_subcommand is not None:
         return
     if show_list:
-        for each in DRILLS:
-            console.print(f"{each.name:22} {each.summary}", markup=False, soft_wrap=True)
+        print_list(console, ((each.name, each.summary) for each in DRILLS))
         return
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if short:
@@ -163,6 +162,15 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
     _run(Switchover.name, [lambda: Switchover(to)] * repeat, common, {})
 
 
+@drill.command("page")
+@click.argument("records", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
+def page(records: Path, file: Path) -> None:
+    """Writes the page of earlier drills again, as FILE, from the directory RECORDS."""
+    html.check()
+    file.write_text(series.page_of(records))
+
+
 drill.add_command(switchover)
 drill.add_command(blast)
 drill.add_command(false_alarms)
@@ -174,6 +182,7 @@ for _each in DRILLS:
 
 def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:
     """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
+    html.check()
     site = common.site()
     measured = stamp()
     for name, value in facts.items():

@@ -6,12 +6,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from ..display import FittedTable
 from . import audits, figures
 from .audits import Finding
 from .latency import measured
@@ -28,7 +27,7 @@ COLOURS = {
     "client": "white",
 }
 SHOWN = 16
-"""Events that the live view holds."""
+"""The most events that the live view shows."""
 
 
 class LiveView:
@@ -65,36 +64,36 @@ class LiveView:
         self._phase = phase
         self._events.extend(events)
         self._outcomes = Counter(outcomes)
-        self._live.update(self._render())
+        self._live.update(self.render())
 
-    def _render(self) -> RenderableType:
+    def render(self) -> RenderableType:
+        """Returns the title, the outcomes, and as many of the last events as there is room for."""
         counts = "  ".join(f"{name} {count}" for name, count in self._outcomes.most_common())
-        head = Text(f"{self._title}: {self._phase}", style="bold")
-        return Group(head, Text(counts), event_table(list(self._events), self._began))
+        head = Group(Text(f"{self._title}: {self._phase}", style="bold"), Text(counts))
+        for first in range(len(self._events)):
+            found = Group(head, event_table(list(self._events)[first:], self._began))
+            if len(self._console.render_lines(found, pad=False)) < self._console.height:
+                return found
+        return head
 
 
-def event_table(events: Sequence[Event], zero: float) -> Table:
+def event_table(events: Sequence[Event], zero: float) -> FittedTable:
     """Returns the timeline; times are relative to `zero`."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right")
-    for _ in range(3):
-        table.add_column()
+    rows = []
     for event in events:
         style = COLOURS.get(event.who, "")
         moment = f"{event.at - zero:+.3f} s"
-        table.add_row(moment, event.node, Text(event.who, style), Text(event.text, style))
-    return table
+        rows.append((moment, event.node, Text(event.who, style), Text(event.text, style)))
+    return FittedTable([""] * 4, rows, keys=3)
 
 
-def finding_table(findings: Sequence[Finding]) -> Table:
+def finding_table(findings: Sequence[Finding]) -> FittedTable:
     """Returns a verdict line by line."""
-    table = Table("", "audit", "measured", "bar", "", box=SIMPLE_HEAD)
+    rows = []
     for finding in findings:
-        sign = Text("pass", "green") if finding.passed else Text("FAIL", "bold red")
         detail = "" if finding.passed and len(finding.detail) > 60 else finding.detail
-        row = (finding.name, finding.value, finding.bar, detail)
-        table.add_row(sign, *(Text(cell) for cell in row))
-    return table
+        rows.append((_sign(finding.passed), finding.name, finding.value, finding.bar, detail))
+    return FittedTable(("", "audit", "measured", "bar", ""), rows, keys=2)
 
 
 def show_run(console: Console, run: Run) -> None:
@@ -126,14 +125,18 @@ def show_run(console: Console, run: Run) -> None:
         console.print(line, markup=False)
 
 
-def outcome_table(run: Run) -> Table:
+def outcome_table(run: Run) -> FittedTable:
     """Returns how often each outcome came, by kind of client."""
     counts = figures.outcomes(run.evidence.seen.attempts)
     names = sorted({name for each in counts.values() for name in each})
-    table = Table("client", *names, box=SIMPLE_HEAD)
-    for kind, each in counts.items():
-        table.add_row(kind, *(str(each.get(name, 0)) for name in names))
-    return table
+    rows = [[kind, *(str(each.get(name, 0)) for name in names)] for kind, each in counts.items()]
+    return FittedTable(["client", *names], rows)
+
+
+def run_table(runs: Sequence[Run]) -> FittedTable:
+    """Returns a line for each run."""
+    heads = ("drill", "primary", "absence", "worst outage", "ratio", "route, worst", "failed")
+    return FittedTable(("", *heads, "held"), [_row(run) for run in runs], keys=2)
 
 
 def show_overall(
@@ -141,11 +144,7 @@ def show_overall(
 ) -> None:
     """Prints what is judged over all runs."""
     if len(runs) > 1:
-        heads = ("drill", "primary", "absence", "worst outage", "ratio", "route, worst", "failed")
-        table = Table(*heads, "held", "", box=SIMPLE_HEAD)
-        for run in runs:
-            table.add_row(*_row(run))
-        console.print(table)
+        console.print(run_table(runs))
     console.print(finding_table(findings))
     for name, (middle, worst) in spans(runs).items():
         console.print(f"{name}: median {middle:.3f} s, worst {worst:.3f} s", markup=False)
@@ -154,15 +153,20 @@ def show_overall(
     console.print(Text(f"{title}: ") + word)
 
 
-def _row(run: Run) -> list[str]:
+def _sign(passed: bool) -> Text:
+    return Text("pass", "green") if passed else Text("FAIL", "bold red")
+
+
+def _row(run: Run) -> list[str | Text]:
     change, worst, ratio = run.evidence.change, run.worst, run.ratio
     counts = figures.outcomes(run.evidence.seen.attempts).values()
     failed = sum(each.get("refused", 0) + each.get("failed", 0) for each in counts)
     held = sum(each.get("held", 0) for each in counts)
-    tail = [str(failed), str(held), "pass" if run.passed else "FAIL"]
+    tail = [str(failed), str(held)]
     path = f"{run.evidence.primary} -> {run.evidence.expected}"
+    head: list[str | Text] = [_sign(run.passed), run.drill, path]
     if change is None or worst is None or ratio is None:
-        return [run.drill, path, "", "", "", "", *tail]
+        return [*head, "", "", "", "", *tail]
     delay = max(run.delays.values(), default=float("nan"))
     spans = [f"{change.absence:.3f} s", f"{worst.length:.3f} s", f"{ratio:.2f}"]
-    return [run.drill, path, *spans, f"{delay * 1000:.0f} ms", *tail]
+    return [*head, *spans, f"{delay * 1000:.0f} ms", *tail]

@@ -21,6 +21,7 @@ from .site import Site
 from .verdict import Run
 
 RECORDS = STATE / "drills"
+"""A directory for each command, with the records of each run."""
 Plan = Sequence[Callable[[], Drill]]
 
 
@@ -48,7 +49,7 @@ def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Pa
     for number, make in enumerate(plan, start=1):
         what = make()
         title = f"{what.name} {number}/{len(plan)}"
-        place = directory / f"run-{number:02}-{what.name}"
+        place = _place(directory, number, what.name)
         try:
             with report.LiveView(console, title) as view:
                 runs.append(perform(what, number, site, place, view))
@@ -62,6 +63,11 @@ def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Pa
         if not runs[-1].passed and number < len(plan):
             _repair(console, site)
     return runs, directory
+
+
+def _place(directory: Path, number: int, drill: str) -> Path:
+    """Returns where the records of a run are."""
+    return directory / f"run-{number:02}-{drill}"
 
 
 def _repair(console: Console, site: Site) -> None:
@@ -89,13 +95,27 @@ def conclude(
     findings = verdict.overall(runs, len(plan), site.settings.bars)
     report.show_overall(console, title, runs, findings)
     result = as_json(title, runs, findings, site, facts)
-    for file in (directory / "report.json", *files):
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(result, indent=1) + "\n")
-            file.with_suffix(".html").write_text(html.page(title, runs, findings, result))
+    written = [file for file in (directory / "report.json", *files) if file is not None]
+    for file in written:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result, indent=1) + "\n")
+    page = html.page(result, [run.evidence.seen for run in runs])
+    for file in written:
+        file.with_suffix(".html").write_text(page)
     console.print(f"records: {directory}", markup=False, soft_wrap=True)
     return bool(result["passed"])
+
+
+def page_of(directory: Path) -> str:
+    """Returns the page of earlier runs. Raises LabError if their records are not whole."""
+    report = directory / "report.json"
+    if not report.exists():
+        raise LabError(f"{directory} has no report.json: name a directory below {RECORDS}")
+    result = json.loads(report.read_text())
+    places = [_place(directory, run["run"], run["drill"]) for run in result["runs"]]
+    if missing := [each for each in places if not each.is_dir()]:
+        raise LabError(f"no records {missing[0]}: the page cannot be written again")
+    return html.page(result, [html.read_records(each) for each in places])
 
 
 def as_json(

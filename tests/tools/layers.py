@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: dict[str, dict[str, str]] = {
     "paf_lab": {
         "machines": """
-            __init__ errors layout shell lock mounts
+            __init__ display errors layout shell lock mounts
             cgroup disk network host sources handbook image package machine node remote power ssh
             """,
         "cluster": """

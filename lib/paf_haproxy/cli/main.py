@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from .. import __version__, rolefile
@@ -13,7 +12,7 @@ from ..cluster import ClusterView
 from ..context import DEFAULT_STATEDIR
 from ..ocf import AgentError
 from ..values import Refused, size, word
-from . import judge, show
+from . import judge, show, watching
 from .advice import advice
 from .check import check
 from .clients import clients
@@ -25,8 +24,6 @@ from .switchover import Order, switchover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CLEAR = "\x1b[H\x1b[2J"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,7 +53,12 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("status", help="what all nodes believe, and who disagrees")
     one.add_argument("--json", action="store_true", help="for programs")
     one.add_argument(
-        "--watch", metavar="S", nargs="?", type=float, const=2.0, help="again and again"
+        "--watch",
+        metavar="S",
+        nargs="?",
+        type=float,
+        const=2.0,
+        help="again and again, every S seconds (default: 2)",
     )
     one.set_defaults(run=status)
 
@@ -105,16 +107,19 @@ def look(arguments: argparse.Namespace) -> Cluster:
 
 def status(arguments: argparse.Namespace) -> int:
     name, params = resource_params(arguments.resource)
-    while True:
+
+    def look() -> tuple[Cluster, list[judge.Finding]]:
         cluster = survey(params, name)
-        found = judge.findings(cluster) + advice(name)
-        text = show.document(cluster, found) if arguments.json else show.screen(cluster, found)
-        clear = CLEAR if arguments.watch and sys.stdout.isatty() else ""
-        sys.stdout.write(clear + text)
-        sys.stdout.flush()
-        if not arguments.watch:
-            return judge.grade(found)
-        time.sleep(arguments.watch)
+        return cluster, judge.findings(cluster) + advice(name)
+
+    text = show.document if arguments.json else show.screen
+    if arguments.watch:
+        on_terminal = sys.stdout.isatty() and not arguments.json
+        show_again = watching.watch if on_terminal else watching.repeat
+        return show_again(look, text, arguments.watch)
+    cluster, found = look()
+    sys.stdout.write(text(cluster, found))
+    return judge.grade(found)
 
 
 def explain(arguments: argparse.Namespace) -> int:

@@ -6,15 +6,14 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ...display import FittedTable, new_console, print_list
 from ...errors import LabError
 from ...layout import STATE
 from ...lock import alone
@@ -27,7 +26,7 @@ from .perform import Outcome
 from .row import ROWS, Row
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+console = new_console()
 
 
 @click.command("false-alarms")
@@ -37,8 +36,7 @@ console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty(
 def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     """Events that must not be reported to Pacemaker as a crash of PostgreSQL."""
     if show_list:
-        for row in ROWS:
-            console.print(f"{row.name:22} {row.text}", markup=False, soft_wrap=True)
+        print_list(console, ((row.name, row.text) for row in ROWS))
         return
     plan = chosen(only)
     site = LabSite()
@@ -56,7 +54,7 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
                 outcomes.append(_one(row, scene, f"{row.name} {number}/{len(plan)}"))
     except LabError as error:
         trouble = str(error)
-    show(outcomes)
+    console.print(table(outcomes))
     console.print(f"{len(outcomes)} of {len(plan)} rows in {time.monotonic() - began:.0f} s")
     if trouble:
         console.print(f"cannot go on: {trouble}", style="red", markup=False)
@@ -89,16 +87,17 @@ def _one(row: Row, scene: Scene, title: str) -> Outcome:
     return outcome
 
 
-def show(outcomes: list[Outcome]) -> None:
-    """Prints the table."""
-    table = Table("", "row", "victim", "reports", "wanted", "trouble", box=SIMPLE_HEAD)
-    for each in outcomes:
-        table.add_row(
+def table(outcomes: Sequence[Outcome]) -> FittedTable:
+    """Returns a line for each row. Pure."""
+    rows = [
+        (
             Text("pass", "green") if each.passed else Text("FAIL", "bold red"),
             each.name,
             each.victim,
             str(each.reports),
             str(each.wanted),
-            Text(each.trouble),
+            each.trouble,
         )
-    console.print(table)
+        for each in outcomes
+    ]
+    return FittedTable(("", "row", "victim", "reports", "wanted", "trouble"), rows, keys=2)

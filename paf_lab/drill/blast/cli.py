@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ...display import FittedTable, new_console, print_list
 from ...errors import LabError
 from ...layout import STATE
 from ...lock import alone
@@ -29,7 +27,7 @@ from .row import Row
 from .scene import Scene
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+console = new_console()
 
 
 @click.command("blast")
@@ -45,8 +43,7 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
     scene = Scene(site, STATE / "drills" / f"blast-{now}")
     if show_list:
-        for row in perform.rows(scene):
-            console.print(f"{row.name:24} {row.kind:8} {row.text}", markup=False, soft_wrap=True)
+        print_list(console, ((row.name, row.kind, row.text) for row in perform.rows(scene)))
         return
     # The fault is removed also if the command is ended by a signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -68,7 +65,7 @@ def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
                     )
     except LabError as error:
         trouble = str(error)  # the rows before it are shown all the same
-    show(outcomes)
+    console.print(table(outcomes))
     taken = time.monotonic() - began
     console.print(f"{len(outcomes)} of {len(plan)} rows in {taken:.0f} s", markup=False)
     if trouble:
@@ -122,12 +119,11 @@ def document(
     }
 
 
-def show(outcomes: Sequence[Outcome]) -> None:
-    """Prints the table."""
+def table(outcomes: Sequence[Outcome]) -> FittedTable:
+    """Returns a line for each row. Pure."""
     heads = ("", "row", "victim", "lost service", "failed elsewhere", "on victim", "reported in")
-    table = Table(*heads, "limits broken", box=SIMPLE_HEAD)
-    for each in outcomes:
-        table.add_row(
+    rows = [
+        (
             Text("pass", "green") if each.passed else Text("FAIL", "bold red"),
             each.name,
             each.victim,
@@ -135,6 +131,8 @@ def show(outcomes: Sequence[Outcome]) -> None:
             str(each.elsewhere),
             f"{each.here} + {each.away} on purpose",
             ", ".join(each.reports) or "nowhere",
-            Text("; ".join(each.broken)),
+            "; ".join(each.broken),
         )
-    console.print(table)
+        for each in outcomes
+    ]
+    return FittedTable((*heads, "limits broken"), rows, keys=2)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from ...display import FittedTable, new_console, print_list
 from ...errors import LabError
 from ...layout import STATE
 from ...lock import alone
@@ -35,7 +34,7 @@ EVENTS: tuple[tuple[str, type[Attended]], ...] = (
 )
 ITERATIONS = 4096  # of SCRAM; pgjdbc refuses fewer
 PACKAGES = ("python3-psycopg", "libpostgresql-jdbc-java", "default-jre-headless")
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+console = new_console()
 
 
 @click.command()
@@ -51,8 +50,7 @@ def drivers(
 ) -> None:
     """What sessions of psycopg 3, pgbench and pgjdbc see, with PgBouncer and without it."""
     if show_list:
-        for each in DRIVERS:
-            console.print(each.title, markup=False)
+        print_list(console, ((each.title,) for each in DRIVERS))
         return
     plan = chosen(only)
     if not plan:
@@ -120,15 +118,21 @@ def _one(
     }  # fmt: skip
 
 
+def table(event: str, rows: Sequence[Mapping[str, Any]]) -> FittedTable:
+    """Returns a line for each driver and route. Pure."""
+    heads = ("driver", "through", "done", "errors at rest", "then", "longest")
+    cells = [
+        (
+            ", ".join(filter(None, (row["name"], row["settings"]))),
+            row["route"], str(row["acknowledged"]), str(row["at_rest"]), str(row["errors"]),
+            f"{row['longest']:.2f} s", row["texts"][0][0] if row["texts"] else "",
+        )
+        for row in rows
+    ]  # fmt: skip
+    return FittedTable((*heads, "first error"), cells, keys=2, title=event)
+
+
 def _show(event: str, rows: list[dict[str, Any]], broken: list[str]) -> None:
-    heads = ("driver", "settings", "through", "done", "errors at rest", "then", "longest", "first")
-    table = Table(*heads, box=SIMPLE_HEAD, title=event)
-    for row in rows:
-        first = row["texts"][0][0] if row["texts"] else ""
-        table.add_row(
-            row["name"], row["settings"], row["route"], str(row["acknowledged"]),
-            str(row["at_rest"]), str(row["errors"]), f"{row['longest']:.2f} s", first,
-        )  # fmt: skip
-    console.print(table)
+    console.print(table(event, rows))
     for text in broken:
         console.print(f"{event}: {text}", style="red", markup=False)
