@@ -6,25 +6,30 @@ import json
 import re
 import statistics
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from drills import count
 
-AGENT = ("agents", "bin", "haproxy", "lib", "pcs-scripts")
-"""What the nodes run: a figure is of an earlier agent if any of it has changed since."""
+AGENT = ("agents", "haproxy", "lib", "pcs-scripts", ":!lib/paf_haproxy/cli")
+"""What Pacemaker and HAProxy run: a figure is of an earlier agent if any of it has changed since.
+The command paf-haproxy is no part of it.
+"""
+COMMAND = ("bin", "lib/paf_haproxy/cli")
+WITH_COMMAND = ("switchover-command", "dirty")
+"""What was measured with the command."""
 PART = re.compile(r"^<!-- figures -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 
 Report = Mapping[str, Any]
 
 
 class Results:
-    """The files of results/, by their name without ".json". changed: whether the agent has changed
-    since a commit.
+    """The files of results/, by their name without ".json". changed: whether any of some files has
+    changed since a commit.
     """
 
-    def __init__(self, directory: Path, changed: Callable[[str], bool]) -> None:
+    def __init__(self, directory: Path, changed: Callable[[str, Sequence[str]], bool]) -> None:
         self._directory = directory
         self._changed = changed
         self._read: dict[str, Report] = {}
@@ -41,7 +46,8 @@ class Results:
         commits = report.get("commits", {})
         commit = report.get("commit") or commits.get("new", "")
         told = f"{commit} beside {commits['old']}" if commits else commit or "commit not recorded"
-        earlier = ", earlier agent" if not commit or self._changed(commit) else ""
+        files = (*AGENT, *COMMAND) if name in WITH_COMMAND else AGENT
+        earlier = ", earlier agent" if not commit or self._changed(commit, files) else ""
         return f"{told}, {report['date'][:10]}{earlier}"
 
     def runs(self, name: str) -> list[Report]:
@@ -116,15 +122,15 @@ class Results:
         return f"median {statistics.median(values):.2f} s, worst {max(values):.2f} s"
 
 
-def changed_since(repository: Path) -> Callable[[str], bool]:
-    """Returns a function that tells whether the agent has changed since a commit; an unknown commit
-    counts as one.
+def changed_since(repository: Path) -> Callable[[str, Sequence[str]], bool]:
+    """Returns a function that tells whether any of some files has changed since a commit. Of an
+    unknown commit it says so, too.
     """
 
-    def changed(commit: str) -> bool:
+    def changed(commit: str, files: Sequence[str]) -> bool:
         if commit.endswith("+"):
             return True
-        words = ("git", "-C", str(repository), "diff", "--quiet", commit, "--", *AGENT)
+        words = ("git", "-C", str(repository), "diff", "--quiet", commit, "--", *files)
         return subprocess.run(words, capture_output=True, check=False).returncode != 0
 
     return changed

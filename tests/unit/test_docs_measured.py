@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Any:
     }
     for name, content in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    return measured.Results(tmp_path, lambda commit: commit != "1234567")
+    return measured.Results(tmp_path, lambda commit, _: commit != "1234567")
 
 
 def without_history() -> bool:
@@ -68,7 +68,7 @@ def test_when(results: Any) -> None:
     assert results.when("bench") == "1234567, 2026-01-02"
     assert results.when("drill") == "commit not recorded, 2026-01-03, earlier agent"
     assert results.when("beside") == "1234567 beside aaa, 2026-01-04"
-    results._changed = lambda _: True
+    results._changed = lambda *_: True
     assert results.when("bench") == "1234567, 2026-01-02, earlier agent"
 
 
@@ -98,7 +98,17 @@ def test_a_commit_since_which_the_agent_has_changed(tmp_path: Path) -> None:
     git("commit", "-qm", "one")
     commit = git("rev-parse", "--short", "HEAD")
     changed = measured.changed_since(tmp_path)
-    assert not changed(commit)
-    assert changed(f"{commit}+") and changed("0000000")
+    agent, other = measured.AGENT, ("docs",)
+    assert not changed(commit, agent)
+    assert changed(f"{commit}+", agent) and changed("0000000", agent)
     (tmp_path / "lib" / "agent.py").write_text("2")
-    assert changed(commit)
+    assert changed(commit, agent) and not changed(commit, other)
+
+
+def test_the_command_is_part_of_what_was_measured_with_it(tmp_path: Path) -> None:
+    for name in ("dirty", "idle"):
+        text = json.dumps({"date": "2026-01-02T03:04:05", "commit": "1234567"})
+        (tmp_path / f"{name}.json").write_text(text)
+    results = measured.Results(tmp_path, lambda _, files: "bin" in files)
+    assert results.when("dirty").endswith("earlier agent")
+    assert not results.when("idle").endswith("earlier agent")
