@@ -101,6 +101,11 @@ def test_a_commit_since_which_the_agent_has_changed(tmp_path: Path) -> None:
     agent, other = measured.AGENT, ("docs",)
     assert not changed(commit, agent)
     assert changed(f"{commit}+", agent) and changed("0000000", agent)
+    command = tmp_path / "lib" / "paf_haproxy" / "cli" / "main.py"
+    command.parent.mkdir(parents=True)
+    command.write_text("1")
+    git("add", ".")
+    assert not changed(commit, agent) and changed(commit, measured.AGENT_AND_COMMAND)
     (tmp_path / "lib" / "agent.py").write_text("2")
     assert changed(commit, agent) and not changed(commit, other)
 
