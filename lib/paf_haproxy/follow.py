@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import log, lookout, rolefile
-from .notify import describe, project
+from .apply import describe, project
 from .ocf import SUCCESS
 
 

@@ -20,10 +20,10 @@ from . import (
     runtime,
     supervisor,
 )
+from .apply import describe, project
 from .beliefs import learn, remembered
 from .cluster import ClusterView
 from .monitor import remember, respected
-from .notify import describe, project
 from .ocf import SUCCESS, AgentError, Rejected
 from .rolefile import Role
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import log, pacemaker, process, rolefile, runtime, silence
+from .apply import close_rest, describe, project
 from .beliefs import learn, remembered
 from .cluster import ClusterView
-from .notify import close_rest, describe, project
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, commands, wanted

@@ -17,8 +17,8 @@ from . import (
     runtime,
     stats,
 )
+from .apply import describe, project
 from .lifecycle import RESERVE, in_use, running
-from .notify import describe, project
 from .ocf import SUCCESS, AgentError, Refused, Rejected
 
 TYPE_CHECKING = False

@@ -18,10 +18,10 @@ from . import (
     rolefile,
     runtime,
 )
+from .apply import describe
 from .beliefs import remembered
 from .lifecycle import revive, watch_postgres
 from .monitor import monitor, remember
-from .notify import describe
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
 from .params import Params
 from .reload import must_wait, reload

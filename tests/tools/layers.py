@@ -38,7 +38,7 @@ LAYERS: dict[str, dict[str, str]] = {
             believed cluster rolefile routing silence
             """,
         "access": """
-            run pacemaker paf beliefs
+            run pacemaker paf beliefs apply
             postgres postmaster standing pgbouncer pooler
             certificate configuration copies kept launch master network ports process rejection
             render runtime stats supervisor

@@ -32,6 +32,7 @@ HOT = {
     "log",
     "ocf",
     "paf",
+    "apply",
     "notify",
 }
 # What `os` needs, and what the interpreter may or may not have loaded by itself.
@@ -69,7 +70,7 @@ LAYERS = [
         "silence",
     },
     {"beliefs", "certificate", "lookout", "master", "pooler", "postgres", "rejection", "render"},
-    {"stats", "standing"},
+    {"apply", "stats", "standing"},
     {"copies", "notify", "supervisor"},
     {"follow", "process"},
     {"configuration", "launch"},
