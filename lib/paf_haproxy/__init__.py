@@ -1,7 +1,7 @@
 """The OCF resource agent ocf:paf:haproxy.
 
-Hot path: a notify imports main, context, cluster, rolefile, routing, runtime, log, ocf, paf, apply
-and notify, and of the standard library only os, sys, select, stat, syslog, time and _socket.
+Hot path: a notify imports main, context, view, rolefile, routing, runtime, log, ocf, paf_notify,
+apply and notify, and of the standard library only os, sys, select, stat, syslog, time and _socket.
 Everything else (psycopg2, jinja2, subprocess, ...) is imported by the actions that need it.
 tests/unit/test_imports.py holds us to it.
 """

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 from . import configuration, log, process
-from .beliefs import remembered
 from .lifecycle import RESERVE, running, start, stop, validate_all
-from .monitor import remember
+from .memory import remember, remembered
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, NOT_RUNNING, SUCCESS, AgentError
 from .reload import reload
 from .watch import watch

@@ -13,10 +13,10 @@ import pwd
 import shutil
 
 from . import copies, log, ports, postgres, process, rejection, render, supervisor
+from .command import CommandError, run
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError, Rejected
 from .params import Params, parse, parse_leniently
 from .render import config_path, source_path
-from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

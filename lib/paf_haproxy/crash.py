@@ -13,9 +13,9 @@ import fcntl
 import time
 
 from . import configuration, log, pacemaker, postmaster, rolefile
-from .believed import believed, is_crash
+from .command import run
+from .crash_evidence import is_crash, running_resource
 from .ocf import SUCCESS, AgentError
-from .run import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def confirm(context: Context, params: Params) -> str:
     be told.
     """
     status = run(["crm_mon", "--one-shot", "--inactive", "--output-as=xml"], ASK_WITHIN)
-    resource = believed(status, params.pgsql_clone, context.node)
+    resource = running_resource(status, params.pgsql_clone, context.node)
     if not pacemaker.idle():
         raise Busy("a transition is under way")
     check = ["crm_resource", "--resource", resource, "--force-check", "--output-as=xml"]

@@ -7,9 +7,9 @@ import signal
 import time
 
 from . import log, master, process, rolefile, runtime, supervisor
+from .command import CommandError, run
 from .ocf import AgentError, Refused, Rejected
 from .render import alert, config_path
-from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,11 +21,10 @@ from . import (
     supervisor,
 )
 from .apply import describe, project
-from .beliefs import learn, remembered
-from .cluster import ClusterView
-from .monitor import remember, respected
+from .memory import learn, remember, remembered, respected
 from .ocf import SUCCESS, AgentError, Rejected
 from .rolefile import Role
+from .view import ClusterView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

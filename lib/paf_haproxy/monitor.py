@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from . import log, pacemaker, process, rolefile, runtime, silence
 from .apply import close_rest, describe, project
-from .beliefs import learn, remembered
-from .cluster import ClusterView
+from .memory import learn, remember, remembered, respected
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
 from .rolefile import Role
 from .routing import PROD, commands, wanted
+from .view import ClusterView
 
 VOUCH_AFTER = 30
 """Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
@@ -69,28 +69,6 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
     elif told is not None and told == view and silent is not None and not silent.trusted:
         vouch(params, view, silent)
     return state
-
-
-def respected(params: Params, role: Role, resource: str) -> Role:
-    """Returns the role with the nodes that a person drained, as the CIB has them by now."""
-    try:
-        drained = pacemaker.drained(resource)
-    except AgentError:
-        return role  # no cluster: as before
-    if drained == role.drained:
-        return role
-    log.info(f"nodes drained with paf-haproxy drain: {' '.join(sorted(drained)) or 'none'}")
-    role = role.after("monitor", drained=drained)
-    remember(params, role)
-    return role
-
-
-def remember(params: Params, role: Role) -> None:
-    """Saves the role; where that cannot be, HAProxy follows it all the same."""
-    try:
-        rolefile.save(params.statedir, role)
-    except AgentError as error:
-        log.warning(error.reason)
 
 
 def reconsider(params: Params, role: Role, told: ClusterView | None) -> Role:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from . import log, paf, rolefile
+from . import log, paf_notify, rolefile
 from .apply import describe, project
-from .cluster import announce, before
 from .ocf import SUCCESS, AgentError
 from .rolefile import Role
+from .view import announce, before
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .cluster import ClusterView
     from .context import Context, Notice
     from .pooler import Pooler
+    from .view import ClusterView
 
 
 def notify(context: Context) -> int:
@@ -37,7 +37,7 @@ def notify(context: Context) -> int:
         log.info(f"pre-demote: {view}; nothing changes yet, PAF waits for HAProxy's post-demote")
         return SUCCESS
     if notice.event in ("pre-demote", "post-demote"):
-        paf.await_notify(context.parameters.get("pgsql_clone", ""))
+        paf_notify.await_notify(context.parameters.get("pgsql_clone", ""))
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
     try:
@@ -77,7 +77,7 @@ def paf_waits(context: Context) -> bool:
         return False
     from . import pacemaker  # PAF's notify runs meanwhile and takes longer
 
-    clone = context.parameters.get("pgsql_clone") or paf.CLONE
+    clone = context.parameters.get("pgsql_clone") or paf_notify.CLONE
     return pacemaker.demote_waits(context.instance, clone)
 
 

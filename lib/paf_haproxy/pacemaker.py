@@ -7,8 +7,8 @@ from __future__ import annotations
 import time
 
 from . import log
+from .command import CommandError, run
 from .ocf import AgentError
-from .run import CommandError, run
 
 ASK_WITHIN = 1.0
 """Most seconds for whether Pacemaker is idle, which the DC tells, and for who is drained. The

@@ -19,9 +19,9 @@ from . import (
     runtime,
 )
 from .apply import describe
-from .beliefs import remembered
 from .lifecycle import revive, watch_postgres
-from .monitor import monitor, remember
+from .memory import remember, remembered
+from .monitor import monitor
 from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
 from .params import Params
 from .reload import must_wait, reload

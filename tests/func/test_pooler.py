@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import apply, pooler, request
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.params import parse
 from paf_haproxy.rolefile import Role
+from paf_haproxy.view import ClusterView
 
 from tests.func.conftest import Pair
 from tests.func.test_traffic import switch_over

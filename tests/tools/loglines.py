@@ -128,10 +128,10 @@ class Agent:
                     yield f"{_place(module, node)}: {ast.unparse(node)}"
 
     def _events(self) -> Iterator[str]:
-        """Returns the notifications that change something: what cluster.py compares an event to."""
-        if "cluster" not in self.modules:
+        """Returns the notifications that change something: what view.py compares an event to."""
+        if "view" not in self.modules:
             return
-        for node in ast.walk(self.modules["cluster"].tree):
+        for node in ast.walk(self.modules["view"].tree):
             if isinstance(node, ast.Compare) and ast.unparse(node.left) == EVENTS:
                 for each in ast.walk(node):
                     if isinstance(each, ast.Constant):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import lookout, rolefile
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.follow import follow
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.params import Params, parse
 from paf_haproxy.rolefile import Role
+from paf_haproxy.view import ClusterView
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import rolefile
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.rolefile import Role
 from paf_haproxy.routing import wanted
+from paf_haproxy.view import ClusterView
 
 from tests.tools import AGENT, LIB, environments
 from tests.tools.fake_haproxy import FakeHaproxy
@@ -25,13 +25,13 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 HOT = {
     "main",
     "context",
-    "cluster",
+    "view",
     "rolefile",
     "routing",
     "runtime",
     "log",
     "ocf",
-    "paf",
+    "paf_notify",
     "apply",
     "notify",
 }
@@ -54,7 +54,7 @@ STANDARD = {
 # Each knows only those before it.
 LAYERS = [
     {"ocf"},
-    {"believed", "context", "cluster", "log", "postmaster", "run"},
+    {"command", "context", "crash_evidence", "log", "postmaster", "view"},
     {"routing"},
     {"values"},
     {"params"},
@@ -62,14 +62,14 @@ LAYERS = [
         "metadata",
         "network",
         "pacemaker",
-        "paf",
+        "paf_notify",
         "pgbouncer",
         "ports",
         "rolefile",
         "runtime",
         "silence",
     },
-    {"beliefs", "certificate", "lookout", "master", "pooler", "postgres", "rejection", "render"},
+    {"certificate", "lookout", "master", "memory", "pooler", "postgres", "rejection", "render"},
     {"apply", "stats", "standing"},
     {"copies", "notify", "supervisor"},
     {"follow", "process"},
@@ -82,7 +82,7 @@ LAYERS = [
     {"actions"},
     {"main"},
 ]
-PURE = {"ocf", "context", "cluster", "routing", "values", "params"}
+PURE = {"ocf", "context", "routing", "values", "view", "params"}
 
 
 def imported(stderr: str) -> set[str]:

@@ -167,7 +167,7 @@ def act(notice, name, error):
     log.info(f"{notice.event}: {name}; {changed}")
     raise Mine(f"no {name} here") from error
 """
-CLUSTER = """
+VIEW = """
 def announce(notice):
     return notice.event == "post-stop"
 """
@@ -180,7 +180,7 @@ class AgentError(Exception):
 
 @pytest.fixture
 def program(tmp_path: Path) -> Agent:
-    for name, text in (("program", PROGRAM), ("cluster", CLUSTER), ("ocf", OCF)):
+    for name, text in (("program", PROGRAM), ("view", VIEW), ("ocf", OCF)):
         (tmp_path / f"{name}.py").write_text(text)
     return Agent(tmp_path.glob("*.py"))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import lookout, pacemaker, rolefile
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.ocf import RUNNING_PROMOTED, SUCCESS
 from paf_haproxy.rolefile import Role
 from paf_haproxy.routing import wanted
+from paf_haproxy.view import ClusterView
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import monitor, postgres, silence
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.params import Params
+from paf_haproxy.view import ClusterView
 
 UNIX = """\
 Num       RefCount Protocol Flags    Type St Inode Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from paf_haproxy import pacemaker
+from paf_haproxy.command import CommandError, run
 from paf_haproxy.ocf import ERR_GENERIC, ERR_INSTALLED, AgentError
-from paf_haproxy.run import CommandError, run
 
 
 class Answers:

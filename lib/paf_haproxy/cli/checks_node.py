@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..network import loopback
 from ..params import PORTS
-from .finding import Missing, fine, note, unknown, wrong
+from .outcome import Missing, fine, note, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

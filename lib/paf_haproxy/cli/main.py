@@ -9,11 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 from .. import __version__, rolefile
-from ..cluster import ClusterView
 from ..context import DEFAULT_STATEDIR
 from ..ocf import AgentError
 from ..values import Refused, size, word
-from . import judge, show
+from ..view import ClusterView
+from . import findings, show
 from .advice import advice
 from .check import check
 from .clients import clients
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         return int(arguments.run(arguments))
     except AgentError as error:
         sys.stderr.write(f"paf-haproxy: {error.reason}\n")
-        return judge.UNKNOWN if arguments.run is status else 1
+        return findings.UNKNOWN if arguments.run is status else 1
     except BrokenPipeError:
         os._exit(1)  # the reader went away
     except KeyboardInterrupt:
@@ -107,13 +107,13 @@ def status(arguments: argparse.Namespace) -> int:
     name, params = resource_params(arguments.resource)
     while True:
         cluster = survey(params, name)
-        found = judge.findings(cluster) + advice(name)
+        found = findings.findings(cluster) + advice(name)
         text = show.document(cluster, found) if arguments.json else show.screen(cluster, found)
         clear = CLEAR if arguments.watch and sys.stdout.isatty() else ""
         sys.stdout.write(clear + text)
         sys.stdout.flush()
         if not arguments.watch:
-            return judge.grade(found)
+            return findings.grade(found)
         time.sleep(arguments.watch)
 
 
@@ -126,7 +126,7 @@ def explain(arguments: argparse.Namespace) -> int:
             print(f"HAProxy on {where.name} does not answer: it leads to nobody")
             continue
         for pool in ("prod", "stdby"):
-            print(judge.explain(cluster, node, pool, where.view, where.name))
+            print(findings.explain(cluster, node, pool, where.view, where.name))
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import postgres
 from ..ocf import AgentError
 from ..params import Params
-from .finding import Missing
+from .outcome import Missing
 
 if TYPE_CHECKING:
     from .cib import Cib

@@ -11,10 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from .. import configuration, network, pacemaker, render, request
+from ..command import run
 from ..context import Context, Notice
 from ..ocf import ERR_CONFIGURED, AgentError
 from ..params import Params
-from ..run import run
 
 ANSWER_WITHIN = 2.0  # s for a HAProxy
 LARGEST = 1 << 20
