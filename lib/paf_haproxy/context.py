@@ -10,6 +10,8 @@ RESKEY = "OCF_RESKEY_"
 META = "OCF_RESKEY_CRM_meta_"
 DEFAULT_STATEDIR = "/run/paf-haproxy"
 DEFAULT_KEEPDIR = "/var/lib/paf-haproxy"
+RESERVE = 2.0
+"""s of an action's timeout that are left to end it properly."""
 FOLLOW = "follow"
 """What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
 ANSWER = "answer"

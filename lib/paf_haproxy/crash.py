@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import time
 
-from . import configuration, log, pacemaker, postmaster, rolefile
+from . import configuration, log, pacemaker, postmaster, rolefile, supervisor
 from .command import run
 from .crash_evidence import is_crash, running_resource
 from .ocf import SUCCESS, AgentError
@@ -36,6 +36,14 @@ KNOWN = "it has been reported"
 
 class Busy(AgentError):
     """Pacemaker is at work: it may know of the crash already."""
+
+
+def watch(context: Context) -> None:
+    """Sees that a crash of PostgreSQL is reported at once. Without systemd a monitor reports it."""
+    try:
+        supervisor.watch(context)
+    except AgentError as error:
+        log.warning(f"{error.reason}; the next monitor reports a crash of PostgreSQL")
 
 
 def report(context: Context) -> int:

@@ -139,6 +139,17 @@ def comes_back(params: Params) -> bool:
     return False
 
 
+def require_running(params: Params) -> None:
+    """Raises NotServing if HAProxy does not run, and AgentError if it does not answer. A HAProxy
+    that has crashed runs if systemd starts it again.
+    """
+    try:
+        ask_twice(params)
+    except runtime.NotServing:
+        if not comes_back(params):
+            raise
+
+
 def _hangs(params: Params) -> bool:
     try:
         worker(runtime.Runtime(runtime.admin_socket(params.statedir), timeout=HUNG_AFTER))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import pacemaker, rolefile
+from paf_haproxy.actions.notify import notify
 from paf_haproxy.context import Context
-from paf_haproxy.notify import notify
 from paf_haproxy.ocf import SUCCESS
 from paf_haproxy.routing import wanted
 from paf_haproxy.view import ClusterView

@@ -41,10 +41,10 @@ LAYERS: dict[str, dict[str, str]] = {
             command pacemaker paf_notify memory apply
             postgres postmaster standing pgbouncer pooler
             certificate configuration copies kept launch master network ports process rejection
-            render runtime stats supervisor
+            render runtime startup stats supervisor
             """,
         "actions": """
-            actions crash follow lifecycle lookout monitor notify reload request watch
+            actions crash dispatch request
             """,
         "command line": """
             main cli

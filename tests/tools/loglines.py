@@ -71,13 +71,13 @@ class Module:
         self.modules: set[str] = set()
         self.imported: dict[str, tuple[str, str]] = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
+            if isinstance(node, ast.ImportFrom) and node.level:
                 for alias in node.names:
                     name = alias.asname or alias.name
                     if node.module is None:
                         self.modules.add(name)
                     else:
-                        self.imported[name] = (node.module, alias.name)
+                        self.imported[name] = (node.module.rpartition(".")[2], alias.name)
         self.functions = {
             each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)
         }

@@ -11,7 +11,8 @@ import pytest
 from paf_lab.layout import REPO
 from tests.tools.loglines import Agent, Text, expression, of_lua, words
 
-PYTHON = sorted((REPO / "lib" / "paf_haproxy").glob("*.py"))
+AGENT_PACKAGE = REPO / "lib" / "paf_haproxy"
+PYTHON = sorted([*AGENT_PACKAGE.glob("*.py"), *AGENT_PACKAGE.glob("actions/*.py")])
 LUA = sorted((REPO / "haproxy").glob("*.lua"))
 OURS = "HAProxy's own lines"
 """The heading of the table for the lines of the Lua files."""

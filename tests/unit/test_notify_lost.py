@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from paf_haproxy import pacemaker
+from paf_haproxy.actions.notify import lost
 from paf_haproxy.context import Notice
-from paf_haproxy.notify import lost
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.view import ClusterView
 

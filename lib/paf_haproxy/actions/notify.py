@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from . import log, paf_notify, rolefile
-from .apply import describe, project
-from .ocf import SUCCESS, AgentError
-from .rolefile import Role
-from .view import announce, before
+from .. import log, paf_notify, rolefile
+from ..apply import describe, project
+from ..ocf import SUCCESS, AgentError
+from ..rolefile import Role
+from ..view import announce, before
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .context import Context, Notice
-    from .pooler import Pooler
-    from .view import ClusterView
+    from ..context import Context, Notice
+    from ..pooler import Pooler
+    from ..view import ClusterView
 
 
 def notify(context: Context) -> int:
@@ -64,7 +64,7 @@ def ask_pooler(
     """Returns the PgBouncer of this node; None if there is none, or if it has nothing to do."""
     if not context.parameters.get("pooler"):
         return None
-    from . import pooler
+    from .. import pooler
 
     return pooler.ask(context, pooler.Change(old, view, gone))
 
@@ -75,7 +75,7 @@ def paf_waits(context: Context) -> bool:
     """
     if not context.parameters.get("pooler"):
         return False
-    from . import pacemaker  # PAF's notify runs meanwhile and takes longer
+    from .. import pacemaker  # PAF's notify runs meanwhile and takes longer
 
     clone = context.parameters.get("pgsql_clone") or paf_notify.CLONE
     return pacemaker.demote_waits(context.instance, clone)
@@ -91,7 +91,7 @@ def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
     gone = view.leaving & frozenset(notice.stop)
     if not gone:
         return gone
-    from . import pacemaker
+    from .. import pacemaker
 
     try:
         members = pacemaker.members()

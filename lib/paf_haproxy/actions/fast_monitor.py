@@ -1,5 +1,5 @@
-"""The recurring monitor's short way: all is as the last thorough one left it. A hot path: it runs
-on every node every few seconds, for years.
+"""Fast path of the recurring monitor: nothing has changed since the last full check. A hot path: it
+runs on every node every few seconds.
 """
 
 from __future__ import annotations
@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 import time
 
-from . import __version__, postmaster, rolefile, runtime, silence
-from .ocf import RUNNING_PROMOTED, SUCCESS, AgentError
-from .routing import PROD, commands, wanted
+from .. import __version__, postmaster, rolefile, runtime, silence
+from ..ocf import RUNNING_PROMOTED, SUCCESS, AgentError
+from ..routing import PROD, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .context import Context
+    from ..context import Context
 
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 """Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
@@ -51,7 +51,7 @@ def _recovering() -> bool:
     """Returns whether Pacemaker is at work: it may be recovering the primary, and needs the CPU
     that a thorough monitor would take. The monitor after it is thorough.
     """
-    from . import pacemaker  # only if there is no primary
+    from .. import pacemaker  # only if there is no primary
 
     return pacemaker.busy()
 

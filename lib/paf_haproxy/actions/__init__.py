@@ -1,0 +1,1 @@
+"""The actions of Pacemaker, one module each, and follow, which systemd calls."""
