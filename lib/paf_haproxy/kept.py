@@ -55,8 +55,8 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     params = configuration.used(source)
     if params is None or not os.path.exists(f"{source}/{CONFIGURATION}"):
         return None
-    values = {**params.values, "statedir": statedir}
-    params = Params(values, params.raw)
+    params = params.copy()
+    params.statedir = statedir
     copies.prepare(params)
     try:
         for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):

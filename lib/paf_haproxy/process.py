@@ -27,7 +27,7 @@ TERM_WITHIN = 3.0  # s that a HAProxy needs at most to end on SIGTERM
 
 def pid_path(params: Params) -> str:
     """Returns the file in which HAProxy's master writes its pid."""
-    return str(params.statedir) + "/haproxy.pid"
+    return params.statedir + "/haproxy.pid"
 
 
 def leader(params: Params) -> int | None:
