@@ -15,7 +15,10 @@ import shutil
 from . import configuration, copies, log, render, rolefile
 from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
-from .params import Params
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
 
 CONFIGURATION = "haproxy.cfg"
 

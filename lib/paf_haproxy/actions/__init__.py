@@ -1,1 +1,1 @@
-"""The actions of Pacemaker, one module each, and follow, which systemd calls."""
+"""The actions, one module each. Pacemaker calls them, and systemd calls follow."""

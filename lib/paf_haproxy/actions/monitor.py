@@ -1,4 +1,4 @@
-"""The monitor action: HAProxy is looked at, mended, started again or reloaded."""
+"""The monitor action: HAProxy is checked, corrected, started again or reloaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from .. import (
 from ..apply import describe
 from ..memory import remember, remembered
 from ..ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
-from ..params import Params
 from ..routing import PROD, STDBY, commands, wanted
 from ..startup import revive
 from . import fast_monitor
@@ -30,6 +29,7 @@ from .reload import must_wait, reload
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..context import Context
+    from ..params import Params
 
 ASK_AGAIN = 2.0
 """s for a second answer of a HAProxy that did not answer in time. A virtual machine that was paused

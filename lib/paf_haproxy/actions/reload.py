@@ -5,17 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from .. import (
-    configuration,
-    launch,
-    log,
-    pooler,
-    process,
-    rejection,
-    rolefile,
-    runtime,
-    stats,
-)
+from .. import configuration, launch, log, pooler, process, rejection, rolefile, runtime, stats
 from ..apply import describe, project
 from ..context import RESERVE
 from ..memory import remembered

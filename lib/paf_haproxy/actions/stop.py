@@ -24,13 +24,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..context import Context
 
-RESERVE = 8.0  # s of the timeout that are left to tell Pacemaker twice that HAProxy has ended
+STOP_RESERVE = 8.0  # s of the timeout that are left to tell Pacemaker twice that HAProxy has ended
 
 
 def stop(context: Context) -> int:
     """Ends HAProxy, also if the parameters have become invalid: a failed stop means fencing."""
     params = configuration.effective(context)
-    process.stop(params, max(context.timeout - RESERVE, context.timeout / 2))
+    process.stop(params, max(context.timeout - STOP_RESERVE, context.timeout / 2))
     for leftover in (
         rolefile.path(params.statedir),
         runtime.admin_socket(params.statedir),
