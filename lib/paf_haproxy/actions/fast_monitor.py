@@ -74,7 +74,7 @@ def state(context: Context) -> str | None:
 
 
 def remember(context: Context, seen: str | None) -> None:
-    """Notes that a full check found all right what there was when it began."""
+    """Notes that a full check found nothing wrong. seen: state() when it began."""
     if seen is None:
         return
     try:
