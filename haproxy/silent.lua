@@ -3,7 +3,7 @@
 -- A postmaster that has left recovery stays a primary until it ends. So the last "up" of the node's HAProxy is trusted
 -- for as long as PostgreSQL there has not been restarted since: no guard connection (guard.lua) has ended, and no plain
 -- check has failed. After that, only the agent can restore the trust: it vouches for the node if Pacemaker confirms the
--- primary (vouch, lib/paf_haproxy/monitor.py).
+-- primary (vouch, lib/paf_haproxy/actions/reconcile.py).
 
 local NODE = os.getenv("PAF_NODE")
 -- The silent node and its chain of guard connections. HAProxy writes this file, for the agent and for the next process.

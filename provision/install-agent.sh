@@ -17,8 +17,9 @@ into_place() {
 
 new=$root$share/paf_haproxy.new
 rm -rf "$new" "$root$share/templates.new"
-install -d "$new/cli" "$root$share/templates.new" "$(dirname "$agent")" "$root/usr/sbin"
+install -d "$new/actions" "$new/cli" "$root$share/templates.new" "$(dirname "$agent")" "$root/usr/sbin"
 install -m 644 "$source"/lib/paf_haproxy/*.py "$new/"
+install -m 644 "$source"/lib/paf_haproxy/actions/*.py "$new/actions/"
 install -m 644 "$source"/lib/paf_haproxy/cli/*.py "$new/cli/"
 install -m 644 "$source"/haproxy/* "$root$share/templates.new/"
 # Byte-compiled: a notify is the faster for it.

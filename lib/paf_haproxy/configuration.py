@@ -13,10 +13,10 @@ import pwd
 import shutil
 
 from . import copies, log, ports, postgres, process, rejection, render, supervisor
+from .command import CommandError, run
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError, Rejected
 from .params import Params, parse, parse_leniently
 from .render import config_path, source_path
-from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,11 +118,12 @@ def _check_postgres(params: Params) -> None:
     before = used(params.statedir) or used(kept)
     if before is None or not postgres.listening(before) or postgres.listening(params):
         return
-    name = "pghost" if before.pghost != params.pghost else "pgport"
+    moved = before.pghost != params.pghost
+    fault = f"pghost: '{params.pghost}'" if moved else f"pgport: '{params.pgport}'"
     old, new = (f"{each.pghost}/.s.PGSQL.{each.pgport}" for each in (before, params))
     if old != new:
         text = f"PostgreSQL does not listen on {new}, but on {old}"
-        raise Rejected(f"parameter {name}: '{getattr(params, name)}': {text}", ERR_CONFIGURED)
+        raise Rejected(f"parameter {fault}: {text}", ERR_CONFIGURED)
 
 
 def _check(params: Params, new: str, text: str) -> None:

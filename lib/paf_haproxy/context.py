@@ -10,6 +10,8 @@ RESKEY = "OCF_RESKEY_"
 META = "OCF_RESKEY_CRM_meta_"
 DEFAULT_STATEDIR = "/run/paf-haproxy"
 DEFAULT_KEEPDIR = "/var/lib/paf-haproxy"
+RESERVE = 2.0
+"""s of an action's timeout that are left to end it properly."""
 FOLLOW = "follow"
 """What systemd calls the agent with, and Pacemaker does not: HAProxy was started."""
 ANSWER = "answer"
@@ -42,7 +44,7 @@ class Notice:
         self.demote = demote
         """OCF_RESKEY_CRM_meta_notify_demote_uname, e.g. ('srv1',)."""
         self.promoted = promoted
-        """OCF_RESKEY_CRM_meta_notify_promoted_uname; before Pacemaker 2.1.0 _master_uname."""
+        """OCF_RESKEY_CRM_meta_notify_promoted_uname, e.g. ('srv1',)."""
         self.stop = stop
         """OCF_RESKEY_CRM_meta_notify_stop_uname: those that leave for good, or are lost."""
 
@@ -57,7 +59,7 @@ class Notice:
             f"{kind}-{operation}",
             names("promote_uname"),
             names("demote_uname"),
-            names("promoted_uname") or names("master_uname"),
+            names("promoted_uname"),
             names("stop_uname"),
         )
 
@@ -101,7 +103,9 @@ class Context:
         self.timeout = timeout
         """OCF_RESKEY_CRM_meta_timeout in s: Pacemaker kills the action after it."""
         self.promoted = promoted
-        """Whether OCF_RESKEY_CRM_meta_role, of a recurring monitor, is the promoted role."""
+        """Whether OCF_RESKEY_CRM_meta_role, of a recurring monitor, is the promoted role. It is
+        'Master' if the CIB still has the name of Pacemaker 2.0.
+        """
 
     @classmethod
     def from_environ(cls, action: str, environ: Mapping[str, str], hostname: str) -> Context:

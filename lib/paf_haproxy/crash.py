@@ -12,10 +12,10 @@ from __future__ import annotations
 import fcntl
 import time
 
-from . import configuration, log, pacemaker, postmaster, rolefile
-from .believed import believed, is_crash
+from . import configuration, log, pacemaker, postmaster, rolefile, supervisor
+from .command import run
+from .crash_evidence import is_crash, running_resource
 from .ocf import SUCCESS, AgentError
-from .run import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ KNOWN = "it has been reported"
 
 class Busy(AgentError):
     """Pacemaker is at work: it may know of the crash already."""
+
+
+def watch(context: Context) -> None:
+    """Sees that a crash of PostgreSQL is reported at once. Without systemd a monitor reports it."""
+    try:
+        supervisor.watch(context)
+    except AgentError as error:
+        log.warning(f"{error.reason}; the next monitor reports a crash of PostgreSQL")
 
 
 def report(context: Context) -> int:
@@ -103,7 +111,7 @@ def confirm(context: Context, params: Params) -> str:
     be told.
     """
     status = run(["crm_mon", "--one-shot", "--inactive", "--output-as=xml"], ASK_WITHIN)
-    resource = believed(status, params.pgsql_clone, context.node)
+    resource = running_resource(status, params.pgsql_clone, context.node)
     if not pacemaker.idle():
         raise Busy("a transition is under way")
     check = ["crm_resource", "--resource", resource, "--force-check", "--output-as=xml"]

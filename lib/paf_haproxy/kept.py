@@ -15,7 +15,10 @@ import shutil
 from . import configuration, copies, log, render, rolefile
 from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
-from .params import Params
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .params import Params
 
 CONFIGURATION = "haproxy.cfg"
 
@@ -55,8 +58,8 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     params = configuration.used(source)
     if params is None or not os.path.exists(f"{source}/{CONFIGURATION}"):
         return None
-    values = {**params.values, "statedir": statedir}
-    params = Params(values, params.raw)
+    params = params.copy()
+    params.statedir = statedir
     copies.prepare(params)
     try:
         for name in sorted(os.listdir(source), key=lambda each: each == CONFIGURATION):

@@ -7,9 +7,9 @@ import signal
 import time
 
 from . import log, master, process, rolefile, runtime, supervisor
+from .command import CommandError, run
 from .ocf import AgentError, Refused, Rejected
 from .render import alert, config_path
-from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ UNKNOWN = {
 
 def state_path(params: Params) -> str:
     """Returns the file from which a new worker takes the states of the servers."""
-    return str(params.statedir) + "/servers.state"
+    return params.statedir + "/servers.state"
 
 
 def due_path(params: Params) -> str:
     """Returns the file that is there while a reload is due."""
-    return str(params.statedir) + "/reload-due"
+    return params.statedir + "/reload-due"
 
 
 def refused_path(params: Params) -> str:
     """Returns the file that names the last configuration that HAProxy itself refused."""
-    return str(params.statedir) + "/refused"
+    return params.statedir + "/refused"
 
 
 def reload_is_due(params: Params) -> bool:

@@ -45,15 +45,15 @@ def run(action: str) -> int:
     try:
         context = Context.from_environ(action, os.environ, os.uname().nodename)
         if action == "notify":
-            from .notify import notify
+            from .actions.notify import notify
 
             return notify(context)
         if action == FOLLOW:
-            from .follow import follow
+            from .actions.follow import follow
 
             return follow(context.statedir)
         if action == "monitor":
-            from .lookout import look
+            from .actions.fast_monitor import look
 
             code = look(context)
             if code is not None:
@@ -70,9 +70,9 @@ def run(action: str) -> int:
             from .crash import report
 
             return report(context)
-        from . import actions
+        from . import dispatch
 
-        return actions.perform(context)
+        return dispatch.perform(context)
     except AgentError as error:
         log.exit_reason(error.reason)
         return error.code if action in ASKED_BY_A_PERSON else retried(error.code)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import time
 
 from . import log
+from .command import CommandError, run
 from .ocf import AgentError
-from .run import CommandError, run
 
 ASK_WITHIN = 1.0
 """Most seconds for whether Pacemaker is idle, which the DC tells, and for who is drained. The
@@ -88,11 +88,11 @@ def promoted(clone: str) -> tuple[str, ...]:
     Raises CommandError if Pacemaker does not answer or does not know the clone.
     """
     answer = run(["crm_resource", "--resource", clone, "--locate"])
-    # "resource pgsqld-clone is running on: srv1 Promoted"; "Master" before Pacemaker 2.1.
+    # "resource pgsqld-clone is running on: srv1 Promoted"
     found = []
     for line in answer.splitlines():
         words = line.rpartition(": ")[2].split()
-        if len(words) == 2 and words[1] in ("Promoted", "Master"):
+        if len(words) == 2 and words[1] == "Promoted":
             found.append(words[0])
     return tuple(found)
 
@@ -202,10 +202,4 @@ def tell_rejected(instance: str, node: str, reason: str) -> None:
 
 def _promotion(instance: str, node: str, *change: str) -> None:
     scope = ["--node", node, "--lifetime", "reboot"]
-    try:
-        run(["crm_attribute", f"--promotion={instance}", *scope, *change], ATTRIBUTE_WITHIN)
-    except CommandError as error:
-        if "unrecognized" not in error.output and "Unknown option" not in error.output:
-            raise
-        name = f"master-{instance}"  # crm_attribute before Pacemaker 2.1
-        run(["crm_attribute", "--name", name, *scope, *change], ATTRIBUTE_WITHIN)
+    run(["crm_attribute", f"--promotion={instance}", *scope, *change], ATTRIBUTE_WITHIN)

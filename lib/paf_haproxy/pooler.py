@@ -18,10 +18,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .cluster import ClusterView
     from .context import Context
     from .params import Params
     from .routing import Server
+    from .view import ClusterView
 
 LOCAL = ("127.", "localhost", "::1")
 """How the host of a database begins if PgBouncer reaches it through the HAProxy of this node."""

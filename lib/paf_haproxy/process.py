@@ -27,7 +27,7 @@ TERM_WITHIN = 3.0  # s that a HAProxy needs at most to end on SIGTERM
 
 def pid_path(params: Params) -> str:
     """Returns the file in which HAProxy's master writes its pid."""
-    return str(params.statedir) + "/haproxy.pid"
+    return params.statedir + "/haproxy.pid"
 
 
 def leader(params: Params) -> int | None:
@@ -137,6 +137,17 @@ def comes_back(params: Params) -> bool:
             return True
         time.sleep(PAUSE)
     return False
+
+
+def require_running(params: Params) -> None:
+    """Raises NotServing if HAProxy does not run, and AgentError if it does not answer. A HAProxy
+    that has crashed runs if systemd starts it again.
+    """
+    try:
+        ask_twice(params)
+    except runtime.NotServing:
+        if not comes_back(params):
+            raise
 
 
 def _hangs(params: Params) -> bool:

@@ -22,12 +22,12 @@ QUIET = 5.0
 
 
 def config_path(params: Params) -> str:
-    return str(params.statedir) + "/haproxy.cfg"
+    return params.statedir + "/haproxy.cfg"
 
 
 def source_path(params: Params) -> str:
     """Returns the file that says what the installed configuration was made from."""
-    return str(params.statedir) + "/haproxy.source"
+    return params.statedir + "/haproxy.source"
 
 
 def startup_packet(user: str, database: str) -> str:
@@ -104,9 +104,10 @@ def render(params: Params, node: str, lua: str, tls_cert: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no HTML; every value is a validated word
     )
-    values = dict(params.values)
-    values["nodes"] = backends(params)
-    addresses = network.resolve(address for _, address in values["nodes"])
+    nodes = backends(params)
+    addresses = network.resolve(address for _, address in nodes)
+    values = params.values
+    values["nodes"] = nodes
     values["known"] = addresses
     values["members"] = network.members(addresses, params.role_allow)
     values["loopback"] = network.loopback(params.bind)

@@ -16,10 +16,10 @@ import sys
 import time
 
 from . import configuration, log, pacemaker, rolefile, standing
+from .command import run
 from .context import ANSWER
 from .ocf import SUCCESS, AgentError
 from .pgbouncer import ADMIN, Console
-from .run import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

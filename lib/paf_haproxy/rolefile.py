@@ -24,8 +24,8 @@ import os
 import stat
 import time
 
-from .cluster import ClusterView
 from .ocf import AgentError
+from .view import ClusterView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

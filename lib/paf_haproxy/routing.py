@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from .cluster import ClusterView
+    from .view import ClusterView
 
     Server = tuple[str, str]
     """A server in HAProxy: pool and node, e.g. ('prod', 'srv1')."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import sys
 
+from .command import CommandError, run
 from .context import DEFAULT_STATEDIR, FOLLOW, META, REPORT
 from .ocf import AgentError
 from .render import alert
-from .run import CommandError, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.routing import DRAIN, MAINT, PROD, READY, STDBY, commands, wanted
 from paf_haproxy.runtime import Runtime
+from paf_haproxy.view import ClusterView
 
 from tests.tools.model import Model
 from tests.tools.node import Cluster

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paf_haproxy import notify, pooler, request
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy import apply, pooler, request
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.params import parse
 from paf_haproxy.rolefile import Role
+from paf_haproxy.view import ClusterView
 
 from tests.func.conftest import Pair
 from tests.func.test_traffic import switch_over
@@ -173,7 +173,7 @@ def test_a_login_that_waits_is_not_ended(
 ) -> None:
     """RECONNECT would end it, and PgBouncer would refuse all transactions while HAProxy holds."""
     srv1, srv2 = cluster.nodes
-    notify.project(str(srv1.statedir), Role(DURING))
+    apply.project(str(srv1.statedir), Role(DURING))
     with login_that_waits(srv1, poolers[0]) as answers:
         assert "no database reconnected" in follow(srv1, event)
         srv1.postgres.stop("immediate" if event == "pre-promote" else "fast")

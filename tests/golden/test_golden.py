@@ -15,12 +15,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paf_haproxy import pacemaker, rolefile, run
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy import pacemaker, rolefile
+from paf_haproxy.actions.notify import notify
 from paf_haproxy.context import Context
-from paf_haproxy.notify import notify
 from paf_haproxy.ocf import SUCCESS
 from paf_haproxy.routing import wanted
+from paf_haproxy.view import ClusterView
 
 from tests.tools import environments
 from tests.tools.fake_haproxy import FakeHaproxy
@@ -40,7 +40,6 @@ def test_scenario(
 ) -> None:
     members = NODES[1:] if scenario.startswith("lost-node") else NODES
     monkeypatch.setattr(pacemaker, "members", lambda: frozenset(members))
-    monkeypatch.setattr(run, "run", lambda *_: "")  # ss(8) would kill what is on this machine
     steps = sorted((HERE / scenario).glob("*.env"))
     before = HERE / scenario / "before"
     view = ClusterView()

@@ -35,16 +35,16 @@ LAYERS: dict[str, dict[str, str]] = {
     "lib/paf_haproxy": {
         "data and values": """
             __init__ ocf log context values params metadata
-            believed cluster rolefile routing silence
+            crash_evidence rolefile routing silence view
             """,
         "access": """
-            run pacemaker paf beliefs
+            command pacemaker paf_notify memory apply
             postgres postmaster standing pgbouncer pooler
             certificate configuration copies kept launch master network ports process rejection
-            render runtime stats supervisor
+            render runtime startup stats supervisor
             """,
         "actions": """
-            actions crash follow lifecycle lookout monitor notify reload request watch
+            actions crash dispatch request
             """,
         "command line": """
             main cli

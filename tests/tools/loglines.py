@@ -71,13 +71,13 @@ class Module:
         self.modules: set[str] = set()
         self.imported: dict[str, tuple[str, str]] = {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
+            if isinstance(node, ast.ImportFrom) and node.level:
                 for alias in node.names:
                     name = alias.asname or alias.name
                     if node.module is None:
                         self.modules.add(name)
                     else:
-                        self.imported[name] = (node.module, alias.name)
+                        self.imported[name] = (node.module.rpartition(".")[2], alias.name)
         self.functions = {
             each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)
         }
@@ -128,10 +128,10 @@ class Agent:
                     yield f"{_place(module, node)}: {ast.unparse(node)}"
 
     def _events(self) -> Iterator[str]:
-        """Returns the notifications that change something: what cluster.py compares an event to."""
-        if "cluster" not in self.modules:
+        """Returns the notifications that change something: what view.py compares an event to."""
+        if "view" not in self.modules:
             return
-        for node in ast.walk(self.modules["cluster"].tree):
+        for node in ast.walk(self.modules["view"].tree):
             if isinstance(node, ast.Compare) and ast.unparse(node.left) == EVENTS:
                 for each in ast.walk(node):
                     if isinstance(each, ast.Constant):

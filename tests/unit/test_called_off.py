@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.routing import commands, wanted
+from paf_haproxy.view import ClusterView
 
 NODES = ("srv1", "srv2")
 DURING = wanted(ClusterView("srv1", "srv2"), NODES)

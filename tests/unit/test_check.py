@@ -18,16 +18,16 @@ from paf_haproxy.cli import (
     checks_cib,
     checks_hba,
     facts,
-    finding,
     main,
+    outcome,
     postgres_facts,
 )
 from paf_haproxy.cli.cib import Cib, seconds
-from paf_haproxy.cli.finding import WRONG, Missing
+from paf_haproxy.cli.outcome import WRONG, Missing
 from paf_haproxy.cli.readiness import FINE, NOTE, Check
+from paf_haproxy.command import CommandError
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.params import parse
-from paf_haproxy.run import CommandError
 
 from tests.unit.check_world import (
     CIB,
@@ -414,14 +414,14 @@ def test_no_password_is_shown() -> None:
 def test_commands_can_be_typed() -> None:
     """A shell splits them as they are meant."""
     params = parse({})
-    words = shlex.split(finding.sql(params, "ALTER SYSTEM SET a = 'b c'", 'GRANT x TO "y"'))
+    words = shlex.split(outcome.sql(params, "ALTER SYSTEM SET a = 'b c'", 'GRANT x TO "y"'))
     assert words[words.index("psql") :] == [
         "psql", "-h", "/run/postgresql", "-p", "5434",
         "-c", "ALTER SYSTEM SET a = 'b c'", "-c", 'GRANT x TO "y"',
     ]  # fmt: skip
-    assert finding.identifier("haproxy") == "haproxy"
-    assert finding.identifier("ha-proxy") == '"ha-proxy"'
-    done = subprocess.run(["bash", "-n"], input=finding.pcs("a", "b"), text=True, check=False)
+    assert outcome.identifier("haproxy") == "haproxy"
+    assert outcome.identifier("ha-proxy") == '"ha-proxy"'
+    done = subprocess.run(["bash", "-n"], input=outcome.pcs("a", "b"), text=True, check=False)
     assert done.returncode == 0
 
 
@@ -444,9 +444,9 @@ def test_sockets_that_listen() -> None:
 
 def test_the_lines() -> None:
     """Text is wrapped. What to type is not."""
-    assert finding.lines(Check("clock", FINE, "yes")) == "  ok     clock          yes\n"
-    assert finding.lines(Check("clock", NOTE, "x")).startswith("  note   clock")
-    assert finding.lines(Check("port 5432", WRONG, "word " * 20, "type " * 20)) == (
+    assert outcome.lines(Check("clock", FINE, "yes")) == "  ok     clock          yes\n"
+    assert outcome.lines(Check("clock", NOTE, "x")).startswith("  note   clock")
+    assert outcome.lines(Check("port 5432", WRONG, "word " * 20, "type " * 20)) == (
         f"  WRONG  port 5432      {'word ' * 11}".rstrip()
         + f"\n{'':24}{'word ' * 9}".rstrip()
         + f"\n         do: {'type ' * 20}\n"
@@ -671,7 +671,7 @@ def test_fencing_is_not_switched_on_before_there_is_a_device() -> None:
     found = removed("primitive", "fence")["cib"]
     found.properties["stonith-enabled"] = "false"
     (check, *_) = checks_cib._cluster(found)
-    assert (check.outcome, check.do) == (WRONG, f"bash {finding.SCRIPTS}/30-fencing.sh")
+    assert (check.outcome, check.do) == (WRONG, f"bash {outcome.SCRIPTS}/30-fencing.sh")
     found.properties.update({"have-watchdog": "true", "stonith-watchdog-timeout": "10s"})
     found.properties["stonith-enabled"] = "true"
     (check, *_) = checks_cib._cluster(found)

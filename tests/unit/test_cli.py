@@ -6,16 +6,16 @@ import dataclasses
 import json
 
 import pytest
-from paf_haproxy.cli import judge, show
-from paf_haproxy.cli.judge import CRITICAL, OK, WARNING, Finding
+from paf_haproxy.cli import findings, show
+from paf_haproxy.cli.findings import CRITICAL, OK, WARNING, Finding
 from paf_haproxy.cli.survey import Cluster, Node, Server
 
 from tests.unit.cli_world import NAMES, changed, servers, view, well, with_server
 
 
 def test_all_is_well() -> None:
-    assert judge.findings(well()) == []
-    assert judge.grade([]) == OK
+    assert findings.findings(well()) == []
+    assert findings.grade([]) == OK
     text = show.screen(well(), [])
     assert "Pacemaker, PostgreSQL and every HAProxy agree." in text
     lines = text.splitlines()
@@ -127,9 +127,9 @@ def test_all_is_well() -> None:
     ],
 )
 def test_findings(cluster: Cluster, grade: int, text: str) -> None:
-    found = judge.findings(cluster)
+    found = findings.findings(cluster)
     assert any(each.grade == grade and each.text.startswith(text) for each in found), found
-    assert judge.grade(found) == max(grade, *(each.grade for each in found))
+    assert findings.grade(found) == max(grade, *(each.grade for each in found))
     assert [each.grade for each in found] == sorted((each.grade for each in found), reverse=True)
     assert text in show.screen(cluster, found)
     told = json.loads(show.document(cluster, found))
@@ -140,10 +140,10 @@ def test_findings(cluster: Cluster, grade: int, text: str) -> None:
 def test_a_standby_that_has_just_come_back_is_no_alarm() -> None:
     down = with_server(Server("stdby", "srv3", "DOWN (agent)"))
     cluster = changed("srv1", of_view={"servers": down})
-    assert judge.grade(judge.findings(cluster)) == WARNING
+    assert findings.grade(findings.findings(cluster)) == WARNING
     back = dataclasses.replace(cluster.nodes[2], view=view("standby", probation=True))
     nodes = (*cluster.nodes[:2], back)
-    assert judge.findings(dataclasses.replace(cluster, nodes=nodes)) == []
+    assert findings.findings(dataclasses.replace(cluster, nodes=nodes)) == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_explain(server: Server, fields: dict[str, object], words: str) -> None:
     node = cluster.node(server.node)
     asked = dataclasses.replace(view("standby"), servers=with_server(server))
     assert node
-    assert words in judge.explain(cluster, node, server.pool, asked, "srv2")
+    assert words in findings.explain(cluster, node, server.pool, asked, "srv2")
 
 
 @pytest.mark.parametrize(
@@ -218,11 +218,11 @@ def test_explain_a_node_whose_haproxy_is_silent(server: Server, words: str) -> N
     node = cluster.node("srv3")
     asked = dataclasses.replace(view("standby"), silent=("srv3",), servers=with_server(server))
     assert node
-    assert words in judge.explain(cluster, node, server.pool, asked, "srv2")
+    assert words in findings.explain(cluster, node, server.pool, asked, "srv2")
 
 
 def test_explain_a_node_that_haproxy_does_not_know() -> None:
-    text = judge.explain(well(), Node("srv9"), "prod", view("standby"), "srv2")
+    text = findings.explain(well(), Node("srv9"), "prod", view("standby"), "srv2")
     assert text == "prod: HAProxy on srv2 knows no server srv9: it is no backend"
 
 
@@ -231,7 +231,7 @@ def test_explain_a_node_that_haproxy_does_not_know() -> None:
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],
 )
 def test_since(seconds: int, words: str) -> None:
-    assert judge.since(seconds) == f"for {words}"
+    assert findings.since(seconds) == f"for {words}"
 
 
 @pytest.mark.parametrize(
@@ -245,11 +245,11 @@ def test_since(seconds: int, words: str) -> None:
     ],
 )
 def test_size(number: int | None, words: str) -> None:
-    assert judge.size(number) == words
+    assert findings.size(number) == words
 
 
 def test_findings_have_an_order() -> None:
     cluster = changed("srv2", of_view={"servers": servers(None)}, drained=True)
-    grades = [each.grade for each in judge.findings(cluster)]
+    grades = [each.grade for each in findings.findings(cluster)]
     assert grades[0] == CRITICAL and grades[-1] == OK
-    assert judge.grade([Finding(WARNING, ""), Finding(OK, "")]) == WARNING
+    assert findings.grade([Finding(WARNING, ""), Finding(OK, "")]) == WARNING

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from paf_haproxy.cli import advice, drain, judge, main, replay, survey
+from paf_haproxy.cli import advice, drain, findings, main, replay, survey
 from paf_haproxy.cli.survey import Cluster, Server
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy.command import CommandError
 from paf_haproxy.ocf import AgentError
-from paf_haproxy.run import CommandError
+from paf_haproxy.view import ClusterView
 
 from tests.tools import ROOT
 from tests.unit.cli_world import NAMES, well, with_server
@@ -244,7 +244,7 @@ def test_advice_if_crm_resource_knows_no_value(monkeypatch: pytest.MonkeyPatch) 
         raise CommandError(words, 105, "Attribute 'failure-timeout' not found for 'haproxy:0'")
 
     monkeypatch.setattr(advice, "run", unset)
-    assert [finding.grade for finding in advice.advice("haproxy")] == [judge.OK]
+    assert [finding.grade for finding in advice.advice("haproxy")] == [findings.OK]
     monkeypatch.setattr(advice, "run", lambda *_: "30s\n")
     assert advice.advice("haproxy") == []
 
@@ -256,6 +256,6 @@ def test_an_error_is_one_line(
         raise AgentError("cibadmin is not installed")
 
     monkeypatch.setattr(survey, "run", nobody)
-    assert main.main(["paf-haproxy", "status"]) == judge.UNKNOWN
+    assert main.main(["paf-haproxy", "status"]) == findings.UNKNOWN
     assert capsys.readouterr().err == "paf-haproxy: cibadmin is not installed\n"
     assert main.main(["paf-haproxy", "explain", "srv1"]) == 1

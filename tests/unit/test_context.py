@@ -28,16 +28,13 @@ def test_a_list_of_one_space_is_empty() -> None:
     assert fields(Notice.from_environ(environ)) == ["pre-promote", ("srv2",), (), ()]
 
 
-def test_the_names_before_pacemaker_2_1() -> None:
+def test_the_names_of_pacemaker_2_0_are_not_read() -> None:
     environ = switchover()
-    old = {key: value for key, value in environ.items() if "promoted_" not in key}
-    assert META + "notify_master_uname" in old
-    assert fields(Notice.from_environ(old)) == fields(Notice.from_environ(environ))
-
-
-def test_the_new_name_wins() -> None:
-    environ = {META + "notify_promoted_uname": "srv1", META + "notify_master_uname": "srv2"}
-    assert Notice.from_environ(environ).promoted == ("srv1",)
+    assert META + "notify_master_uname" in environ
+    new = {key: value for key, value in environ.items() if "master_" not in key}
+    assert fields(Notice.from_environ(new)) == fields(Notice.from_environ(environ))
+    environ = {META + "notify_promoted_uname": " ", META + "notify_master_uname": "srv2"}
+    assert Notice.from_environ(environ).promoted == ()
 
 
 def test_no_notification_at_all() -> None:

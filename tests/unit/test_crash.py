@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import configuration, crash, pacemaker
+from paf_haproxy.command import CommandError
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.crash import KNOWN, settled
 from paf_haproxy.params import parse
 from paf_haproxy.postmaster import crashed, suspected
-from paf_haproxy.run import CommandError
 
 from paf_lab.drill.crash import REPORTED
 

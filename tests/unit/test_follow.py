@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paf_haproxy import lookout, rolefile
-from paf_haproxy.cluster import ClusterView
-from paf_haproxy.follow import follow
+from paf_haproxy import rolefile
+from paf_haproxy.actions import fast_monitor
+from paf_haproxy.actions.follow import follow
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.params import Params, parse
 from paf_haproxy.rolefile import Role
+from paf_haproxy.view import ClusterView
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
@@ -37,9 +38,9 @@ class TestFollow:
         assert haproxy.model.ready() == {"srv2"}
 
     def test_the_next_monitor_is_a_thorough_one(self, params: Params) -> None:
-        Path(lookout.path(params.statedir)).write_text("all is well")
+        Path(fast_monitor.path(params.statedir)).write_text("all is well")
         follow(params.statedir)
-        assert not Path(lookout.path(params.statedir)).exists()
+        assert not Path(fast_monitor.path(params.statedir)).exists()
 
     def test_the_last_word_counts(self, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
         """A notification comes while an older role is still on its way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from paf_haproxy import pacemaker
-from paf_haproxy.run import CommandError
+from paf_haproxy.command import CommandError
 
 RECORD = (
     "//node_state[@uname='srv1']//lrm_rsc_op[@id='haproxy_last_failure_0'][@operation='monitor']"

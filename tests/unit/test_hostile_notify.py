@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paf_haproxy import log, main, pacemaker, rolefile, run
+from paf_haproxy import log, main, pacemaker, rolefile
 from paf_haproxy.ocf import ERR_GENERIC, SUCCESS, AgentError
 
 from tests.tools.environments import META, NOTIFY
@@ -69,7 +69,6 @@ def test_whatever_it_is_told(
         mock.patch.object(log, "_say", said.append),
         mock.patch("syslog.syslog", lambda *_: None),
         mock.patch.object(pacemaker, "members", lambda: frozenset({"nowhere", "srv10"})),
-        mock.patch.object(run, "run", lambda *_: ""),
     ):
         for kind, operation, more in notices:
             environ = {

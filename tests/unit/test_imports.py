@@ -11,28 +11,35 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import rolefile
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.rolefile import Role
 from paf_haproxy.routing import wanted
+from paf_haproxy.view import ClusterView
 
 from tests.tools import AGENT, LIB, environments
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
 
 PACKAGE = LIB / "paf_haproxy"
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".")
+    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("actions/*.py")]
+    if path.stem != "__init__"
+)
+"""The agent's modules, e.g. 'actions.notify', without those of the command paf-haproxy."""
 
 HOT = {
     "main",
     "context",
-    "cluster",
+    "view",
     "rolefile",
     "routing",
     "runtime",
     "log",
     "ocf",
-    "paf",
-    "notify",
+    "paf_notify",
+    "apply",
+    "actions",
+    "actions.notify",
 }
 # What `os` needs, and what the interpreter may or may not have loaded by itself.
 STANDARD = {
@@ -53,7 +60,7 @@ STANDARD = {
 # Each knows only those before it.
 LAYERS = [
     {"ocf"},
-    {"believed", "context", "cluster", "log", "postmaster", "run"},
+    {"command", "context", "crash_evidence", "log", "postmaster", "view"},
     {"routing"},
     {"values"},
     {"params"},
@@ -61,27 +68,36 @@ LAYERS = [
         "metadata",
         "network",
         "pacemaker",
-        "paf",
+        "paf_notify",
         "pgbouncer",
         "ports",
         "rolefile",
         "runtime",
         "silence",
     },
-    {"beliefs", "certificate", "lookout", "master", "pooler", "postgres", "rejection", "render"},
-    {"stats", "standing"},
-    {"copies", "notify", "supervisor"},
-    {"follow", "process"},
+    {"certificate", "master", "memory", "pooler", "postgres", "rejection", "render"},
+    {"apply", "stats", "standing"},
+    {"copies", "supervisor"},
+    {"process"},
     {"configuration", "launch"},
     {"crash", "kept", "request"},
-    {"monitor"},
-    {"lifecycle"},
-    {"reload"},
-    {"watch"},
-    {"actions"},
+    {"startup"},
+    {"actions.fast_monitor", "actions.notify", "actions.reconcile"},
+    {
+        "actions.demote",
+        "actions.follow",
+        "actions.meta_data",
+        "actions.promote",
+        "actions.reload",
+        "actions.start",
+        "actions.stop",
+        "actions.validate_all",
+    },
+    {"actions.monitor"},
+    {"dispatch"},
     {"main"},
 ]
-PURE = {"ocf", "context", "cluster", "routing", "values", "params"}
+PURE = {"ocf", "context", "routing", "values", "view", "params"}
 
 
 def imported(stderr: str) -> set[str]:
@@ -126,18 +142,19 @@ def test_the_packages_docstring_names_the_hot_path() -> None:
     docstring = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text()))
     assert docstring
     sentence = re.sub(r"\s+", " ", docstring).split("a notify imports ")[1].split(".")[0]
-    ours, standard = (
-        sentence.split("; and of the standard library ") if ";" in sentence else ("", "")
-    )
-    if not standard:
-        ours, standard = sentence.split(", and of the standard library only ")
-    assert set(re.findall(r"\w+", ours)) - {"and"} == HOT
+    ours, standard = sentence.split(", and of the standard library only ")
+    assert {name.replace("/", ".") for name in re.findall(r"[\w/]+", ours)} - {"and"} == HOT
     assert set(re.findall(r"\w+", standard)) - {"and"} <= STANDARD
 
 
-def imports(path: Path) -> tuple[set[str], set[str]]:
-    """Returns the modules of ours and the others that a file imports, wherever in it; what is only
-    for the type checker does not count.
+def source(module: str) -> Path:
+    """Returns the file of a module."""
+    return PACKAGE / f"{module.replace('.', '/')}.py"
+
+
+def imports(module: str) -> tuple[set[str], set[str]]:
+    """Returns the modules of ours and the others that a module imports, wherever in it; what is
+    only for the type checker does not count.
     """
     ours: set[str] = set()
     others: set[str] = set()
@@ -150,14 +167,15 @@ def imports(path: Path) -> tuple[set[str], set[str]]:
         elif isinstance(node, ast.ImportFrom):
             if not node.level:
                 others.add(node.module or "")
-            elif node.module:
-                ours.add(node.module)
             else:
-                ours.update(alias.name for alias in node.names if alias.name in MODULES)
+                base = module.split(".")[: -node.level]
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                found = {".".join([*base, name]) for name in names}
+                ours.update(found if node.module else found & set(MODULES))
         for child in ast.iter_child_nodes(node):
             walk(child)
 
-    walk(ast.parse(path.read_text()))
+    walk(ast.parse(source(module).read_text()))
     return ours, others - {"__future__"}
 
 
@@ -172,13 +190,13 @@ def test_a_module_knows_only_the_layers_below(module: str) -> None:
         if module in layer:
             break
         below |= layer
-    ours, _ = imports(PACKAGE / f"{module}.py")
+    ours, _ = imports(module)
     assert ours <= below
 
 
 @pytest.mark.parametrize("module", sorted(PURE))
 def test_a_pure_module_imports_nothing_that_does_io(module: str) -> None:
-    ours, others = imports(PACKAGE / f"{module}.py")
+    ours, others = imports(module)
     assert others <= {"ipaddress"}, "which only computes"
     assert ours <= PURE
 
@@ -187,7 +205,7 @@ def test_a_pure_module_imports_nothing_that_does_io(module: str) -> None:
 def test_a_pure_module_opens_nothing_by_itself(module: str) -> None:
     calls = {
         node.func.id
-        for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text()))
+        for node in ast.walk(ast.parse(source(module).read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert not calls & {"open", "print", "input", "exec", "eval", "__import__"}
@@ -195,5 +213,5 @@ def test_a_pure_module_opens_nothing_by_itself(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"main", "log"}))
 def test_only_the_edge_reads_the_environment(module: str) -> None:
-    text = (PACKAGE / f"{module}.py").read_text()
+    text = source(module).read_text()
     assert "os.environ" not in text and "getenv" not in text

@@ -130,4 +130,4 @@ def test_the_script_prints_a_table() -> None:
         assert all(f"\n  {layer} " in done.stdout for layer in of_package)
     assert done.stdout.count("upward imports, module: none") == len(LAYERS)
     assert done.stdout.count("cycles of modules: none") == len(LAYERS)
-    assert "    main -> actions\n" in done.stdout, "an import in a function is named"
+    assert "    main -> dispatch\n" in done.stdout, "an import in a function is named"

@@ -11,7 +11,8 @@ import pytest
 from paf_lab.layout import REPO
 from tests.tools.loglines import Agent, Text, expression, of_lua, words
 
-PYTHON = sorted((REPO / "lib" / "paf_haproxy").glob("*.py"))
+AGENT_PACKAGE = REPO / "lib" / "paf_haproxy"
+PYTHON = sorted([*AGENT_PACKAGE.glob("*.py"), *AGENT_PACKAGE.glob("actions/*.py")])
 LUA = sorted((REPO / "haproxy").glob("*.lua"))
 OURS = "HAProxy's own lines"
 """The heading of the table for the lines of the Lua files."""
@@ -167,7 +168,7 @@ def act(notice, name, error):
     log.info(f"{notice.event}: {name}; {changed}")
     raise Mine(f"no {name} here") from error
 """
-CLUSTER = """
+VIEW = """
 def announce(notice):
     return notice.event == "post-stop"
 """
@@ -180,7 +181,7 @@ class AgentError(Exception):
 
 @pytest.fixture
 def program(tmp_path: Path) -> Agent:
-    for name, text in (("program", PROGRAM), ("cluster", CLUSTER), ("ocf", OCF)):
+    for name, text in (("program", PROGRAM), ("view", VIEW), ("ocf", OCF)):
         (tmp_path / f"{name}.py").write_text(text)
     return Agent(tmp_path.glob("*.py"))
 

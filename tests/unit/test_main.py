@@ -13,7 +13,8 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from paf_haproxy import actions, context, log, main, notify
+from paf_haproxy import context, dispatch, log, main
+from paf_haproxy.actions import notify
 from paf_haproxy.ocf import (
     ERR_ARGS,
     ERR_CONFIGURED,
@@ -60,8 +61,8 @@ def test_an_error_is_retried_on_its_node(
     def fail(_: object) -> int:
         raise AgentError("parameter x:\nno\tgood", code)
 
-    monkeypatch.setattr(actions, "perform", fail)
-    monkeypatch.setattr("paf_haproxy.lookout.look", lambda _: None)
+    monkeypatch.setattr(dispatch, "perform", fail)
+    monkeypatch.setattr("paf_haproxy.actions.fast_monitor.look", lambda _: None)
     assert main.run(action) == ERR_GENERIC
     assert reasons(said) == ["ocf-exit-reason:parameter x: no good"]
 
@@ -72,7 +73,7 @@ def test_a_person_hears_what_kind_of_error_it_is(monkeypatch: pytest.MonkeyPatch
     def fail(_: object) -> int:
         raise AgentError("parameter x: no good", ERR_CONFIGURED)
 
-    monkeypatch.setattr(actions, "perform", fail)
+    monkeypatch.setattr(dispatch, "perform", fail)
     assert main.run("validate-all") == ERR_CONFIGURED
     for code in (0, 7, 8, 9):
         assert main.retried(code) == code, "these say what runs"
@@ -87,7 +88,7 @@ def test_an_unforeseen_error(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(actions, "perform", fail)
+    monkeypatch.setattr(dispatch, "perform", fail)
     monkeypatch.setattr(notify, "notify", fail)
     for action in ("monitor", "notify"):
         said.clear()
@@ -109,7 +110,7 @@ def test_an_error_before_there_is_a_context(
 
 
 def test_success_says_nothing(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "perform", lambda _: SUCCESS)
+    monkeypatch.setattr(dispatch, "perform", lambda _: SUCCESS)
     assert main.run("start") == SUCCESS
     assert said == []
 
@@ -170,8 +171,8 @@ def test_never_a_traceback(
 def torn(tmp_path: Path) -> tuple[Path, Path]:
     """The agent as a script with modules of its own, and the one that is not there as yet."""
     shutil.copytree(LIB / "paf_haproxy", tmp_path / "lib" / "paf_haproxy")
-    module = tmp_path / "lib" / "paf_haproxy" / "actions.py"
-    module.rename(tmp_path / "actions.py")
+    module = tmp_path / "lib" / "paf_haproxy" / "dispatch.py"
+    module.rename(tmp_path / "dispatch.py")
     script = tmp_path / "haproxy"
     code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(tmp_path / "lib"))
     script.write_text(code.replace("/usr/bin/python3", sys.executable))
@@ -184,7 +185,7 @@ def test_in_the_middle_of_an_upgrade(tmp_path: Path) -> None:
     script, module = torn(tmp_path)
     with subprocess.Popen([script, "meta-data"], stdout=PIPE, stderr=PIPE, text=True) as running:
         time.sleep(0.5)
-        (tmp_path / "actions.py").rename(module)
+        (tmp_path / "dispatch.py").rename(module)
         out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (SUCCESS, "")
     assert "<resource-agent" in out
@@ -195,7 +196,7 @@ def test_an_installation_that_is_not_whole(tmp_path: Path) -> None:
     done = subprocess.run([script, "stop"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == ERR_GENERIC
     (reason,) = done.stderr.splitlines()
-    assert reason.startswith("ocf-exit-reason:cannot import name 'actions'")
+    assert reason.startswith("ocf-exit-reason:cannot import name 'dispatch'")
     assert reason.endswith("install paf-haproxy anew, with all that it depends on")
 
 

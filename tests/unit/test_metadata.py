@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from paf_haproxy import __version__
+from paf_haproxy.dispatch import PERFORM
 from paf_haproxy.main import ACTIONS
 from paf_haproxy.metadata import metadata
 from paf_haproxy.params import PARAMETERS, parse
@@ -50,6 +51,7 @@ def test_every_action() -> None:
     actions = list(ROOT.iter("action"))
     names = {action.get("name") for action in actions}
     assert names == set(ACTIONS)
+    assert {*PERFORM, "notify"} == set(ACTIONS)
     assert all((action.get("timeout") or "").endswith("s") for action in actions)
     monitors = [action for action in actions if action.get("name") == "monitor"]
     assert {action.get("role") for action in monitors} == {"Promoted", "Unpromoted"}

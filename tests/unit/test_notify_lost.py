@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from paf_haproxy import pacemaker
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy.actions.notify import lost
 from paf_haproxy.context import Notice
-from paf_haproxy.notify import lost
 from paf_haproxy.ocf import AgentError
+from paf_haproxy.view import ClusterView
 
 VIEW = ClusterView("srv1", "srv2")
 FENCED = Notice("pre-demote", ("srv2",), ("srv1",), ("srv1",), ("srv1",))

@@ -85,7 +85,7 @@ def test_the_defaults() -> None:
     assert params.statedir == "/run/paf-haproxy"
     assert set(params.values) == {parameter.name for parameter in PARAMETERS}
     with pytest.raises(AttributeError):
-        _ = params.no_such_parameter
+        _ = Params({}).prod_port
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
@@ -121,6 +121,20 @@ def test_the_check_for_harm_can_fail() -> None:
     for text in ("a b", "a;b", "a\nb", "'"):
         assert not harmless(Params({"log": text}))
         assert not harmless(Params({"nodes": (("srv1", text),)}))
+
+
+def test_a_copy_is_changed_alone() -> None:
+    params = parse({"prod_port": "6000", "log_connections": "yes"})
+    copy = params.copy()
+    assert (copy.values, copy.raw) == (params.values, params.raw)
+    copy.pghost = "/elsewhere"
+    assert (copy.pghost, params.pghost) == ("/elsewhere", "/run/postgresql")
+
+
+def test_the_ports_in_use() -> None:
+    assert set(PORTS) < set(parse({}).ports)
+    assert parse({"pooler": "/run/pgbouncer"}).ports["pooler_port"] == 6432
+    assert "pooler_port" not in parse({"pooler_port": "5432"}).ports
 
 
 def test_a_name_that_is_no_parameter_is_pacemakers_own() -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paf_haproxy import rolefile
-from paf_haproxy.cluster import ClusterView
 from paf_haproxy.ocf import ERR_GENERIC, AgentError
 from paf_haproxy.rolefile import Role
+from paf_haproxy.view import ClusterView
 
 GOOD = (
     "version=2\nprimary=srv1\ncandidate=\nleaving=\ndrained=\ninstance=promoted\n"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paf_haproxy.cluster import ClusterView, announce
 from paf_haproxy.context import Notice
 from paf_haproxy.routing import (
     DRAIN,
@@ -22,6 +21,7 @@ from paf_haproxy.routing import (
     commands,
     wanted,
 )
+from paf_haproxy.view import ClusterView, announce
 
 from tests.tools.model import Model
 

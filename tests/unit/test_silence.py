@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from paf_haproxy import monitor, postgres, silence
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy import postgres, silence
+from paf_haproxy.actions import reconcile
 from paf_haproxy.params import Params
+from paf_haproxy.view import ClusterView
 
 UNIX = """\
 Num       RefCount Protocol Flags    Type St Inode Path
@@ -93,6 +94,6 @@ def test_vouching_takes_time_and_the_right_node(
     tmp_path: Path, primary: str | None, seconds: int, vouched: str | None
 ) -> None:
     silent = silence.Silence("srv1", False, "17-2", seconds)
-    monitor.vouch(params(tmp_path), ClusterView(primary), silent)
+    reconcile.vouch(params(tmp_path), ClusterView(primary), silent)
     file = tmp_path / "vouched"
     assert (file.read_text() if file.exists() else None) == vouched

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from paf_haproxy import launch, log, pacemaker, postgres, process, rolefile, supervisor
-from paf_haproxy.actions import perform
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy.command import CommandError
 from paf_haproxy.context import Context, Notice
+from paf_haproxy.dispatch import perform
 from paf_haproxy.ocf import AgentError, Rejected
 from paf_haproxy.params import Params, parse
 from paf_haproxy.rolefile import Role
-from paf_haproxy.run import CommandError
+from paf_haproxy.view import ClusterView
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model

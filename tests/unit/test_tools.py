@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from paf_haproxy import pacemaker
+from paf_haproxy.command import CommandError, run
 from paf_haproxy.ocf import ERR_GENERIC, ERR_INSTALLED, AgentError
-from paf_haproxy.run import CommandError, run
 
 
 class Answers:
@@ -33,7 +33,6 @@ def answer(monkeypatch: pytest.MonkeyPatch, *answers: str | AgentError) -> Answe
     ("text", "nodes"),
     [
         ("resource pgsqld-clone is running on: srv1 Promoted\n", ("srv1",)),
-        ("resource pgsqld-clone is running on: srv1 Master\n", ("srv1",)),
         (
             "resource pgsqld-clone is running on: srv2 \n"
             "resource pgsqld-clone is running on: srv1 Promoted\n"
@@ -149,13 +148,6 @@ def test_the_promotion_score(monkeypatch: pytest.MonkeyPatch) -> None:
         ["crm_attribute", "--promotion=haproxy", *scope, "--update", "1"],
         ["crm_attribute", "--promotion=haproxy", *scope, "--delete"],
     ]
-
-
-def test_the_promotion_score_before_pacemaker_2_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    old = CommandError(["crm_attribute"], 64, "crm_attribute: unrecognized option '--promotion'")
-    asked = answer(monkeypatch, old, "")
-    pacemaker.set_promotable("haproxy", "srv1")
-    assert asked.commands[1][:3] == ["crm_attribute", "--name", "master-haproxy"]
 
 
 def test_the_promotion_score_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import io
 import re
 
 import pytest
-from paf_haproxy.cli import judge
+from paf_haproxy.cli import findings
 from paf_haproxy.cli.changes import NONE, Change, History
 from paf_haproxy.cli.screen import Watched, screen
 from paf_haproxy.cli.survey import Cluster, Server
@@ -40,7 +40,7 @@ def watched(*clusters: Cluster) -> Watched:
     """The view after these surveys, one a second."""
     last = clusters[-1]
     at = OPENED + len(clusters) - 1
-    found = Watched("srv2", 2.0, OPENED, last, judge.findings(last), at)
+    found = Watched("srv2", 2.0, OPENED, last, findings.findings(last), at)
     for second, cluster in enumerate(clusters):
         found.history.take(OPENED + second, cluster)
     return found

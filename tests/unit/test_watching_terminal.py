@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from paf_haproxy.cli import judge, watching
+from paf_haproxy.cli import findings, watching
 
 from tests.tools import LIB
 
@@ -114,7 +114,7 @@ def test_q_leaves_the_view(terminal: Terminal) -> None:
     terminal.read_until("production → ")
     assert terminal.text.index(ENTER) < terminal.text.index("Changes since")
     terminal.type(b"xq")
-    assert terminal.end() == judge.OK, "the grade of the last look"
+    assert terminal.end() == findings.OK, "the grade of the last look"
     assert LEAVE in terminal.text
     assert termios.tcgetattr(terminal.inner) == terminal.before
 
@@ -137,12 +137,12 @@ def test_the_view_stays_while_pacemaker_does_not_answer(terminal: Terminal) -> N
     terminal.read_until("crm_mon: Connection refused; all above is of ")
     terminal.read_until("production → ")
     terminal.type(b"q")
-    assert terminal.end() == judge.OK
+    assert terminal.end() == findings.OK
 
 
 def test_the_first_look_fails(terminal: Terminal) -> None:
     terminal.start(first="fail")
-    assert terminal.end() == judge.UNKNOWN
+    assert terminal.end() == findings.UNKNOWN
     assert terminal.text == "paf-haproxy: crm_mon: Connection refused\r\n"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..run import CommandError, run
-from .judge import OK, Finding
+from ..command import CommandError, run
+from .findings import OK, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

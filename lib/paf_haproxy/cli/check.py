@@ -11,7 +11,7 @@ from . import facts
 from .checks_cib import cib_checks
 from .checks_node import node_checks
 from .checks_postgres import postgres_checks
-from .finding import UNKNOWN, WRONG, anything_wrong, lines
+from .outcome import UNKNOWN, WRONG, anything_wrong, lines
 
 if TYPE_CHECKING:
     from .facts import Facts

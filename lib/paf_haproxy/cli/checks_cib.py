@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .checks_order import constraint_checks
 from .cib import default_timeout, true
-from .finding import SCRIPTS, Missing, fine, note, pcs, unknown, wrong
+from .outcome import SCRIPTS, Missing, fine, note, pcs, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .finding import fine, note, wrong
+from .outcome import fine, note, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..network import loopback
-from ..params import PORTS
-from .finding import Missing, fine, note, unknown, wrong
+from .outcome import Missing, fine, note, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,8 +49,7 @@ def port_checks(facts: Facts) -> Iterator[Check]:
         yield unknown("ports", facts.listeners.why)
         return
     params = facts.params
-    for name in (*PORTS, *(["pooler_port"] if params.pooler else [])):
-        number = params.values[name]
+    for name, number in params.ports.items():
         found = [
             each
             for each in facts.listeners

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .cib import ROLES, true
-from .finding import SCRIPTS, fine, note, pcs, unknown, wrong
+from .outcome import SCRIPTS, fine, note, pcs, unknown, wrong
 from .situation import LEFT_OVER
 
 if TYPE_CHECKING:

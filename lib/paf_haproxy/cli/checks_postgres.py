@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .checks_hba import hba_checks
 from .checks_replication import replication_check
-from .finding import RELOAD, Missing, alter, fine, identifier, note, sql, unknown, wrong
+from .outcome import RELOAD, Missing, alter, fine, identifier, note, sql, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

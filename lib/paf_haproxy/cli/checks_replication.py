@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..network import loopback
-from .finding import RELOAD, Missing, alter, fine, note, sql, unknown, wrong
+from .outcome import RELOAD, Missing, alter, fine, note, sql, unknown, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

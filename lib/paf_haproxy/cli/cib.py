@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TRUE = ("true", "yes", "on", "y", "1")
 ROLES = {"Master": "Promoted", "Slave": "Unpromoted", "Started": "Unpromoted", "": "Unpromoted"}
 """An operation without a role is for the unpromoted instances (Pacemaker Explained, "Resource
-Operations"). Master and Slave are the names before Pacemaker 2.1.
+Operations"). A CIB may still have Master and Slave, the names of Pacemaker 2.0.
 """
 DEFAULT_TIMEOUT = 20.0
 """s for an operation whose timeout nothing sets (Pacemaker Explained, "Operation Properties")."""

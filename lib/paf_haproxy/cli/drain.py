@@ -7,11 +7,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ..command import run
 from ..ocf import AgentError
 from ..pacemaker import DRAINED, drain_attribute
 from ..routing import STDBY
-from ..run import run
-from .judge import size
+from .findings import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

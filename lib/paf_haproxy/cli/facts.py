@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union
 from xml.etree import ElementTree
 
 from .. import network, postgres, process, supervisor
+from ..command import run
 from ..ocf import AgentError
 from ..params import Params, parse
-from ..run import run
 from . import postgres_facts
 from .cib import Cib
-from .finding import Missing
+from .outcome import Missing
 from .survey import named_params, ours
 
 if TYPE_CHECKING:

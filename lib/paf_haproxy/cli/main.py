@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from .. import __version__, rolefile
-from ..cluster import ClusterView
 from ..context import DEFAULT_STATEDIR
 from ..ocf import AgentError
 from ..values import Refused, size, word
-from . import judge, show, watching
+from ..view import ClusterView
+from . import findings, show, watching
 from .advice import advice
 from .check import check
 from .clients import clients
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         return int(arguments.run(arguments))
     except AgentError as error:
         sys.stderr.write(f"paf-haproxy: {error.reason}\n")
-        return judge.UNKNOWN if arguments.run is status else 1
+        return findings.UNKNOWN if arguments.run is status else 1
     except BrokenPipeError:
         os._exit(1)  # the reader went away
     except KeyboardInterrupt:
@@ -108,9 +108,9 @@ def look(arguments: argparse.Namespace) -> Cluster:
 def status(arguments: argparse.Namespace) -> int:
     name, params = resource_params(arguments.resource)
 
-    def look() -> tuple[Cluster, list[judge.Finding]]:
+    def look() -> tuple[Cluster, list[findings.Finding]]:
         cluster = survey(params, name)
-        return cluster, judge.findings(cluster) + advice(name)
+        return cluster, findings.findings(cluster) + advice(name)
 
     text = show.document if arguments.json else show.screen
     if arguments.watch:
@@ -119,7 +119,7 @@ def status(arguments: argparse.Namespace) -> int:
         return show_again(look, text, arguments.watch)
     cluster, found = look()
     sys.stdout.write(text(cluster, found))
-    return judge.grade(found)
+    return findings.grade(found)
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -131,7 +131,7 @@ def explain(arguments: argparse.Namespace) -> int:
             print(f"HAProxy on {where.name} does not answer: it leads to nobody")
             continue
         for pool in ("prod", "stdby"):
-            print(judge.explain(cluster, node, pool, where.view, where.name))
+            print(findings.explain(cluster, node, pool, where.view, where.name))
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import postgres
 from ..ocf import AgentError
 from ..params import Params
-from .finding import Missing
+from .outcome import Missing
 
 if TYPE_CHECKING:
     from .cib import Cib
@@ -77,6 +77,7 @@ def place(cib: Cib | Missing, params: Params) -> Params:
         with open(f"{pgdata}/postmaster.pid", encoding="utf-8", errors="replace") as file:
             lines = file.read(4096).splitlines()
         os.kill(int(lines[0]), 0)
-        values = {"pgport": int(lines[3]), "pghost": lines[4].strip()}
-        return Params({**params.values, **values}, params.raw)
+        found = params.copy()
+        found.pgport, found.pghost = int(lines[3]), lines[4].strip()
+        return found
     return params

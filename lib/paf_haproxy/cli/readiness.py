@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import judge
-from .judge import size
+from . import findings
+from .findings import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Check:
 
 def cluster_checks(cluster: Cluster, found: Situation, clone: str) -> Iterator[Check]:
     """Yields the checks that need no PostgreSQL."""
-    troubles = [each.text for each in judge.findings(cluster) if each.grade > judge.OK]
+    troubles = [each.text for each in findings.findings(cluster) if each.grade > findings.OK]
     yield _check("components", troubles, "Pacemaker, PostgreSQL and every HAProxy agree",
                  "paf-haproxy status")  # fmt: skip
     yield _check("quorum", [] if found.quorum else ["the cluster has no quorum"],

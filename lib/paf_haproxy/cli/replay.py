@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..cluster import ClusterView, announce
 from ..context import META, RESKEY, Context
 from ..ocf import AgentError
 from ..routing import commands, wanted
+from ..view import ClusterView, announce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..routing import PROD, STDBY
 from .changes import History
-from .judge import CRITICAL, OK, WARNING, since, size
+from .findings import CRITICAL, OK, WARNING, since, size
 from .show import WORDS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from .judge import Finding
+    from .findings import Finding
     from .survey import Cluster, Node
 
 COLOURS = {OK: "", WARNING: "yellow", CRITICAL: "bold red"}

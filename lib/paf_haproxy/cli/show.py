@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 from ..routing import PROD, STDBY
-from .judge import CRITICAL, OK, WARNING, since, size
+from .findings import CRITICAL, OK, WARNING, since, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .judge import Finding
+    from .findings import Finding
     from .survey import Cluster, Node
 
 HEAD = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from .. import pacemaker
+from ..command import run
 from ..ocf import AgentError
-from ..run import run
 
 LEFT_OVER = ("cli-prefer-", "cli-ban-")
 """How the constraints of crm_resource --move and --ban begin (crm_resource(8))."""

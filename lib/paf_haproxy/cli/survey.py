@@ -11,10 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from .. import configuration, network, pacemaker, render, request
+from ..command import run
 from ..context import Context, Notice
 from ..ocf import ERR_CONFIGURED, AgentError
 from ..params import Params
-from ..run import run
 
 ANSWER_WITHIN = 2.0  # s for a HAProxy
 LARGEST = 1 << 20
@@ -96,10 +96,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """All nodes that run PostgreSQL. hold: whether clients wait for a primary."""
+    """All nodes that run PostgreSQL."""
 
     nodes: tuple[Node, ...]
-    hold: bool = True
 
     @property
     def promoted(self) -> tuple[str, ...]:
@@ -126,7 +125,7 @@ def survey(params: Params, resource: str) -> Cluster:
         if name == here and os.geteuid() == 0:  # PgBouncer lets nobody else in
             facts["pooler"] = request.pooler_trouble(params)
         nodes.append(Node(name, **facts, view=view))
-    return Cluster(tuple(nodes), params.hold_timeout > 0)
+    return Cluster(tuple(nodes))
 
 
 def resource_params(name: str = "") -> tuple[str, Params]:
@@ -186,7 +185,6 @@ def _state(
     found: dict[str, dict[str, Any]], node: str, key: str, resource: ElementTree.Element
 ) -> None:
     role = resource.get("role", "")
-    role = {"Master": "Promoted", "Slave": "Unpromoted"}.get(role, role)
     if node in found and role != "Stopped":
         found[node][key] = "failed" if resource.get("failed") == "true" else role
 

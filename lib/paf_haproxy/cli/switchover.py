@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import pacemaker, request
+from ..command import run
 from ..ocf import AgentError
-from ..run import run
-from . import judge, output, readiness, survey
+from . import findings, output, readiness, survey
 from .outage import Outage
 from .readiness import Check, Limits
 from .situation import Situation, situation
@@ -218,7 +218,7 @@ def _follow(
             step(f"PAF has {' '.join(promoted)} promoted")
         if promoted == (candidate,) and pacemaker.idle():
             cluster = survey.survey(params, resource)
-            troubles = [each for each in judge.findings(cluster) if each.grade > judge.OK]
+            troubles = [each for each in findings.findings(cluster) if each.grade > findings.OK]
             if not troubles:
                 step("all agree")
                 return

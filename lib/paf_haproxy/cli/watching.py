@@ -15,14 +15,14 @@ import tty
 from typing import TYPE_CHECKING
 
 from ..ocf import AgentError
-from . import judge
+from . import findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
-    from .judge import Finding
+    from .findings import Finding
     from .screen import Watched
     from .survey import Cluster
 
@@ -63,9 +63,9 @@ def full_screen(look: Callable[[], Seen], every: float, console: Console) -> int
 
     from .screen import Watched, screen
 
-    cluster, findings = look()
+    cluster, first = look()
     now = time.time()
-    watched = Watched(os.uname().nodename, every, now, cluster, findings, now)
+    watched = Watched(os.uname().nodename, every, now, cluster, first, now)
     watched.history.take(now, cluster)
     # A look can take seconds, and q must not wait for it.
     found: queue.Queue[tuple[float, Seen | Exception]] = queue.Queue()
@@ -80,7 +80,7 @@ def full_screen(look: Callable[[], Seen], every: float, console: Console) -> int
             if drawn != console.size:
                 drawn = console.size
                 live.update(screen(console, watched), refresh=True)
-    return judge.grade(list(watched.findings))
+    return findings.grade(list(watched.findings))
 
 
 def _look_on(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paf_haproxy import paf
+from paf_haproxy import paf_notify
 
 
 def process(proc: Path, pid: str, *words: str) -> None:
@@ -36,7 +36,7 @@ def test_find(tmp_path: Path, words: tuple[str, ...], found: bool) -> None:
     process(tmp_path, "4711", *words)
     (tmp_path / "meminfo").write_text("")
     (tmp_path / "4712").mkdir()  # it ended while we looked
-    assert paf.find(str(tmp_path)) == (4711 if found else None)
+    assert paf_notify.find(str(tmp_path)) == (4711 if found else None)
 
 
 PGSQLMS = ("/usr/lib/ocf/resource.d/heartbeat/pgsqlms", "notify")
@@ -66,21 +66,21 @@ def test_find_only_that_of_our_clone(
 ) -> None:
     for number, instance in enumerate(instances, start=100):
         acts_for(tmp_path, str(number), instance)
-    assert paf.find(str(tmp_path), clone) == found
+    assert paf_notify.find(str(tmp_path), clone) == found
 
 
 def test_a_notify_that_does_not_tell_its_resource_is_waited_for(tmp_path: Path) -> None:
     process(tmp_path, "100", *PGSQLMS)
-    assert paf.find(str(tmp_path), "pgsqld-clone") == 100
+    assert paf_notify.find(str(tmp_path), "pgsqld-clone") == 100
     (tmp_path / "100" / "environ").write_bytes(b"LANG=C\0")
-    assert paf.find(str(tmp_path), "pgsqld-clone") == 100
+    assert paf_notify.find(str(tmp_path), "pgsqld-clone") == 100
 
 
 def test_the_clone_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(paf, "find", lambda *words: asked.append(words))
-    paf.await_notify()
-    paf.await_notify("other-clone")
+    monkeypatch.setattr(paf_notify, "find", lambda *words: asked.append(words))
+    paf_notify.await_notify()
+    paf_notify.await_notify("other-clone")
     assert asked == [("/proc", "pgsqld-clone"), ("/proc", "other-clone")]
 
 
@@ -96,32 +96,32 @@ def notify() -> Iterator[subprocess.Popen[bytes]]:
 def test_waits_for_its_end(
     notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paf, "find", lambda *_: notify.pid)
+    monkeypatch.setattr(paf_notify, "find", lambda *_: notify.pid)
     assert notify.stdin
     notify.stdin.close()
-    assert paf.await_notify(longest=60)
+    assert paf_notify.await_notify(longest=60)
     assert notify.wait() == 0, "it has ended by then"
 
 
 def test_but_not_for_long(notify: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda *_: notify.pid)
-    assert paf.await_notify(longest=0.05)
+    monkeypatch.setattr(paf_notify, "find", lambda *_: notify.pid)
+    assert paf_notify.await_notify(longest=0.05)
     assert notify.poll() is None, "it runs on"
 
 
 def test_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda *_: None)
-    assert not paf.await_notify()
+    monkeypatch.setattr(paf_notify, "find", lambda *_: None)
+    assert not paf_notify.await_notify()
 
 
 def test_it_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-    monkeypatch.setattr(paf, "find", lambda *_: ended.pid)
-    assert not paf.await_notify()
+    monkeypatch.setattr(paf_notify, "find", lambda *_: ended.pid)
+    assert not paf_notify.await_notify()
 
 
 def test_a_kernel_or_a_python_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paf, "find", lambda *_: 1)
+    monkeypatch.setattr(paf_notify, "find", lambda *_: 1)
     monkeypatch.delattr("os.pidfd_open")
-    assert not paf.await_notify()
+    assert not paf_notify.await_notify()

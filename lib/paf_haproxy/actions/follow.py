@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import log, lookout, rolefile
-from .notify import describe, project
-from .ocf import SUCCESS
+from .. import log, rolefile
+from ..apply import describe, project
+from ..ocf import SUCCESS
+from . import fast_monitor
 
 
 def follow(statedir: str) -> int:
@@ -12,7 +13,7 @@ def follow(statedir: str) -> int:
 
     A notification may come meanwhile, and is not undone: the file's last word counts.
     """
-    lookout.forget(statedir)
+    fast_monitor.forget(statedir)
     role = rolefile.load(statedir)
     while role is not None:
         changed = describe(project(statedir, role))

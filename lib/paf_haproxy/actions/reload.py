@@ -5,26 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from . import (
-    configuration,
-    launch,
-    log,
-    lookout,
-    pooler,
-    process,
-    rejection,
-    rolefile,
-    runtime,
-    stats,
-)
-from .lifecycle import RESERVE, in_use, running
-from .notify import describe, project
-from .ocf import SUCCESS, AgentError, Refused, Rejected
+from .. import configuration, launch, log, pooler, process, rejection, rolefile, runtime, stats
+from ..apply import describe, project
+from ..context import RESERVE
+from ..memory import remembered
+from ..ocf import SUCCESS, AgentError, Refused, Rejected
+from ..startup import in_use
+from . import fast_monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .context import Context
-    from .params import Params
+    from ..context import Context
+    from ..params import Params
 
 REFUSED_FOR = 3600.0  # s, then a configuration that HAProxy itself refused is tried again
 
@@ -36,7 +28,9 @@ def reload(context: Context) -> int:
     If clients wait for a primary, a later monitor reloads. A worker that finishes its sessions does
     not check servers any more, so clients in its queue would never be served.
     """
-    role = running(configuration.effective(context))
+    current = configuration.effective(context)
+    process.require_running(current)
+    role = remembered(current)
     new = ""
     try:
         params = configuration.wanted(context)
@@ -44,7 +38,7 @@ def reload(context: Context) -> int:
         if why := refused(params, new):
             os.unlink(new)
             raise Rejected(why)
-        lookout.forget(params.statedir)
+        fast_monitor.forget(params.statedir)
         if must_wait(params):
             os.unlink(new)
             if not launch.reload_is_due(params):

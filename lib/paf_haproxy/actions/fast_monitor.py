@@ -1,5 +1,5 @@
-"""The recurring monitor's short way: all is as the last thorough one left it. A hot path: it runs
-on every node every few seconds, for years.
+"""Fast path of the recurring monitor: nothing has changed since the last full check. A hot path: it
+runs on every node every few seconds.
 """
 
 from __future__ import annotations
@@ -7,23 +7,23 @@ from __future__ import annotations
 import os
 import time
 
-from . import __version__, postmaster, rolefile, runtime, silence
-from .ocf import RUNNING_PROMOTED, SUCCESS, AgentError
-from .routing import PROD, commands, wanted
+from .. import __version__, postmaster, rolefile, runtime, silence
+from ..ocf import RUNNING_PROMOTED, SUCCESS, AgentError
+from ..routing import PROD, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .context import Context
+    from ..context import Context
 
 CIB = "/var/lib/pacemaker/cib/cib.xml"
 """Written anew with each change of the configuration: parameters, nodes, attributes of nodes."""
-VALID = 60.0  # s, then a thorough monitor looks again in any case
-PATIENCE = 1.0  # s for HAProxy to answer; the thorough monitor has more
+VALID = 60.0  # s after a full check; then another one is made in any case
+PATIENCE = 1.0  # s for HAProxy to answer; a full check waits longer
 
 
 def look(context: Context) -> int | None:
-    """Returns the exit code, or None if a thorough monitor has to look: something changed, is not
-    as it should be, or cannot be told.
+    """Returns the exit code, or None if a full check is needed: something has changed, is not as
+    it should be, or cannot be told.
     """
     if not context.interval:
         return None  # a probe, or a person's
@@ -49,15 +49,15 @@ def look(context: Context) -> int | None:
 
 def _recovering() -> bool:
     """Returns whether Pacemaker is at work: it may be recovering the primary, and needs the CPU
-    that a thorough monitor would take. The monitor after it is thorough.
+    that a full check would take. The next monitor makes one.
     """
-    from . import pacemaker  # only if there is no primary
+    from .. import pacemaker  # only if there is no primary
 
     return pacemaker.busy()
 
 
 def path(statedir: str) -> str:
-    """Returns the file that says what a thorough monitor found all right."""
+    """Returns the file that says what the last full check found all right."""
     return statedir + "/seen"
 
 
@@ -74,18 +74,18 @@ def state(context: Context) -> str | None:
 
 
 def remember(context: Context, seen: str | None) -> None:
-    """Notes that a thorough monitor found all right with what there was when it began."""
+    """Notes that a full check found nothing wrong. seen: state() when it began."""
     if seen is None:
         return
     try:
         with open(path(context.statedir), "w", encoding="utf-8") as file:
             file.write(seen)
     except OSError:
-        pass  # the next monitor is a thorough one again
+        pass  # the next monitor makes a full check
 
 
 def forget(statedir: str) -> None:
-    """Lets the next monitor be a thorough one: HAProxy is no more the one that was looked at."""
+    """Lets the next monitor make a full check: HAProxy is not the one of the last check."""
     try:
         os.unlink(path(statedir))
     except FileNotFoundError:

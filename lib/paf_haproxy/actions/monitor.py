@@ -1,15 +1,14 @@
-"""The monitor action: HAProxy is looked at, mended, started again or reloaded."""
+"""The monitor action: HAProxy is checked, corrected, started again or reloaded."""
 
 from __future__ import annotations
 
 import os
 
-from . import (
+from .. import (
     configuration,
     crash,
     launch,
     log,
-    lookout,
     pacemaker,
     process,
     rejection,
@@ -18,25 +17,26 @@ from . import (
     rolefile,
     runtime,
 )
-from .beliefs import remembered
-from .lifecycle import revive, watch_postgres
-from .monitor import monitor, remember
-from .notify import describe
-from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
-from .params import Params
+from ..apply import describe
+from ..memory import remember, remembered
+from ..ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError, Rejected
+from ..routing import PROD, STDBY, commands, wanted
+from ..startup import revive
+from . import fast_monitor
+from .reconcile import reconcile
 from .reload import must_wait, reload
-from .routing import PROD, STDBY, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .context import Context
+    from ..context import Context
+    from ..params import Params
 
 ASK_AGAIN = 2.0
 """s for a second answer of a HAProxy that did not answer in time. A virtual machine that was paused
 has let the first time pass for both sides."""
 
 
-def watch(context: Context) -> int:
+def monitor(context: Context) -> int:
     """Monitors HAProxy, and sees that it runs with the configuration that is asked for.
 
     Pacemaker reports a changed parameter by a reload, but not after a cleanup of the resource. It
@@ -97,21 +97,21 @@ def step_down(context: Context) -> int:
 
 def look_after(context: Context) -> int:
     """Returns HAProxy's state as an exit code, after a repair if it needs one."""
-    seen = lookout.state(context)
+    seen = fast_monitor.state(context)
     params = configuration.effective(context)
     try:
-        code = monitor(params, context.promoted, context.instance)
+        code = reconcile(params, context.promoted, context.instance)
     except AgentError as error:
         if still_hangs(params):
             log.warning(f"monitor: {error.reason}")
             return _code(revive(context, params, hung=True))
-        code = monitor(params, context.promoted, context.instance)
+        code = reconcile(params, context.promoted, context.instance)
     if code == NOT_RUNNING:
         if os.path.exists(rolefile.path(params.statedir)):
             return _code(revive(context, params, hung=False))
         return code
     request.take(context)
-    watch_postgres(context)
+    crash.watch(context)
     crash.attempt(context, params)
     try:
         follow_configuration(context, params, seen)
@@ -146,7 +146,7 @@ def still_hangs(params: Params) -> bool:
 
 def follow_configuration(context: Context, params: Params, seen: str | None) -> None:
     """Reloads HAProxy if the parameters make another configuration, and reports it if that
-    configuration is rejected. seen: lookout.state() when the monitor began.
+    configuration is rejected. seen: fast_monitor.state() when the monitor began.
 
     Raises AgentError or OSError if it cannot find out, or HAProxy does not answer.
     """
@@ -154,7 +154,7 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
         asked = configuration.wanted(context)
     except Rejected as error:
         rejection.reject(context, error.reason)
-        lookout.remember(context, seen)
+        fast_monitor.remember(context, seen)
         return
     if not remembered(params).view.settled:
         return
@@ -172,4 +172,4 @@ def follow_configuration(context: Context, params: Params, seen: str | None) -> 
         # If it is rejected, the next monitor tries again: a file or a port may be mended by then.
     else:
         rejection.accept(context)
-        lookout.remember(context, seen)
+        fast_monitor.remember(context, seen)

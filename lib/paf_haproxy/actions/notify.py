@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from . import log, paf, rolefile, runtime
-from .cluster import announce, before
-from .ocf import SUCCESS, AgentError
-from .rolefile import Role
-from .routing import SHUTDOWN, closing, commands, wanted
+from .. import log, paf_notify, rolefile
+from ..apply import describe, project
+from ..ocf import SUCCESS, AgentError
+from ..rolefile import Role
+from ..view import announce, before
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .cluster import ClusterView
-    from .context import Context, Notice
-    from .pooler import Pooler
-    from .routing import Server
+    from ..context import Context, Notice
+    from ..pooler import Pooler
+    from ..view import ClusterView
 
 
 def notify(context: Context) -> int:
@@ -38,7 +37,7 @@ def notify(context: Context) -> int:
         log.info(f"pre-demote: {view}; nothing changes yet, PAF waits for HAProxy's post-demote")
         return SUCCESS
     if notice.event in ("pre-demote", "post-demote"):
-        paf.await_notify(context.parameters.get("pgsql_clone", ""))
+        paf_notify.await_notify(context.parameters.get("pgsql_clone", ""))
     # Memory first: if HAProxy cannot follow now, the monitor knows what it should have done.
     role = role.after(notice.event, view=view, notified=role.notified + 1)
     try:
@@ -65,7 +64,7 @@ def ask_pooler(
     """Returns the PgBouncer of this node; None if there is none, or if it has nothing to do."""
     if not context.parameters.get("pooler"):
         return None
-    from . import pooler
+    from .. import pooler
 
     return pooler.ask(context, pooler.Change(old, view, gone))
 
@@ -76,9 +75,9 @@ def paf_waits(context: Context) -> bool:
     """
     if not context.parameters.get("pooler"):
         return False
-    from . import pacemaker  # PAF's notify runs meanwhile and takes longer
+    from .. import pacemaker  # PAF's notify runs meanwhile and takes longer
 
-    clone = context.parameters.get("pgsql_clone") or paf.CLONE
+    clone = context.parameters.get("pgsql_clone") or paf_notify.CLONE
     return pacemaker.demote_waits(context.instance, clone)
 
 
@@ -92,7 +91,7 @@ def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
     gone = view.leaving & frozenset(notice.stop)
     if not gone:
         return gone
-    from . import pacemaker
+    from .. import pacemaker
 
     try:
         members = pacemaker.members()
@@ -101,56 +100,3 @@ def lost(node: str, view: ClusterView, notice: Notice) -> frozenset[str]:
     except AgentError as error:
         log.warning(f"{error.reason}; sessions to {' '.join(sorted(gone))} stay for now")
         return frozenset()
-
-
-def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
-    """Sets HAProxy's servers to the states of the role, and closes the sessions to nodes that are
-    gone, in the workers from before a reload, too. Returns the commands that it sent.
-
-    Raises AgentError if HAProxy cannot be reached or objects.
-    """
-    haproxy = runtime.Runtime(runtime.admin_socket(statedir))
-    have, up = haproxy.servers()
-    lines = commands(have, wanted(role.view, sorted({node for _, node in have}), role.drained), up)
-    lines += closing(have, gone)
-    objections = haproxy.run(lines)
-    close_rest(statedir, lines)
-    if objections:
-        raise AgentError(f"HAProxy refuses a command: {'; '.join(objections)}")
-    return lines
-
-
-def close_rest(statedir: str, lines: list[str]) -> None:
-    """Closes the sessions that the commands leave open: sessions that have waited in the queue, and
-    sessions in the workers from before a reload.
-    """
-    closing = (line[len(SHUTDOWN) :] for line in lines if line.startswith(SHUTDOWN))
-    servers = [(pool, node) for pool, _, node in (name.partition("/") for name in closing)]
-    if not servers:
-        return
-    from . import master  # after HAProxy has followed
-
-    failed = []
-    try:
-        master.close_sessions(runtime.Runtime(runtime.admin_socket(statedir)), servers)
-    except AgentError as error:
-        failed.append(error.reason)
-    try:
-        master.close_old_sessions(statedir, servers)
-    except AgentError as error:
-        failed.append(error.reason)
-    if failed:
-        log.warning(f"{'; '.join(failed)}; some sessions to {_names(servers)} stay open for now")
-
-
-def _names(servers: list[Server]) -> str:
-    return " ".join(sorted({node for _, node in servers}))
-
-
-def describe(lines: list[str]) -> str:
-    """Returns the new state of each server in a few words, e.g. 'prod/srv1 drain, stdby/srv2
-    ready'.
-    """
-    changes = [line.split() for line in lines if " state " in line]
-    states = {words[2]: words[4] for words in changes}
-    return ", ".join(f"{server} {state}" for server, state in states.items()) or "no server changes"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from . import log, pacemaker, rolefile
-from .cluster import ClusterView
+from .command import CommandError
 from .ocf import AgentError
 from .rolefile import Role
-from .run import CommandError
+from .view import ClusterView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,3 +40,25 @@ def remembered(params: Params, promoted: bool = False) -> Role:
     except AgentError as error:
         log.warning(error.reason)
         return Role(ClusterView(), promoted)
+
+
+def remember(params: Params, role: Role) -> None:
+    """Saves the role; where that cannot be, HAProxy follows it all the same."""
+    try:
+        rolefile.save(params.statedir, role)
+    except AgentError as error:
+        log.warning(error.reason)
+
+
+def respected(params: Params, role: Role, resource: str) -> Role:
+    """Returns the role with the nodes that a person drained, as the CIB has them by now."""
+    try:
+        drained = pacemaker.drained(resource)
+    except AgentError:
+        return role  # no cluster: as before
+    if drained == role.drained:
+        return role
+    log.info(f"nodes drained with paf-haproxy drain: {' '.join(sorted(drained)) or 'none'}")
+    role = role.after("monitor", drained=drained)
+    remember(params, role)
+    return role

@@ -1,4 +1,4 @@
-"""The monitor's short way is taken where nothing has changed, and nowhere else."""
+"""The monitor's fast path is taken if nothing has changed, and only then."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from paf_haproxy import lookout, pacemaker, rolefile
-from paf_haproxy.cluster import ClusterView
+from paf_haproxy import pacemaker, rolefile
+from paf_haproxy.actions import fast_monitor
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.ocf import RUNNING_PROMOTED, SUCCESS
 from paf_haproxy.rolefile import Role
 from paf_haproxy.routing import wanted
+from paf_haproxy.view import ClusterView
 
 from tests.tools.fake_haproxy import FakeHaproxy
 from tests.tools.model import Model
@@ -30,21 +31,21 @@ class World:
         self.haproxy = haproxy
         self.cib = cib
         rolefile.save(str(directory), Role(VIEW, True, "post-promote"))
-        lookout.remember(self.context(), lookout.state(self.context()))
+        fast_monitor.remember(self.context(), fast_monitor.state(self.context()))
 
     def context(self, interval: int = 4000, promoted: bool = True, **parameters: str) -> Context:
         values: Mapping[str, str] = {"statedir": str(self.directory), **parameters}
         return Context("monitor", "srv1", values, Notice("-"), interval=interval, promoted=promoted)
 
     def look(self, interval: int = 4000, promoted: bool = True, **parameters: str) -> int | None:
-        return lookout.look(self.context(interval, promoted, **parameters))
+        return fast_monitor.look(self.context(interval, promoted, **parameters))
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     cib = tmp_path / "cib.xml"
     cib.write_text("<cib/>")
-    monkeypatch.setattr(lookout, "CIB", str(cib))
+    monkeypatch.setattr(fast_monitor, "CIB", str(cib))
     haproxy = FakeHaproxy(Model(wanted(VIEW, NODES)))
     with haproxy.listen(tmp_path / "admin.sock"):
         yield World(tmp_path, haproxy, cib)
@@ -102,7 +103,7 @@ def no_cib(world: World) -> None:
 
 
 def long_ago(world: World) -> None:
-    old = time.time() - lookout.VALID - 1
+    old = time.time() - fast_monitor.VALID - 1
     os.utime(world.directory / "seen", (old, old))
 
 
@@ -155,15 +156,15 @@ def test_what_cannot_be_remembered_is_looked_at_again(world: World) -> None:
     """A full disk must not fail a monitor."""
     (world.directory / "seen").unlink()
     (world.directory / "seen").mkdir()
-    lookout.remember(world.context(), "x")
+    fast_monitor.remember(world.context(), "x")
     assert world.look() is None
     (world.directory / "seen").rmdir()
-    lookout.remember(world.context(), None)
+    fast_monitor.remember(world.context(), None)
     assert not (world.directory / "seen").exists()
 
 
 def test_what_a_reload_replaced(world: World) -> None:
     """An upgrade that is taken back before the next monitor leaves all as it was, but HAProxy."""
-    lookout.forget(str(world.directory))
+    fast_monitor.forget(str(world.directory))
     assert world.look() is None
-    lookout.forget(str(world.directory))
+    fast_monitor.forget(str(world.directory))

@@ -1,14 +1,14 @@
-"""The monitor action: HAProxy is there, and holds what it should hold; else it is mended."""
+"""Part of the monitor action: HAProxy holds what it should hold, or is corrected."""
 
 from __future__ import annotations
 
-from . import log, pacemaker, process, rolefile, runtime, silence
-from .beliefs import learn, remembered
-from .cluster import ClusterView
-from .notify import close_rest, describe, project
-from .ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
-from .rolefile import Role
-from .routing import PROD, commands, wanted
+from .. import log, pacemaker, postgres, process, rolefile, runtime, silence
+from ..apply import close_rest, describe, project
+from ..memory import learn, remember, remembered, respected
+from ..ocf import NOT_RUNNING, RUNNING_PROMOTED, SUCCESS, AgentError
+from ..rolefile import Role
+from ..routing import PROD, commands, wanted
+from ..view import ClusterView
 
 VOUCH_AFTER = 30
 """Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
@@ -17,10 +17,10 @@ counts. PAF's monitor of a primary runs every 15 s, for 10 s at most: it has see
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .params import Params
+    from ..params import Params
 
 
-def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -> int:
+def reconcile(params: Params, promoted: bool = False, resource: str = "haproxy") -> int:
     """Returns the instance's state as an exit code. promoted: whether Pacemaker expects it to be;
     a role file that is gone is no reason to restart it.
 
@@ -71,28 +71,6 @@ def monitor(params: Params, promoted: bool = False, resource: str = "haproxy") -
     return state
 
 
-def respected(params: Params, role: Role, resource: str) -> Role:
-    """Returns the role with the nodes that a person drained, as the CIB has them by now."""
-    try:
-        drained = pacemaker.drained(resource)
-    except AgentError:
-        return role  # no cluster: as before
-    if drained == role.drained:
-        return role
-    log.info(f"nodes drained with paf-haproxy drain: {' '.join(sorted(drained)) or 'none'}")
-    role = role.after("monitor", drained=drained)
-    remember(params, role)
-    return role
-
-
-def remember(params: Params, role: Role) -> None:
-    """Saves the role; where that cannot be, HAProxy follows it all the same."""
-    try:
-        rolefile.save(params.statedir, role)
-    except AgentError as error:
-        log.warning(error.reason)
-
-
 def reconsider(params: Params, role: Role, told: ClusterView | None) -> Role:
     """Returns the role to follow where the remembered one serves nobody: Pacemaker's, which must be
     idle, or notifications are still to come. told: who is primary; None if it does not answer.
@@ -109,8 +87,6 @@ def confirm(params: Params) -> None:
     """Tells HAProxy that the local PostgreSQL is a primary, if it is one: HAProxy's own role in
     PostgreSQL may be unable to log in, and Pacemaker's word alone may be older than a crash.
     """
-    from . import postgres
-
     try:
         postgres.confirm(params)
     except AgentError as error:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paf_haproxy.cluster import ClusterView, announce
 from paf_haproxy.context import Notice
+from paf_haproxy.view import ClusterView, announce
 
 from tests.tools.transitions import Transition, transitions
 

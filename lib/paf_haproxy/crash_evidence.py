@@ -36,7 +36,7 @@ RESOURCE = {
 }
 
 
-def believed(status: str, clone: str, node: str) -> str:
+def running_resource(status: str, clone: str, node: str) -> str:
     """Returns the name of PAF's resource. status: crm_mon's XML.
 
     Raises AgentError if Pacemaker does not take the instance on this node for running, or leaves it

@@ -1,0 +1,1 @@
+"""The actions, one module each. Pacemaker calls them, and systemd calls follow."""
