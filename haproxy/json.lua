@@ -1,4 +1,4 @@
--- JSON, as far as patroni.lua and metrics.lua need it.
+-- JSON, as far as rest_state.lua and metrics.lua need it.
 
 local function escape(character)
     if character == '"' or character == "\\" then

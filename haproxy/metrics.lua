@@ -37,7 +37,7 @@ local function rejected()
     return text ~= "" and text or nil
 end
 
--- Measures how long there is no primary for new connections. asking.lua calls it several times per second.
+-- Measures how long there is no primary for new connections. role_probe.lua calls it several times per second.
 function paf.watch()
     if served() then
         if began then

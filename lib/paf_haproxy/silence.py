@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 
-WITHIN = 5.0  # s that a report is valid; HAProxy writes it every second (silent.lua)
+WITHIN = 5.0  # s that a report is valid; HAProxy writes it every second (silent_node.lua)
 
 
 class Silence:
-    """A node of prod whose HAProxy does not answer, as this node's HAProxy reports it (silent.lua).
+    """A node of prod whose HAProxy does not answer, as this node's HAProxy reports it
+    (silent_node.lua).
 
     trusted: whether prod still leads there. chain: the name of the chain of guard connections to
-    PostgreSQL there (guard.lua). seconds: for how long none of them has broken.
+    PostgreSQL there (guard_connection.lua). seconds: for how long none of them has broken.
     """
 
     __slots__ = ("chain", "node", "seconds", "trusted")

@@ -133,7 +133,7 @@ def _stop(params: Params, *options: str) -> None:
 
 
 def ended_path(statedir: str) -> str:
-    """Returns the file that HAProxy writes when PostgreSQL has ended (memory.lua)."""
+    """Returns the file that HAProxy writes when PostgreSQL has ended (role_memory.lua)."""
     return statedir + "/memory/ended"
 
 

@@ -8,7 +8,7 @@ from tests.tools import TEMPLATE
 from tests.tools.node import Cluster
 from tests.tools.waiting import eventually
 
-FIRST = "    lua-load {{ lua }}/common.lua\n"
+FIRST = "    lua-load {{ lua }}/shared.lua\n"
 # What HAProxy does if a socket has ended a moment ago, here at every tenth use of a socket.
 BRITTLE = """
 local tcp, calls = core.tcp, 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .readiness import Check
 
 AUTHENTICATION = 10
-"""Least authentication_timeout in s: a guard connection lasts 8 s (haproxy/guard.lua)."""
+"""Least authentication_timeout in s: a guard connection lasts 8 s (guard_connection.lua)."""
 LOCAL = ("localhost", "::1")
 
 

@@ -110,7 +110,7 @@ local function reply(pool, node, asker)
     return known
 end
 
--- Another node asks "prod,stdby" (others.lua), an older agent "prod" or "stdby". This HAProxy's own agent-checks ask
+-- Another node asks "prod,stdby" (other_nodes.lua), an older agent "prod" or "stdby". This HAProxy's own agent-checks ask
 -- "prod@srv2" and the like. If a question ends with "keep", the answer has one more semicolon, and the next question
 -- comes on the same connection.
 core.register_service("role", "tcp", function(applet)

@@ -1,4 +1,4 @@
--- How many connections the local primary still takes, granted to the HAProxys that ask on the role port (release.lua).
+-- How many connections the local primary still takes, granted to the HAProxys that ask on the role port (queue_release.lua).
 
 local SLOTS_WITHIN = 1 -- s for an answer of PostgreSQL
 local FRESH = 0.03 -- s for which an answer of PostgreSQL is used

@@ -6,7 +6,7 @@ local DATABASE = os.getenv("PAF_PGDATABASE")
 
 local REPORT_AFTER = 1 -- s without an answer, then the role is reported as unknown
 
--- By SQLSTATE (PostgreSQL documentation, "PostgreSQL Error Codes") or by a code of session.lua.
+-- By SQLSTATE (PostgreSQL documentation, "PostgreSQL Error Codes") or by a code of postgres_session.lua.
 local LINE = "this line before the others in pg_hba.conf, then a reload of PostgreSQL: local " .. DATABASE .. " "
     .. USER .. " peer"
 local REMEDIES = {
@@ -26,6 +26,11 @@ paf.reason = nil -- why the last question got no answer: code and text; nil if i
 
 local answered = paf.seconds() -- s, when PostgreSQL answered last; before its first answer, when this process began
 local logged = {} -- the codes that have been logged since the last answer
+
+-- PostgreSQL gave no answer. why: code and text.
+function paf.set_reason(why)
+    paf.reason = why
+end
 
 -- PostgreSQL has told its role.
 function paf.clear_reason(role)

@@ -1,6 +1,6 @@
 -- The query of a REST request, read as Patroni reads it (Patroni's parse_int, and Python's parse_qs).
 --
--- publish.lua loads it, once per thread, and uses the global table query.
+-- rest_server.lua loads it, once per thread, and uses the global table query.
 
 query = {}
 

@@ -1,4 +1,4 @@
--- Asks the local PostgreSQL for its role, on a session that stays open (session.lua).
+-- Asks the local PostgreSQL for its role, on a session that stays open (postgres_session.lua).
 --
 -- If an answer is late, a second session is tried beside the first. The first one stays open: if all connection slots
 -- are taken, a second login fails.
@@ -48,10 +48,10 @@ end
 
 local function on_failure(talk, why)
     if current and current ~= talk and not talk.abandoned and why.code ~= "absent" then
-        paf.reason = paf.reason or why -- the session that is open may still answer
+        paf.set_reason(paf.reason or why) -- the session that is open may still answer
         return
     end
-    paf.reason = why
+    paf.set_reason(why)
     if why.code == "absent" then
         paf.set_role("down")
     elseif why.code ~= "closed" and not why.code:find("^57P0[12]") then

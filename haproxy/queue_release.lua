@@ -1,6 +1,6 @@
 -- How clients that wait for a primary are let through when it returns. All at once they would flood PostgreSQL, and
 -- beyond max_connections they would be refused. So the limit of a server of prod begins at FIRST connections. While
--- clients wait, each node asks the primary's node how many more it may let through (slots.lua). The limit is lifted as
+-- clients wait, each node asks the primary's node how many more it may let through (free_slots.lua). The limit is lifted as
 -- soon as no client waits.
 
 local NODE = os.getenv("PAF_NODE")

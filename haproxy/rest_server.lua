@@ -2,9 +2,9 @@
 -- documentation, "REST API").
 --
 -- Each thread of HAProxy has its own copy of this file, so that a flood of questions blocks neither the other threads
--- nor the files that watch PostgreSQL. Those write what they know into a map (patroni.lua).
+-- nor the files that watch PostgreSQL. Those write what they know into a map (rest_state.lua).
 
-dofile((os.getenv("PAF_FACTS"):gsub("[^/]*$", "query.lua")))
+dofile((os.getenv("PAF_FACTS"):gsub("[^/]*$", "rest_query.lua")))
 
 local NODE = os.getenv("PAF_NODE")
 local FACTS = Map.new(os.getenv("PAF_FACTS"), Map._str)

@@ -1,6 +1,6 @@
 -- What HAProxy knows of PostgreSQL besides its role: lag, timeline, synchronous standbys.
 --
--- The local PostgreSQL is asked on the session of asking.lua. Once per ROUND, the other nodes' HAProxys are asked on
+-- The local PostgreSQL is asked on the session of role_probe.lua. Once per ROUND, the other nodes' HAProxys are asked on
 -- the role port for what their PostgreSQL has told.
 
 local NODE = os.getenv("PAF_NODE")
@@ -41,6 +41,11 @@ local own -- the last answer of the local PostgreSQL, or nil
 local told = {} -- by node: its last answer, and when it came
 local leader -- the node whose answer says that it is the primary, or nil
 local past_since -- s, since when the local standby has been over the limit, or nil
+
+-- PostgreSQL is asked now.
+function paf.note_question()
+    paf.asked = core.now().sec
+end
 
 -- Takes in PostgreSQL's answer: columns of text, or nil without an answer.
 function paf.learn_facts(columns)

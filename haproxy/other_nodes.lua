@@ -4,7 +4,7 @@
 -- agent-checks ask this file: so a slow network delays an answer, and no agent-check fails because of it.
 --
 -- If a node's HAProxy is silent, the node keeps its place in stdby, where the plain check sees whether PostgreSQL
--- answers. silent.lua decides on its place in prod.
+-- answers. silent_node.lua decides on its place in prod.
 
 local NODE = os.getenv("PAF_NODE")
 local INTERVAL = tonumber(os.getenv("PAF_CHECK_INTERVAL") or 50) -- ms

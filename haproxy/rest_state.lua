@@ -1,4 +1,4 @@
--- Writes what the node knows into a map, in the form of Patroni's REST API. Each thread's copy of publish.lua answers
+-- Writes what the node knows into a map, in the form of Patroni's REST API. Each thread's copy of rest_server.lua answers
 -- from that map.
 
 local NODE = os.getenv("PAF_NODE")

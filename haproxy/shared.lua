@@ -1,6 +1,27 @@
 -- What the other files share: time, small files, and questions to the HAProxys of other nodes.
 --
 -- All files that haproxy.cfg loads with lua-load share the global table paf. This file creates it.
+-- Which file owns which part of paf (tests/unit/test_lua_table.py). Only the owner sets it.
+--
+--     free_slots: grant
+--     guard_connection: guard
+--     hold: hold
+--     json: object
+--     metrics: view watch
+--     other_nodes: fit_of others silent
+--     postgres_session: session
+--     probation: note_return on_probation recovering returning
+--     protocol: protocol
+--     queue_release: FIRST
+--     replication_facts: EVERY MAX_LAG QUESTION asked lag lagging leader learn_facts note_question own receive_lag synchronous tell told
+--     rest_state: publish
+--     role: changed changed_at confirmed_role ignorant recall_role role set_role
+--     role_memory: memory
+--     role_port: apply
+--     role_probe: armed
+--     shared: address ask_node check_fails connect nodes open read_file seconds stopping try write_file
+--     silent_node: expecting on_change trusted
+--     unknown_role: clear_reason reason refusing report_unknown set_reason unknown
 
 local ROLE_PORT = tonumber(os.getenv("PAF_ROLE_PORT"))
 local STOPPING_ROUND = 0.1 -- s for which a look at HAProxy's state is used

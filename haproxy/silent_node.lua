@@ -1,7 +1,7 @@
 -- A node whose HAProxy is silent: whether prod still sends connections to it.
 --
 -- A postmaster that has left recovery stays a primary until it ends. So the last "up" of the node's HAProxy is trusted
--- for as long as PostgreSQL there has not been restarted since: no guard connection (guard.lua) has ended, and no plain
+-- for as long as PostgreSQL there has not been restarted since: no guard connection (guard_connection.lua) has ended, and no plain
 -- check has failed. After that, only the agent can restore the trust: it vouches for the node if Pacemaker confirms the
 -- primary (vouch, lib/paf_haproxy/actions/reconcile.py).
 

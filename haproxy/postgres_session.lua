@@ -5,7 +5,7 @@ local SOCKET = ADDRESS:gsub("^unix@", "")
 
 local LOGIN_WITHIN = 5 -- s
 -- s for an answer. HAProxy closes a socket after that time. If all connection slots are taken, a closed session cannot
--- be replaced, so this is long; asking.lua tries a second session much earlier.
+-- be replaced, so this is long; role_probe.lua tries a second session much earlier.
 local ANSWER_WITHIN = 60
 local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expected
 local AFTER_ERROR = 200 -- ms
@@ -72,9 +72,9 @@ local function ask(session, question)
     return row[1] == "t" and "standby" or "production"
 end
 
--- Asks for what facts.lua needs. Returns whether the session can still be used.
+-- Asks for what replication_facts.lua needs. Returns whether the session can still be used.
 local function ask_facts(session)
-    paf.asked = core.now().sec
+    paf.note_question()
     local row, _, usable = paf.protocol.query(session, paf.QUESTION)
     paf.learn_facts(row and row[1] and row)
     return row ~= nil or usable
