@@ -40,16 +40,17 @@ def wanted(
     - prod: the primary is ready, or the candidate: armed, which is ready but down until PostgreSQL
       itself says that it is the primary. What leaves is drained: its sessions and the last of its
       WAL still pass.
-    - stdby: all but the primary; a node on its way to or from being one takes no new sessions, and
-      neither does one that a person drained. That holds for stdby alone: without its primary prod
-      would serve nobody.
+    - stdby: all but the primary; a node that is about to be one takes no new sessions, and neither
+      does one that a person drained. That holds for stdby alone: without its primary prod would
+      serve nobody. A node that was about to be the primary, and is not any more (PAF has refused
+      it), is a standby like before: if it were drained, too, readers might have nobody left.
     """
     drained = frozenset(drained)
     states: dict[Server, str] = {}
     for node in nodes:
         prod, stdby = MAINT, DRAIN if node in drained else READY
         if node in view.leaving:
-            prod, stdby = DRAIN, DRAIN
+            prod = DRAIN
         elif node == view.candidate:
             prod, stdby = READY, DRAIN
         elif node == view.primary:

@@ -223,6 +223,15 @@ def test_servers_that_haproxy_does_not_know_are_left_out() -> None:
     ]
 
 
+def test_a_candidate_that_was_refused_serves_readers_again() -> None:
+    """srv1 is lost; PAF has refused srv2, and promotes srv3."""
+    want = wanted(ClusterView("srv1", "srv3", {"srv1", "srv2"}), NODES)
+    assert [want[STDBY, node] for node in NODES] == [MAINT, READY, DRAIN]
+    assert [want[PROD, node] for node in NODES] == [DRAIN, DRAIN, READY]
+    drained = wanted(ClusterView("srv1", "srv3", {"srv1", "srv2"}), NODES, {"srv2"})
+    assert drained[STDBY, "srv2"] == DRAIN
+
+
 node_names = st.text("abcsrv0123456789.-_", min_size=1, max_size=8)
 views = st.builds(ClusterView, st.none() | node_names, st.none() | node_names, st.sets(node_names))
 
@@ -233,7 +242,9 @@ def test_any_view_lets_at_most_one_into_prod(view: ClusterView, nodes: list[str]
     in_prod = [node for node in nodes if want[PROD, node] != MAINT]
     assert sum(want[PROD, node] == READY for node in nodes) <= 1
     assert set(in_prod) <= {view.primary, view.candidate, *view.leaving}
-    assert not any(want[STDBY, node] == READY for node in in_prod), "a node in both pools"
+    both = {node for node in in_prod if want[STDBY, node] == READY}
+    assert both <= view.leaving - {view.primary}, "only who was a candidate is in both pools"
+    assert all(want[PROD, node] == DRAIN for node in both)
 
 
 @given(views, views, st.lists(node_names, unique=True, max_size=6))
