@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from xml.etree import ElementTree
 
 Options = dict[str, str]
@@ -156,3 +157,43 @@ def _colocation_xml(text: str) -> Constraint:
     (role, name), (with_role, other) = ((found.attrib[a], found.attrib[b]) for a, b in names)
     influence = found.get("influence", "true")
     return colocation((role, name), (with_role, other), found.attrib["score"], influence)
+
+
+def from_ansible(variables: Mapping[str, Any]) -> Resources:
+    """Returns what variables of linux-system-roles/ha_cluster create."""
+    made = Resources(properties=_attributes(variables["ha_cluster_cluster_properties"]))
+    for each in variables["ha_cluster_resource_primitives"]:
+        made.primitives[each["id"]] = Primitive(
+            each["agent"],
+            _attributes(each.get("instance_attrs", [])),
+            {operation(op["action"], _options(op["attrs"])) for op in each["operations"]},
+            _attributes(each.get("meta_attrs", [])),
+        )
+    for each in variables["ha_cluster_resource_clones"]:
+        promotable = {"promotable": "true"} if each["promotable"] else {}
+        made.clones[f"{each['resource_id']}-clone"] = promotable | _attributes(each["meta_attrs"])
+    for each in variables["ha_cluster_constraints_colocation"]:
+        what, where = each["resource_follower"], each["resource_leader"]
+        options = _options(each["options"])
+        made.colocations.add(
+            colocation(
+                (what["role"], what["id"]),
+                (where["role"], where["id"]),
+                options["score"],
+                options.get("influence", "true"),
+            )
+        )
+    for each in variables["ha_cluster_constraints_order"]:
+        first, then = each["resource_first"], each["resource_then"]
+        actions = (first["action"], first["id"]), (then["action"], then["id"])
+        made.orders.add(order(*actions, _options(each["options"])))
+    return made
+
+
+def _attributes(sets: list[dict[str, Any]]) -> Options:
+    """Returns the attributes of the first set: the role uses no other."""
+    return _options(sets[0]["attrs"]) if sets else {}
+
+
+def _options(listed: list[dict[str, str]]) -> Options:
+    return {each["name"]: each["value"] for each in listed}
