@@ -120,7 +120,7 @@ def test_the_files_have_the_same_content(rpm: Path, deb: Path) -> None:
 def test_pages_that_a_page_leads_to_are_in_the_package(deb: Path) -> None:
     """Of those that an administrator reads first."""
     docs = {name.rpartition("/doc/paf-haproxy/")[2] for name in files(deb) if "/doc/" in name}
-    for page in ("fencing.md", "el.md", "ansible.md"):
+    for page in ("fencing.md", "el.md", "ansible.md", "cold-start.md", "rollback.md"):
         assert page in docs
 
 
