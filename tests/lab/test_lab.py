@@ -73,8 +73,10 @@ def test_drill_over_ssh(tmp_path: Path) -> None:
 def test_crmsh_takes_the_same_resources(tmp_path: Path) -> None:
     """cluster.crm, loaded into a shadow CIB and verified; and it says what the pcs scripts said."""
     script = (
-        "crm cib delete test >/dev/null 2>&1; crm cib new test empty >/dev/null &&"
-        " CIB_shadow=test crm configure load replace /usr/share/paf-haproxy/pcs-scripts/cluster.crm"
+        "sed s/FENCE_AGENT/fence_paf_lab/ /usr/share/paf-haproxy/pcs-scripts/cluster.crm"
+        " >/root/test.crm;"
+        " crm cib delete test >/dev/null 2>&1; crm cib new test empty >/dev/null &&"
+        " CIB_shadow=test crm configure load replace /root/test.crm"
         " && CIB_shadow=test crm configure verify && CIB_shadow=test cibadmin --query"
     )
     said = lab("exec", "srv1", "--", "sh", "-c", script)
