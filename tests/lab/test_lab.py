@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from paf_lab import cgroup, network, package, power
+from paf_lab.drill import html
 from paf_lab.drill.faults import SHORT
 from paf_lab.layout import STATE
 from paf_lab.node import named
@@ -27,6 +28,8 @@ PACE = (
     "HAProxy is back",
     "writes again",
     "longest without a write",
+    "writers without an answer",
+    "readers without an answer",
 )
 
 
@@ -43,7 +46,7 @@ def drill(name: str, tmp_path: Path, *options: str) -> dict[str, Any]:
     assert not [each for each in failed if not each["name"].startswith(PACE)], said[-4000:]
     for kind in ("connecting", "session", "reader"):
         assert run["outcomes"][kind]["ack"] > 50
-    assert file.with_suffix(".html").read_text().count("<svg ") == 1
+    assert len(html.figures_of(file.with_suffix(".html").read_text())) == 1
     print(name, run["outcomes"], run.get("change"))
     return run  # type: ignore[no-any-return]
 
