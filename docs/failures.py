@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import drills
 
 PART = re.compile(
-    r"^<!-- drills: (?P<names>[a-z -]+) -->\n(?P<old>.*?)^<!-- end -->$", re.MULTILINE | re.DOTALL
+    r"^<!-- (?P<what>drills|phases): (?P<names>[a-z -]+) -->\n(?P<old>.*?)^<!-- end -->$",
+    re.MULTILINE | re.DOTALL,
 )
-BEGIN = "<!-- drills:"
+BEGIN = re.compile("^<!-- (?:drills|phases):", re.MULTILINE)
+PHASES = ("noticed", "fenced", "elected", "promoted")
+"""As in paf_lab/drill/phases.py."""
 POOLED = "errors of sessions through PgBouncer"
 IN_PLACE = "longest without a write"
 """A finding of drills in which the primary stays on its node."""
@@ -41,12 +45,13 @@ def written(text: str, reports: Sequence[Mapping[str, Any]]) -> str:
 
     reports: as `lab drill --json` writes them. Raises ValueError if a table has no end.
     """
-    if text.count(BEGIN) != len(PART.findall(text)):
-        raise ValueError(f"not every {BEGIN} has its -->, a line end and <!-- end -->")
+    if len(BEGIN.findall(text)) != len(PART.findall(text)):
+        raise ValueError("not every <!-- drills: has its -->, a line end and <!-- end -->")
 
     def part(found: re.Match[str]) -> str:
-        made = table(found["names"].split(), reports)
-        return f"<!-- drills: {found['names']} -->\n\n{made}\n<!-- end -->"
+        kinds = {"drills": table, "phases": phases}
+        made = kinds[found["what"]](found["names"].split(), reports)
+        return f"<!-- {found['what']}: {found['names']} -->\n\n{made}\n<!-- end -->"
 
     return PART.sub(part, text)
 
@@ -65,6 +70,22 @@ def table(wanted: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
     began = f", {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else ""
     source = f"{len(reports)} run{'s' * (len(reports) != 1)} of `lab drill --all`{began}."
     return "\n".join([*lines, "", f"{source} [README.md](README.md#the-tables) explains it.", ""])
+
+
+def phases(wanted: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the table of how long each phase of some drills took, in Markdown: median of all
+    runs.
+    """
+    lines = [f"| drill | {' | '.join(PHASES)} | runs |", "|---" * (len(PHASES) + 2) + "|"]
+    for name in wanted:
+        runs = [run for report in reports for run in report["runs"] if run["drill"] == name]
+        found = [run["phases"] for run in runs if run.get("phases")]
+        spans = [
+            f"{statistics.median(each[phase] for each in found):.2f} s" if found else NOT_MEASURED
+            for phase in PHASES
+        ]
+        lines.append(f"| {' | '.join([name, *spans, str(len(found))])} |")
+    return "\n".join([*lines, ""])
 
 
 def cells(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:

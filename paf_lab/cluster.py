@@ -57,6 +57,7 @@ def settings(more: Mapping[str, str]) -> str:
         "DC_DEADTIME": "2s",
         "PGBIN": PGBIN,
         "PGDATA": PGDATA,
+        "FENCE_AGENT": "fence_paf_lab",
         **more,
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -43,7 +43,7 @@ conf() {
     cat <<CONF
 listen_addresses = '*'
 port = $PGPORT
-unix_socket_directories = '/run/postgresql'
+unix_socket_directories = '$PGSOCKET'
 wal_level = replica
 wal_log_hints = on
 wal_keep_size = 512MB
@@ -99,6 +99,15 @@ finish() {
     chmod 600 "$data"/*.conf
 }
 
+# Makes $PGDATA.new, empty. The directory around it may be somebody else's: it keeps its owner and mode.
+empty_directory() {
+    local parent
+    parent=$(dirname "$PGDATA")
+    if [ ! -d "$parent" ]; then install -d -o postgres -g postgres -m 700 "$parent"; fi
+    rm -rf "$PGDATA.new"
+    install -d -o postgres -g postgres -m 700 "$PGDATA.new"
+}
+
 # Says what an instance that was there before lacks. It changes nothing.
 advise() {
     local lines
@@ -121,7 +130,7 @@ passwords() {
 }
 
 roles() {
-    as_postgres psql -qX -h /run/postgresql -p "$PGPORT" -d postgres -v ON_ERROR_STOP=1 \
+    as_postgres "$PGBIN/psql" -qX -h "$PGSOCKET" -p "$PGPORT" -d postgres -v ON_ERROR_STOP=1 \
         -v replicator="$REPLICATOR_PASSWORD" -v app="$APP_PASSWORD" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE haproxy LOGIN' WHERE NOT EXISTS
@@ -144,8 +153,7 @@ primary)
     if [ -s "$PGDATA/PG_VERSION" ]; then
         advise
     else
-        install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")"
-        rm -rf "$PGDATA.new"
+        empty_directory
         as_postgres "$PGBIN/initdb" -D "$PGDATA.new" --data-checksums >/dev/null
         configure "$PGDATA.new"
         rm -rf "$PGDATA"
@@ -160,8 +168,7 @@ standby)
     if [ -s "$PGDATA/PG_VERSION" ]; then
         advise
     else
-        install -d -o postgres -g postgres -m 700 "$(dirname "$PGDATA")"
-        rm -rf "$PGDATA.new"
+        empty_directory
         PGPASSWORD=$REPLICATOR_PASSWORD as_postgres "$PGBIN/pg_basebackup" -h "$2" -p "$PGPORT" \
             -U replicator -D "$PGDATA.new" -X stream -c fast
         configure_copy "$PGDATA.new"

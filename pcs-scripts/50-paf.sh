@@ -6,7 +6,7 @@ set -euo pipefail
 
 if ! have "//primitive[@id='pgsqld']"; then
     cib resource create pgsqld ocf:heartbeat:pgsqlms \
-        "bindir=$PGBIN" "pgdata=$PGDATA" "pgport=$PGPORT" pghost=/run/postgresql \
+        "bindir=$PGBIN" "pgdata=$PGDATA" "pgport=$PGPORT" "pghost=$PGSOCKET" \
         op start "timeout=$(seconds 60)" op stop "timeout=$(seconds 60)" \
         op promote "timeout=$(seconds 30)" op demote "timeout=$(seconds 120)" \
         op monitor "interval=$(seconds 15)" "timeout=$(seconds 10)" role=Promoted \

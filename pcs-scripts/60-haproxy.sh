@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# HAProxy on every node. HAPROXY_OPTIONS: parameters of ocf:paf:haproxy, none is needed.
+# HAProxy on every node. HAPROXY_OPTIONS: parameters of ocf:paf:haproxy, none is needed. PGPORT, PGSOCKET and
+# REPLICATION_PORT are passed on if they are not the agent's defaults.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
@@ -9,6 +10,14 @@ read -ra options <<<"${HAPROXY_OPTIONS:-}"
 if [ "$SLOWNESS" != 1 ] && [[ ${HAPROXY_OPTIONS:-} != *hold_timeout=* ]]; then
     options+=("hold_timeout=$(seconds 30)")
 fi
+# A setting of settings.sh, unless it is the default or HAPROXY_OPTIONS has another value.
+#   pass_on PARAMETER VALUE DEFAULT
+pass_on() {
+    if [ "$2" != "$3" ] && [[ " ${HAPROXY_OPTIONS:-}" != *" $1="* ]]; then options+=("$1=$2"); fi
+}
+pass_on pgport "$PGPORT" 5434
+pass_on pghost "$PGSOCKET" /run/postgresql
+pass_on replication_port "$REPLICATION_PORT" 5437
 if ! have "//primitive[@id='haproxy']"; then
     cib resource create haproxy ocf:paf:haproxy "${options[@]}" \
         op start "timeout=$(seconds 30)" op stop "timeout=$(seconds 30)" \

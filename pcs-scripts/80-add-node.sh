@@ -4,6 +4,7 @@
 # After it, on the new node: 22-first-start.sh, then pcs cluster start. Every HAProxy has it among
 # its servers a monitor later.
 # HACLUSTER_PASSWORD: of the OS user hacluster on the new node.
+# FENCE_DEVICES: if each node has its own device, with a line for the new node, as in 30-fencing.sh.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
@@ -13,6 +14,8 @@ node=${1:?the node to add}
 # First of all, it must be possible to fence it.
 if have "//primitive[@id='fence']"; then
     live stonith update fence "pcmk_host_list=$(fenced_without "$node") $node"
+elif have "//primitive[starts-with(@id, 'fence-')]"; then
+    fence_node live "$node"
 fi
 if ! is_member "$node"; then
     printf '%s\n' "$HACLUSTER_PASSWORD" | pcs_nodes host auth "$node" -u hacluster

@@ -18,10 +18,12 @@ if is_member "$node"; then
     crm_resource --wait --timeout "$(seconds 120)"
     pcs_nodes cluster node remove "$node"
 fi
-# Of 82-add-proxy.sh.
+# Of 82-add-proxy.sh and 30-fencing.sh.
 while have "//rsc_location[@node='$node']"; do
     cibadmin --delete --xpath "//rsc_location[@node='$node']"
 done
 if have "//primitive[@id='fence']"; then
     live stonith update fence "pcmk_host_list=$(fenced_without "$node")"
+elif have "//primitive[@id='fence-$node']"; then
+    live stonith delete "fence-$node"
 fi

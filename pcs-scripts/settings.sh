@@ -9,8 +9,9 @@
 : "${PGSOCKET:=/run/postgresql}"              # the directory of PostgreSQL's and PgBouncer's Unix sockets
 : "${REPLICATION_PORT:=5437}"                 # HAProxy's replication_port
 : "${NETWORK:=samenet}"                      # clients and nodes, as pg_hba.conf writes addresses
-: "${FENCE_AGENT:=fence_paf_lab}"
+: "${FENCE_AGENT:=}"                         # such as fence_ipmilan; 30-fencing.sh needs it
 : "${FENCE_OPTIONS:=}"                       # words for pcs stonith create
+: "${FENCE_DEVICES:=}"                       # if each node has its own device: lines "NODE WORD..."
 : "${SLOWNESS:=1}"                           # how many times slower the machines are than usual
 : "${CIB:=}"                                 # a file: changes are made there (90-push.sh sends it)
 : "${CONNINFO:=host=127.0.0.1 port=$REPLICATION_PORT}"  # where a standby finds the primary
@@ -59,6 +60,44 @@ app.main(sys.argv[2:])' "$((60 * SLOWNESS))" "$@"
 have() {
     if [ -n "$CIB" ]; then local -x CIB_file=$CIB; fi
     cibadmin --query --xpath "$1" >/dev/null 2>&1
+}
+
+# The words of FENCE_DEVICES for a node: the options of its own device.
+device_options() {
+    awk -v node="$1" '$1 == node { $1 = ""; print; found = 1 } END { exit !found }' <<<"$FENCE_DEVICES"
+}
+
+# Creates a fence device, unless it exists, through `cib` or `live`.
+#   fence_device cib|live NAME "NODE..." WORD...
+fence_device() {
+    local way=$1 name=$2 nodes=$3
+    shift 3
+    if have "//primitive[@id='$name']"; then return; fi
+    if [ -z "$FENCE_AGENT" ]; then
+        echo "FENCE_AGENT is not set: export FENCE_AGENT=... FENCE_OPTIONS=\"...\" (pcs stonith list)" >&2
+        return 1
+    fi
+    local options
+    read -ra options <<<"$FENCE_OPTIONS"
+    "$way" stonith create "$name" "$FENCE_AGENT" "pcmk_host_list=$nodes" "${options[@]}" "$@" \
+        op start "timeout=$(seconds 20)" op stop "timeout=$(seconds 20)" \
+        op monitor "interval=$(seconds 60)" "timeout=$(seconds 30)"
+}
+
+# Creates the device of one node, from its line of FENCE_DEVICES.
+#   fence_node cib|live NODE
+fence_node() {
+    local way=$1 node=$2 line options
+    if have "//primitive[@id='fence-$node']"; then return; fi
+    if ! line=$(device_options "$node"); then
+        echo "FENCE_DEVICES has no line for $node: add one, such as '$node ip=ADDRESS'" >&2
+        return 1
+    fi
+    read -ra options <<<"$line"
+    fence_device "$way" "fence-$node" "$node" "${options[@]}"
+    # Another node must fence it, so the device is not for the node itself.
+    # By force: a node that is being added is not a member yet.
+    "$way" constraint location "fence-$node" avoids "$node" --force
 }
 
 # The nodes that can be fenced, but for one.

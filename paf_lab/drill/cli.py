@@ -165,10 +165,15 @@ def switchover(to: str | None, repeat: int, common: Common) -> None:
 @drill.command("page")
 @click.argument("records", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("file", type=FILE)
-def page(records: Path, file: Path) -> None:
+@click.option(
+    "--json", "json_file", type=FILE, help="Write the figures here, without the timelines."
+)
+def page(records: Path, file: Path, json_file: Path | None) -> None:
     """Writes the page of earlier drills again, as FILE, from the directory RECORDS."""
     html.check()
     file.write_text(series.page_of(records))
+    if json_file is not None:
+        json_file.write_text(json.dumps(series.figures_of(records), indent=1) + "\n")
 
 
 drill.add_command(switchover)

@@ -16,8 +16,10 @@ from ..layout import STATE
 from . import commands, html, report, verdict
 from .audits import Finding
 from .drill import Drill
+from .phases import phases
 from .run import perform
 from .site import Site
+from .timeline import Event
 from .verdict import Run
 
 RECORDS = STATE / "drills"
@@ -106,16 +108,32 @@ def conclude(
     return bool(result["passed"])
 
 
-def page_of(directory: Path) -> str:
-    """Returns the page of earlier runs. Raises LabError if their records are not whole."""
+def _report(directory: Path) -> dict[str, Any]:
     report = directory / "report.json"
     if not report.exists():
         raise LabError(f"{directory} has no report.json: name a directory below {RECORDS}")
-    result = json.loads(report.read_text())
+    found: dict[str, Any] = json.loads(report.read_text())
+    return found
+
+
+def page_of(directory: Path) -> str:
+    """Returns the page of earlier runs. Raises LabError if their records are not whole."""
+    result = _report(directory)
     places = [_place(directory, run["run"], run["drill"]) for run in result["runs"]]
     if missing := [each for each in places if not each.is_dir()]:
         raise LabError(f"no records {missing[0]}: the page cannot be written again")
     return html.page(result, [html.read_records(each) for each in places])
+
+
+def figures_of(directory: Path) -> dict[str, Any]:
+    """Returns the figures of earlier runs without the timelines, as results/ has them. Raises
+    LabError if there is no report.
+    """
+    result = _report(directory)
+    for run in result["runs"]:
+        events = [Event(**each) for each in run.pop("timeline")]
+        run["phases"] = phases(events, 0.0)
+    return result
 
 
 def as_json(

@@ -12,6 +12,7 @@ from . import audits, figures, service, unserved
 from .audits import Evidence, Finding
 from .figures import Change, Outage
 from .latency import measured
+from .phases import phases
 from .settings import Bars
 from .timeline import Event
 
@@ -127,6 +128,7 @@ def as_json(run: Run) -> dict[str, Any]:
             **_finite({"ratio": run.ratio or math.inf, "worst_outage": _length(run.worst)}),
             "route_delay": _finite(run.delays),
         }
+    result["phases"] = phases(run.events, evidence.started)
     result["timeline"] = [
         {"at": round(event.at - evidence.started, 6), "node": event.node, "who": event.who,
          "text": event.text}

@@ -1,0 +1,44 @@
+"""Where the time goes from the loss of the primary to the next one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .timeline import AGENT, PACEMAKER, POSTGRES, Event
+
+STEPS: tuple[tuple[str, str, str], ...] = (
+    ("noticed", PACEMAKER, "Requesting fencing"),
+    ("fenced", AGENT, "pre-promote: "),
+    ("elected", PACEMAKER, "Initiating promote operation pgsqld"),
+    ("promoted", POSTGRES, "primary, was standby"),
+)
+"""Each phase, and how the event that ends it begins. noticed: Corosync's token is lost, the others
+agree on a membership, and Pacemaker plans. fenced: the device has confirmed. elected: PAF compares
+the standbys. promoted: PostgreSQL leaves recovery.
+"""
+
+
+def phases(events: Iterable[Event], started: float) -> dict[str, float]:
+    """Returns how long each phase took, in s; nothing if one is missing. events: in the order of
+    time, their times like `started`.
+    """
+    left = [each for each in events if each.at >= started]
+    found: dict[str, float] = {}
+    since = started
+    for name, who, text in STEPS:
+        end = _first(left, since, who, text)
+        if end is None:
+            return {}
+        found[name], since = end - since, end
+    return found
+
+
+def _first(events: Sequence[Event], since: float, who: str, text: str) -> float | None:
+    return next(
+        (
+            each.at
+            for each in events
+            if each.at >= since and each.who == who and each.text.startswith(text)
+        ),
+        None,
+    )
