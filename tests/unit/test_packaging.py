@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,11 @@ def test_the_version_is_that_of_the_agent(installed: Path) -> None:
     assert f"Version: {__version__}\n" in shown
 
 
-def test_what_to_do_without_a_source_tree(installed: Path) -> None:
+def test_what_to_do_without_a_source_tree(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a lab of its own name: the usual one may be at work."""
+    monkeypatch.setenv("PAF_LAB", "packaged")
     done = run(installed / "lab", "up", cwd=installed)
+    for place in ("/run", "/var/lib", "/var/cache"):
+        shutil.rmtree(f"{place}/packaged-lab", ignore_errors=True)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("lab: no source tree of paf-haproxy here")
