@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ...errors import LabError
 from .. import commands, service
 from ..audits import Evidence, Finding
+from ..records import PRIMARY
 from ..stage import Stage
 from .power import PowerOffPrimary
 from .switchover import Switchover
@@ -17,17 +18,26 @@ UPDATE drill.backlog SET text = text || 'x';
 """
 
 
+PROGRAM = "/usr/sbin/haproxy"
+AWAY = f"{PROGRAM}.away"
+
+
 class DoubleFailure(PowerOffPrimary):
-    """A survivor has no HAProxy in the moment of the failover. If it becomes the primary, Pacemaker
-    cannot tell that its HAProxy will be promoted; PostgreSQL's word comes some ms after the fact.
+    """A survivor has no HAProxy until another node is primary: its program is not there. If that
+    survivor becomes the primary, Pacemaker cannot tell that its HAProxy will be promoted;
+    PostgreSQL's word comes some ms after the fact.
     """
 
     name = "double-failure"
     repairs = 1
     gap = 25.0
-    summary = "power-off of the primary's node, and HAProxy of another killed at once"
+    summary = "power-off of the primary's node, and another node without HAProxy until failover"
     failed = 1  # one that was under way
     stray_reads = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._without = ""
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return stage.names
@@ -35,14 +45,33 @@ class DoubleFailure(PowerOffPrimary):
     def inject(self, stage: Stage) -> None:
         name = next(name for name in sorted(stage.names) if name != stage.primary)
         pid = commands.haproxy_pid(stage.nodes[name], stage.settings)
-        stage.say(f"kill -9 {pid}, the HAProxy", name)
-        stage.nodes[name].run("kill", "-9", str(pid))
+        self._without = name
+        stage.leaves(name)
+        stage.say(f"take {PROGRAM} away, kill -9 {pid}, the HAProxy", name)
+        stage.nodes[name].run("sh", "-c", f"mv {PROGRAM} {AWAY}; kill -9 {pid}")
         super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        super().follow(stage)
+        stage.wait(lambda: new_primary(stage), within=60)
+
+    def undo(self, stage: Stage) -> None:
+        script = f"[ ! -e {AWAY} ] || mv {AWAY} {PROGRAM}"
+        stage.nodes[self._without].run("sh", "-c", script)
+        # Otherwise Pacemaker starts HAProxy there again only after its failure-timeout.
+        commands.cleanup(stage.anyone, stage.settings.haproxy)
+        super().undo(stage)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         found = super().judge(evidence)
         own = service.served_again(evidence, 0).name
         return [finding for finding in found if finding.name != own]
+
+
+def new_primary(stage: Stage) -> str:
+    """Returns '' if a node other than the primary of before is primary, or what is missing."""
+    others = (role for name, role in stage.roles.items() if name != stage.primary)
+    return "" if PRIMARY in others else "no other node is primary"
 
 
 class SlowPromote(Switchover):
@@ -80,7 +109,9 @@ class SlowPromote(Switchover):
         stage.nodes[stage.primary].power_off()
 
     def follow(self, stage: Stage) -> None:
+        """Replay stays paused until PostgreSQL is told to promote itself: that ends the pause."""
         stage.wait(lambda: "" if stage.died else "no program of a node has died", within=10)
+        stage.wait(lambda: new_primary(stage), within=120)
 
     def undo(self, stage: Stage) -> None:
         for node in stage.nodes.values():

@@ -9,6 +9,7 @@ from ...errors import LabError
 from .. import audits, pgbouncer, service
 from ..audits import Evidence, Finding
 from ..drill import Drill
+from ..records import UP
 from ..stage import Stage
 from .cluster import let_go, set_limit
 from .switchover import Switchover
@@ -164,25 +165,39 @@ class ForgottenPromotion(HangingNotify):
 
 
 class RoleFiles(Switchover):
-    """Corrupt on one node, stale on another, gone on the third; then a switchover."""
+    """Corrupt on one node, stale on another, gone on the third: right before a switchover, and once
+    more when HAProxy has been told that the primary leaves.
+    """
 
     name = "role-files"
     gap = 6.0
     pooled = False
-    summary = "role files corrupt, stale and gone, then a switchover: nothing misrouted"
+    summary = "role files corrupt, stale and gone in a switchover: nothing misrouted"
     with_ratio = False
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return stage.names
 
     def inject(self, stage: Stage) -> None:
+        self._spoil(stage)
+        super().inject(stage)
+
+    def follow(self, stage: Stage) -> None:
+        leaves = f"prod/{stage.primary}"
+        stage.wait(
+            lambda: "" if (stage.servers[stage.primary] or {}).get(leaves) != UP else
+            f"HAProxy still leads to {stage.primary}", within=30,
+        )  # fmt: skip
+        self._spoil(stage)
+        super().follow(stage)
+
+    @staticmethod
+    def _spoil(stage: Stage) -> None:
         path = f"{STATEDIR}/role"
-        spoils = (f"echo junk >{path}", f"sed -i s/{stage.primary}/srv9/ {path}", f"rm {path}")
+        spoils = (f"echo junk >{path}", f"sed -i s/{stage.primary}/srv9/ {path}", f"rm -f {path}")
         for name, spoil in zip(stage.names, spoils):
             stage.say(f"role file: {spoil}", name)
             stage.nodes[name].run("sh", "-c", spoil)
-        stage.rest(12)  # every monitor has come by
-        super().inject(stage)
 
 
 class RunFull(Drill):
