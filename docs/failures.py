@@ -16,8 +16,6 @@ PART = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 BEGIN = re.compile("^<!-- (?:drills|phases):", re.MULTILINE)
-PHASES = ("noticed", "fenced", "elected", "promoted")
-"""As in paf_lab/drill/phases.py."""
 POOLED = "errors of sessions through PgBouncer"
 IN_PLACE = "longest without a write"
 """A finding of drills in which the primary stays on its node."""
@@ -74,18 +72,20 @@ def table(wanted: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
 
 def phases(wanted: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> str:
     """Returns the table of how long each phase of some drills took, in Markdown: median of all
-    runs.
+    runs. Raises ValueError if a drill has no run with phases.
     """
-    lines = [f"| drill | {' | '.join(PHASES)} | runs |", "|---" * (len(PHASES) + 2) + "|"]
+    heads: list[str] = []
+    rows = []
     for name in wanted:
         runs = [run for report in reports for run in report["runs"] if run["drill"] == name]
         found = [run["phases"] for run in runs if run.get("phases")]
-        spans = [
-            f"{statistics.median(each[phase] for each in found):.2f} s" if found else NOT_MEASURED
-            for phase in PHASES
-        ]
-        lines.append(f"| {' | '.join([name, *spans, str(len(found))])} |")
-    return "\n".join([*lines, ""])
+        if not found:
+            raise ValueError(f"results/drills has no phases of {name}")
+        heads = list(found[0])
+        spans = [f"{statistics.median(each[head] for each in found):.2f} s" for head in heads]
+        rows.append([name, *spans, str(len(found))])
+    lines = [["drill", *heads, "runs"], ["---"] * (len(heads) + 2), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 def cells(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:

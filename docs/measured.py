@@ -16,7 +16,6 @@ AGENT = ("agents", "haproxy", "lib", "pcs-scripts", ":!lib/paf_haproxy/cli")
 """What Pacemaker and HAProxy run: a figure is of an earlier agent if any of it has changed since.
 The command paf-haproxy is no part of it.
 """
-AGENT_AND_COMMAND = ("agents", "bin", "haproxy", "lib", "pcs-scripts")
 WITH_COMMAND = ("switchover-command", "dirty")
 """What was measured with the command."""
 PART = re.compile(r"^<!-- figures -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
@@ -46,9 +45,15 @@ class Results:
         commits = report.get("commits", {})
         commit = report.get("commit") or commits.get("new", "")
         told = f"{commit} beside {commits['old']}" if commits else commit or "commit not recorded"
-        files = AGENT_AND_COMMAND if name in WITH_COMMAND else AGENT
+        from paf_lab import provenance  # a package that is built has no lab
+
+        files = provenance.AGENT if name in WITH_COMMAND else AGENT
         earlier = ", earlier agent" if not commit or self._changed(commit, files) else ""
         return f"{told}, {report['date'][:10]}{earlier}"
+
+    def repeated(self, name: str) -> str:
+        """Returns the command of a drill that was run several times."""
+        return f"lab drill {name} --repeat {len(self.runs(name))}"
 
     def runs(self, name: str) -> list[Report]:
         """Returns the runs of a drill."""

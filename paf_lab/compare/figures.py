@@ -16,7 +16,7 @@ from ..drill.figures import (
     outcomes,
     strip,
 )
-from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, UP, Attempt, Records
+from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, Attempt, Records
 
 Strip = tuple[float, float, str]
 """Since, until, outcome; in s after the event."""
@@ -131,17 +131,12 @@ def agreement(seen: Records, evidence: Evidence, since: float) -> float:
     worst = 0.0
     for node in set(evidence.addresses) - evidence.died:
         told = [each for each in seen.servers if each.node == node]
-        good = [each.at for each in told if _leads_to(each.states) == {evidence.expected}]
+        good = [each.at for each in told if each.leads_to == {evidence.expected}]
         before = [each for each in told if each.at <= since]
-        if before and _leads_to(before[-1].states) == {evidence.expected}:
+        if before and before[-1].leads_to == {evidence.expected}:
             continue  # all along
         worst = max(worst, min((at for at in good if at >= since), default=math.inf) - since)
     return worst
-
-
-def _leads_to(states: Mapping[str, str] | None) -> set[str]:
-    up = (name.partition("/") for name, state in (states or {}).items() if state == UP)
-    return {server for pool, _, server in up if pool == "prod" and server != "hold"}
 
 
 def _strips(attempts: Iterable[Attempt], zero: float) -> dict[str, list[Strip]]:

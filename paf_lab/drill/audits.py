@@ -204,11 +204,6 @@ def repairs(evidence: Evidence, most: int = 0) -> Finding:
     return Finding("repairs by a person", len(found) <= most, str(len(found)), str(most), shown)
 
 
-def cleared(evidence: Evidence) -> Finding:
-    """Tells how often failures had to be cleared, with no limit."""
-    return Finding("failures cleared by a person", True, str(evidence.cleared), "told")
-
-
 def moved(evidence: Evidence) -> Finding:
     """The last acknowledged writes came from the node that should be primary now."""
     acks = figures.acknowledged(evidence.seen.attempts)

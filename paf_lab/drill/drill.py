@@ -87,7 +87,6 @@ class Drill:
             audits.replication(evidence),
             audits.tidy(evidence),
             audits.repairs(evidence, self.repairs),
-            audits.cleared(evidence),
             *unserved.audit(evidence, self.gap, self.reader_gap),
         ]
         if self.moves is True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .audits import Evidence
-from .records import ACK, UP, Attempt, ServersSeen
+from .records import ACK, Attempt
 
 Stretch = tuple[float, float]
 """From when until when, s of the epoch."""
@@ -50,15 +50,6 @@ def _away(evidence: Evidence, node: str) -> Stretch:
             continue
         if each.states is None:
             back, silent = math.inf, True
-        elif silent and math.isinf(back) and _leads(each):
+        elif silent and math.isinf(back) and each.leads_to:
             back = each.at
     return since, back
-
-
-def _leads(seen: ServersSeen) -> bool:
-    """Returns whether a HAProxy led to a primary; "hold" is no server of PostgreSQL."""
-    states = seen.states or {}
-    return any(
-        state == UP and server.startswith("prod/") and server != "prod/hold"
-        for server, state in states.items()
-    )

@@ -60,8 +60,8 @@ def figures_of(page: str) -> list[Figure]:
 
 
 def read_records(directory: Path) -> Records:
-    """Returns what was seen in a run whose records are in the directory, but for the log: its lines
-    are events of the report.
+    """Reads the records of a run from its directory. The log is left out: the report has its lines
+    as events.
     """
     found: list[Record] = []
     for file in sorted(directory.glob("*.jsonl")):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import figures
-from .records import UP, Records, ServersSeen
+from .records import Records, ServersSeen
 from .timeline import AGENT, DRILL, PACEMAKER, PAF
 
 BEFORE = 2.0  # s shown before the event
@@ -72,9 +72,7 @@ def _events(timeline: Iterable[Mapping[str, Any]], who: str) -> Iterator[Span]:
 def _leads_to(seen: ServersSeen) -> str:
     if seen.states is None:
         return SILENT
-    ready = [name for name, state in seen.states.items() if state == UP]
-    found = [name.partition("/")[2] for name in ready if name.startswith("prod/")]
-    return " ".join(name for name in found if name != "hold") or NOBODY
+    return " ".join(sorted(seen.leads_to)) or NOBODY
 
 
 def _spans(changes: Sequence[tuple[float, str]], until: float) -> Iterator[Span]:

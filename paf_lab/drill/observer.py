@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from ..errors import LabError
 from ..machine import Machine
@@ -15,18 +14,11 @@ from . import cluster, programs, timeline
 from .programs import Program
 from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen
 from .site import Site
-from .timeline import Event, Narrator
+from .timeline import Event, Narrator, View
 
 LOOK_EVERY = 0.1  # s
 ENDS_WITHIN = 15.0  # s after which a program that was asked to end is killed
 REVIVE_EVERY = 2.0  # s between two attempts to start a program whose node was down
-
-
-class View(Protocol):
-    """Whoever watches."""
-
-    def update(self, phase: str, events: Sequence[Event], outcomes: Counter[str]) -> None:
-        """Is told the phase, the new events, and how often each outcome came so far."""
 
 
 class Observer:
@@ -172,12 +164,6 @@ class Observer:
             if time.monotonic() > end:
                 raise LabError(f"not within {seconds:g} s: {why}")
             self.rest(every)
-
-    def await_nodes(self) -> None:
-        """Returns once all nodes have booted: one that was fenced last may not be back yet."""
-        for node in self.nodes.values():
-            self.wait(lambda node=node: "" if node.running else f"{node.name} is off", within=60)  # type: ignore[misc]
-            node.await_ready()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:

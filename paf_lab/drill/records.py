@@ -73,6 +73,12 @@ class ServersSeen:
     before: float | None
     states: Mapping[str, str] | None
 
+    @property
+    def leads_to(self) -> frozenset[str]:
+        """The nodes to which prod leads; not "hold", where connections wait."""
+        ready = (name.partition("/") for name, state in (self.states or {}).items() if state == UP)
+        return frozenset(node for pool, _, node in ready if pool == "prod" and node != "hold")
+
 
 @dataclass(frozen=True)
 class Usage:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from ..errors import LabError
 from . import cluster, commands
-from .observer import Observer, View
+from .observer import Observer
 from .records import PRIMARY, UP, ServersSeen
+from .timeline import View
 
 ASK_EVERY = 1.0  # s between two rounds of questions that cost the nodes something
 
@@ -16,6 +17,12 @@ __all__ = ["Stage", "View"]
 
 class Stage(Observer):
     """Where a drill takes place; what it is asked for beyond what was observed costs CPU there."""
+
+    def await_nodes(self) -> None:
+        """Returns once all nodes have booted: one that was fenced last may not be back yet."""
+        for node in self.nodes.values():
+            self.wait(lambda node=node: "" if node.running else f"{node.name} is off", within=60)  # type: ignore[misc]
+            node.await_ready()
 
     def snapshot(self) -> cluster.Snapshot:
         """Asks the cluster for its state; this costs the nodes some CPU."""

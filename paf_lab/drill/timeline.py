@@ -6,8 +6,10 @@ The narrator is fed record by record, so that the same words appear while a dril
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..access import READER
 from .figures import HELD
@@ -37,6 +39,13 @@ class Event:
     node: str
     who: str
     text: str
+
+
+class View(Protocol):
+    """Whoever watches."""
+
+    def update(self, phase: str, events: Sequence[Event], outcomes: Counter[str]) -> None:
+        """Is told the phase, the new events, and how often each outcome came so far."""
 
 
 class Narrator:

@@ -107,6 +107,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "primary_before": evidence.primary,
         "primary_expected": evidence.expected,
         "died": sorted(evidence.died),
+        "failures_cleared": evidence.cleared,
         "outcomes": figures.outcomes(seen.attempts),
         "outcomes_by_client": figures.outcomes_by_client(seen.attempts),
         "unknown_writes": {"in_table": found, "not_in_table": missing},

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from . import syntax
+
 GAP = "..."
-LOGGERS = ("log", "info", "warning", "exit_reason")
 CALLBACK = "warn"
 """A function that takes log.warning as an argument calls it by this name (params.py)."""
 ACTION = re.compile(r"^[a-z-]+: ")
@@ -28,8 +29,6 @@ ROOT = "AgentError"
 EVENTS = "notice.event"
 VALUES = {"context.action": ("monitor", "reload", "reload-agent")}
 """Values of an inserted expression. They are used if a pattern has no words without them."""
-LUA_LOG = re.compile(r"\b(?:core|txn)[.:](?:log|Alert|Warning|Notice|Info|Debug)\b")
-LUA_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(\.\.)|([(){}])|(,)|(--[^\n]*|\s+)|([\w.:#]+|.)')
 
 
 @dataclass(frozen=True, order=True)
@@ -105,7 +104,7 @@ class Agent:
         self.found = Found(set(), set(), set())
         self._returned: set[ast.FunctionDef] = set()
         for module in read:
-            for function, scope in _functions(module.tree):
+            for function, scope in syntax.functions(module.tree):
                 self._look(module, function, scope)
 
     def misused(self) -> Iterator[str]:
@@ -115,7 +114,7 @@ class Agent:
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Call):
                     allowed.add(node.func)
-                    if _name(node.func) == "parse_leniently":
+                    if syntax.name(node.func) == "parse_leniently":
                         allowed.update(node.args)
                 direct = isinstance(node, (ast.Import, ast.ImportFrom)) and (
                     any(alias.name == "syslog" for alias in node.names)
@@ -124,7 +123,7 @@ class Agent:
                 if direct and module.name != "log":
                     yield f"{_place(module, node)}: {ast.unparse(node)}"
             for node in ast.walk(module.tree):
-                if _logs(node) and node not in allowed:
+                if syntax.logs(node) and node not in allowed:
                     yield f"{_place(module, node)}: {ast.unparse(node)}"
 
     def _events(self) -> Iterator[str]:
@@ -142,7 +141,9 @@ class Agent:
             if not isinstance(node, ast.Call):
                 continue
             place = _place(module, node)
-            if (_logs(node.func) or _name(node.func) == CALLBACK) and module.name != "log":
+            if (
+                syntax.logs(node.func) or syntax.name(node.func) == CALLBACK
+            ) and module.name != "log":
                 text = node.args[-1]
                 for pattern in self._patterns(module, scope, text):
                     if not _is_reason(pattern, text):
@@ -245,7 +246,7 @@ class Agent:
         found = []
         values = [module.constants[name.id]] if name.id in module.constants else []
         for node in scope:
-            if isinstance(node, (ast.Assign, ast.NamedExpr)) and _assigns(node, name.id):
+            if isinstance(node, (ast.Assign, ast.NamedExpr)) and syntax.assigns(node, name.id):
                 values.append(node.value)
             elif isinstance(node, ast.AugAssign) and ast.unparse(node.target) == name.id:
                 for pattern in self._texts(module, scope, node.value, known, seen):
@@ -268,7 +269,7 @@ class Agent:
                 for other in self.modules.values()
                 for each in other.classes.values()
                 for method in each.body
-                if isinstance(method, ast.FunctionDef) and method.name == _name(call.func)
+                if isinstance(method, ast.FunctionDef) and method.name == syntax.name(call.func)
             ]
         for other, function in functions:
             if function in self._returned:
@@ -285,74 +286,10 @@ class Agent:
             self.found.parts.add(Text(pattern.strip("; "), _place(module, node)))
 
 
-def of_lua(paths: Iterable[Path]) -> set[Text]:
-    """Returns the log lines of the Lua files."""
-    found = set()
-    for path in paths:
-        text = path.read_text()
-        for match in LUA_LOG.finditer(text):
-            number = text.count("\n", 0, match.start()) + 1
-            found.add(Text(_lua_argument(text[match.end() :]), f"{path.name}:{number}"))
-    return found
-
-
-def _lua_argument(text: str) -> str:
-    """Returns the pattern of the last argument of a call. text: from the parenthesis on."""
-    assert text.startswith("("), f"core.log must be called where it is named: {text[:40]!r}"
-    depth, pieces = 0, [""]
-    for string, joint, bracket, comma, space, _ in LUA_TOKEN.findall(text):
-        if bracket:
-            depth += 1 if bracket in "({" else -1
-            if not depth:
-                break
-            if bracket in "({" and depth > 1 and not pieces[-1]:
-                pieces[-1] = GAP
-        elif depth > 1 or space:
-            continue
-        elif comma:
-            pieces = [""]  # that was the level
-        elif joint:
-            pieces.append("")
-        elif string:
-            pieces[-1] = string
-        else:
-            pieces[-1] = GAP
-    return "".join(pieces)
-
-
-def _functions(tree: ast.Module) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
-    """Returns each function and its nodes, and the nodes of the module that are in none."""
-    inside: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node not in inside:
-            scope = list(ast.walk(node))
-            inside.update(scope)
-            yield node, scope
-    yield tree, [node for node in ast.walk(tree) if node not in inside]
-
-
 def _is_reason(pattern: str, text: ast.expr) -> bool:
     """Returns whether a log line consists of a reason, which is found where it is raised."""
     inserted = re.search(r"\berror\b|\.reason\b", ast.unparse(text))
     return inserted is not None and not words(ACTION.sub("", pattern, count=1))
-
-
-def _logs(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "log"
-        and node.attr in LOGGERS
-    )
-
-
-def _assigns(node: ast.Assign | ast.NamedExpr, name: str) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(isinstance(each, ast.Name) and each.id == name for each in targets)
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _place(module: Module, node: ast.AST) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from paf_haproxy.cli import check
 from paf_haproxy.cli.cib import Cib
@@ -138,3 +139,45 @@ def outcomes(facts: Facts, name: str) -> list[Check]:
     found = [each for each in check.judged(facts) if each.name == name]
     assert found, f"there is no check {name}"
     return found
+
+
+POOLER = parse({"pooler": "/run/postgresql"})
+DEMOTE = (
+    'first="pgsqld-clone" first-action="demote" id="order-pgsqld-clone-haproxy-clone-Optional"'
+    ' kind="Optional" symmetrical="false" then="haproxy-clone"'
+)
+TURNED = DEMOTE.replace("pgsqld-clone", "x").replace("haproxy-clone", "pgsqld-clone")
+TURNED = TURNED.replace("x", "haproxy-clone")
+
+
+def replaced(old: str, new: str) -> dict[str, Any]:
+    return {"cib": cib((old, new))}
+
+
+def removed(tag: str, identity: str) -> dict[str, Any]:
+    """The CIB without the element of an id."""
+    found = Cib(CIB)
+    for parent in found.root.iter():
+        for each in parent.findall(tag):
+            if each.get("id") == identity:
+                parent.remove(each)
+                return {"cib": Cib(ElementTree.tostring(found.root, encoding="unicode"))}
+    raise AssertionError(identity)
+
+
+def added(text: str) -> dict[str, Any]:
+    return replaced("<constraints>", f"<constraints>{text}")
+
+
+def version(program: str, text: str) -> dict[str, Any]:
+    known = {"haproxy": HAPROXY, "pacemaker": PACEMAKER, "paf": PAF}
+    return {"versions": {**known, program: text}}
+
+
+def assert_found(changes: dict[str, Any], name: str, outcome: str, text: str, do: str) -> None:
+    """Fails unless the first check of that name says this of a node with these changes."""
+    found = outcomes(world(**changes), name)[0]
+    assert found.outcome == outcome, found
+    assert text in found.text
+    assert do in found.do
+    assert bool(found.do) == bool(do)

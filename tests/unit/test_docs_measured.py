@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from paf_lab import provenance
 from paf_lab.layout import REPO
 
 sys.path.insert(0, str(REPO / "docs"))
@@ -105,7 +106,7 @@ def test_a_commit_since_which_the_agent_has_changed(tmp_path: Path) -> None:
     command.parent.mkdir(parents=True)
     command.write_text("1")
     git("add", ".")
-    assert not changed(commit, agent) and changed(commit, measured.AGENT_AND_COMMAND)
+    assert not changed(commit, agent) and changed(commit, provenance.AGENT)
     (tmp_path / "lib" / "agent.py").write_text("2")
     assert changed(commit, agent) and not changed(commit, other)
 

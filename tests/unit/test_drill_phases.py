@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from paf_lab.drill.phases import STEPS, phases
@@ -43,8 +41,3 @@ def test_a_phase_that_is_missing(missing: int) -> None:
 def test_what_was_before_the_event() -> None:
     before = Event(90.0, "srv3", PACEMAKER, "Requesting fencing (reboot) of node srv2")
     assert phases([before, *LOST], STARTED) == phases(LOST, STARTED)
-
-
-def test_the_documents_know_the_phases() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "failures.py").read_text()
-    assert f"PHASES = {tuple(name for name, *_ in STEPS)!r}".replace("'", '"') in text

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from paf_lab.layout import REPO
-from tests.tools.loglines import Agent, Text, expression, of_lua, words
+from tests.tools.loglines import Agent, Text, expression, words
+from tests.tools.lua_loglines import of_lua
 
 AGENT_PACKAGE = REPO / "lib" / "paf_haproxy"
 PYTHON = sorted([*AGENT_PACKAGE.glob("*.py"), *AGENT_PACKAGE.glob("actions/*.py")])

@@ -1,4 +1,4 @@
-"""Part of the monitor action: HAProxy holds what it should hold, or is corrected."""
+"""Part of the monitor action: it compares HAProxy with the role, and corrects HAProxy."""
 
 from __future__ import annotations
 

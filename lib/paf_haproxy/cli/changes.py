@@ -33,8 +33,9 @@ class History:
         self._known: dict[tuple[str, str], str] = {}
 
     def take(self, at: float, cluster: Cluster) -> None:
-        """Compares a survey with what is known. Of a node that is silent the last facts are kept:
-        when it answers again, they are compared.
+        """Compares a survey with the facts that are known, and keeps what has changed.
+
+        If a node does not answer, its last facts stay. They are compared when it answers again.
         """
         now = facts(cluster)
         for change in reversed(differences(self._known, now, at)):

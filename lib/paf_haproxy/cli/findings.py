@@ -1,4 +1,4 @@
-"""What is not as it should be, and why a server is in a pool or not. Pure."""
+"""Which faults the cluster has, and why a server is in a pool or not. Pure."""
 
 from __future__ import annotations
 

@@ -40,11 +40,8 @@ class KillPostgres(Drill):
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self.victim(stage),)
 
-    def __init__(self) -> None:
-        self._slowness = 1.0
-
     def inject(self, stage: Stage) -> None:
-        node, self._slowness = stage.nodes[self.victim(stage)], stage.settings.slowness
+        node = stage.nodes[self.victim(stage)]
         stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
 
     def follow(self, stage: Stage) -> None:
@@ -54,7 +51,7 @@ class KillPostgres(Drill):
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
             *self.audits(evidence),
-            service.served_within(evidence, RECOVERED_WITHIN * self._slowness),
+            service.served_within(evidence, RECOVERED_WITHIN * evidence.slowness),
             crash.one_gap(evidence),
         ]
 
@@ -62,7 +59,7 @@ class KillPostgres(Drill):
         """Returns those of any crash."""
         return [
             *super().judge(evidence),
-            crash.reported(evidence, REPORTED_WITHIN * self._slowness),
+            crash.reported(evidence, REPORTED_WITHIN * evidence.slowness),
         ]
 
 
