@@ -20,7 +20,6 @@ from .faults import Fault
 from .figures import Trial
 
 WHOLE_WITHIN = 240.0  # s
-CHECK_EVERY = 2.0  # s: a check of everything costs the nodes CPU
 
 
 class _Site:
@@ -95,7 +94,7 @@ def _event(stage: Stage, topology: Topology, fault: Fault) -> str:
         except LabError as error:
             trouble = trouble or str(error)
     try:
-        topology.mend_until_whole(WHOLE_WITHIN, CHECK_EVERY, stage.rest)
+        topology.await_whole(WHOLE_WITHIN, rest=stage.rest)
         stage.await_clients()
     except LabError as error:
         trouble = trouble or str(error)

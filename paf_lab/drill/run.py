@@ -93,7 +93,7 @@ def _event(drill: Drill, stage: Stage, expected: str | None) -> str:
             drill.follow(stage)
         finally:
             drill.undo(stage)
-        rejoin.await_whole(stage, expected, drill.deadline)
+        rejoin.Rejoin(stage, expected).await_whole(drill.deadline)
         stage.await_clients()
     except LabError as error:
         trouble = str(error)

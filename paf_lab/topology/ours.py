@@ -33,6 +33,3 @@ class PafHaproxy(OnPaf):
 
     def lacking(self) -> str:
         return health.healthy()
-
-    def await_whole(self, within: float = 120) -> None:
-        health.await_healthy(within, mend_after=30)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...access import CONNECTING, READER
 from ...errors import LabError
+from ...recovery import Recovery
 from .. import commands, programs, table
 from ..programs import Program
 from ..records import ACK, Attempt
@@ -154,16 +155,21 @@ class Scene:
 
     def whole(self, within: float) -> bool:
         """Returns whether `paf-haproxy status` finds nothing, and every client is served."""
-        end = time.monotonic() + within * self.settings.slowness
-        while True:
-            with contextlib.suppress(LabError):  # a node that is on its way down or up
-                code, _ = self.status(self.anyone)
-                if code == 0 and not commands.status(self.nodes[self.anyone]).failures:
-                    return all(self.served(node, PATIENCE * 2) for node in self.nodes)
-            self.look()
-            if time.monotonic() > end:
-                return False
-            time.sleep(1)
+        try:
+            Recovery(self.lacking, self.rest, self.settings.slowness).await_whole(within)
+        except LabError:
+            return False
+        return all(self.served(node, PATIENCE * 2) for node in self.nodes)
+
+    def lacking(self) -> str:
+        """Returns '' if `paf-haproxy status` finds nothing and no action has failed, or why not."""
+        try:
+            code, text = self.status(self.anyone)
+            if code:
+                return text.strip() or f"paf-haproxy status ended with {code}"
+            return "; ".join(commands.status(self.nodes[self.anyone]).failures)
+        except LabError as error:  # a node that is on its way down or up
+            return str(error)
 
     def cleanup(self) -> None:
         with contextlib.suppress(LabError):
