@@ -41,13 +41,13 @@ class Switchover(Fault):
     summary = "planned switchover"
 
     def expected(self, stage: Stage, topology: Topology) -> str:
-        return topology.target(stage.primary)
+        return topology.candidate(stage.primary)
 
     def inject(self, stage: Stage, topology: Topology) -> None:
-        target = self.expected(stage, topology)
-        stage.say(f"switch over from {stage.primary} to {target}")
-        topology.move(stage.primary, target)
-        stage.wait(lambda: _no_primary(stage, target), TAKEN_OVER_WITHIN)
+        candidate = self.expected(stage, topology)
+        stage.say(f"switch over from {stage.primary} to {candidate}")
+        topology.move(stage.primary, candidate)
+        stage.wait(lambda: _no_primary(stage, candidate), TAKEN_OVER_WITHIN)
         # Any sooner, and what a switchover leaves behind is missed: PAF has not set its scores yet.
         stage.wait(topology.lacking, SETTLED_WITHIN, every=2)
 

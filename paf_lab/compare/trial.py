@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..drill import records, table
 from ..drill.audits import Evidence, Row
-from ..drill.settings import Settings
 from ..drill.stage import Stage, View
+from ..drill.target import LabTarget
 from ..errors import LabError
-from ..machine import Machine
-from ..node import NODES
 from ..topology import Topology
 from . import figures
 from .faults import Fault
@@ -22,34 +19,12 @@ from .figures import Trial
 WHOLE_WITHIN = 240.0  # s
 
 
-class _Site:
-    """Where a stage is: the lab's nodes, reached as the topology says. What would ask Pacemaker
-    is not there: some topologies have none.
-    """
-
-    def __init__(self, topology: Topology) -> None:
-        self.nodes: Sequence[Machine] = NODES
-        self.settings = Settings.of(topology.access, topology.kinds)
-
-    def allow(self, *_: object) -> None: ...
-
-    def check(self) -> None: ...
-
-    def fencings(self, since: float, witness: Machine) -> int:
-        raise NotImplementedError
-
-    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
-        raise NotImplementedError
-
-    def repair(self) -> None: ...
-
-
 def perform(topology: Topology, fault: Fault, number: int, directory: Path, view: View) -> Trial:
     """Runs a fault once. Raises LabError if it cannot even begin; what goes wrong after the event
     is part of the figures.
     """
     directory.mkdir(parents=True)
-    stage = Stage(_Site(topology), directory, view)
+    stage = Stage(LabTarget(topology), directory, view)
     stage.say("wait until it is whole")
     stage.await_nodes()
     topology.await_whole(WHOLE_WITHIN)

@@ -14,7 +14,7 @@ from ..machine import Machine
 from . import cluster, programs, timeline
 from .programs import Program
 from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen
-from .site import Site
+from .target import Target
 from .timeline import Event, Narrator
 
 LOOK_EVERY = 0.1  # s
@@ -32,10 +32,10 @@ class View(Protocol):
 class Observer:
     """directory: where the programs' output is kept."""
 
-    def __init__(self, site: Site, directory: Path, view: View) -> None:
-        self.site = site
-        self.nodes = {node.name: node for node in site.nodes}
-        self.settings = site.settings
+    def __init__(self, target: Target, directory: Path, view: View) -> None:
+        self.target = target
+        self.nodes = {node.name: node for node in target.nodes}
+        self.settings = target.settings
         self.directory = directory
         self.primary = ""
         """The primary when the drill began."""

@@ -91,7 +91,7 @@ class Rejoin(PafRecovery):
         super().take_out(node)
 
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> None:
-        copied = self._stage.site.bring_back(node, leads, rebuild)
+        copied = self._stage.target.bring_back(node, leads, rebuild)
         if copied:
             self._stage.repair(f"instance copied from {copied}", node.name)
         self._stage.say("cluster started", node.name)

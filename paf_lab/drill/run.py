@@ -10,15 +10,15 @@ from ..errors import LabError
 from . import commands, leftovers, records, rejoin, table, timeline
 from .audits import Evidence, Row
 from .drill import Drill
-from .site import Site
 from .stage import Stage, View
+from .target import Target
 from .verdict import Run
 
 
 def perform(
     drill: Drill,
     number: int,
-    site: Site,
+    target: Target,
     directory: Path,
     view: View,
 ) -> Run:
@@ -26,18 +26,18 @@ def perform(
     is part of the verdict.
     """
     directory.mkdir(parents=True)
-    settings = site.settings
-    stage = Stage(site, directory, view)
+    settings = target.settings
+    stage = Stage(target, directory, view)
     if drill.pooled and commands.pooled(stage.nodes.values()):
         stage.settings = settings.with_pooled(drill.transaction)
     stage.say("wait until the cluster is healthy")
     stage.await_nodes()
-    site.check()
+    target.check()
     with stage.watched():
         before = rejoin.begin(stage)
         stage.primary = before.status.promoted(settings.pgsql_clone) or ""
         wanted = drill.expected(stage)
-        site.allow(drill.name, drill.breaks(stage), drill.lab_only)
+        target.allow(drill.name, drill.breaks(stage), drill.lab_only)
         password = secrets.token_hex(16)
         table.make(stage.nodes[stage.primary], settings, password, settings.iterations)
         try:
@@ -52,7 +52,7 @@ def perform(
                 drill.finish(stage)
             expected = wanted or stage.leader()
             rows, trouble = _rows(stage, expected, trouble)
-            fencings = site.fencings(stage.started, stage.anyone)
+            fencings = target.fencings(stage.started, stage.anyone)
             receivers, left = leftovers.receivers(stage), leftovers.find(stage)
         finally:
             _clear_away(stage)

@@ -55,7 +55,7 @@ class Topology:
         """Builds it on nodes that have booted, or what is missing of it."""
         raise NotImplementedError
 
-    def target(self, primary: str) -> str:
+    def candidate(self, primary: str) -> str:
         """Returns the node to switch over to: the one after the primary, in the order of names."""
         names = sorted(node.name for node in NODES)
         return names[(names.index(primary) + 1) % len(names)]

@@ -133,7 +133,7 @@ class Patroni(Topology):
             for name, path in (("prod", "/primary"), ("stdby", "/replica"))
         )
 
-    def target(self, primary: str) -> str:
+    def candidate(self, primary: str) -> str:
         """Returns the synchronous standby: Patroni lets no other take over."""
         found = [each["Member"] for each in _members(primary) if each["Role"] == "Sync Standby"]
         if not found:
@@ -144,7 +144,7 @@ class Patroni(Topology):
         if why := super().lacking():
             return why
         try:
-            self.target(self.primary() or "")
+            self.candidate(self.primary() or "")
         except LabError as error:
             return str(error)
         return ""

@@ -268,7 +268,7 @@ def test_a_drill_notes_what_was_done_for_the_cluster(monkeypatch: pytest.MonkeyP
     told = stage(
         STATUS,
         cleared=0,
-        site=target,
+        target=target,
         say=lambda text, node="": said.append((node, text)),
         repair=lambda text, node: said.append((node, f"repair: {text}")),
     )

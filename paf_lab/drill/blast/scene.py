@@ -15,7 +15,7 @@ from ...recovery import Recovery
 from .. import commands, programs, table
 from ..programs import Program
 from ..records import ACK, Attempt
-from ..site import Site
+from ..target import Target
 
 EVERY = {CONNECTING: 0.1, READER: 0.1}
 PATIENCE = 5  # s of a client for one connection
@@ -27,13 +27,13 @@ KILL = f"kill -9 $(pgrep -f '{commands.HAPROXY}')"
 class Scene:
     """directory: where the programs' output is kept."""
 
-    def __init__(self, site: Site, directory: Path) -> None:
-        self.nodes = {node.name: node for node in site.nodes}
+    def __init__(self, target: Target, directory: Path) -> None:
+        self.nodes = {node.name: node for node in target.nodes}
         self.settings = replace(
-            site.settings, every=EVERY, patience=PATIENCE, seconds=ALL_OF_IT, most=10**7
+            target.settings, every=EVERY, patience=PATIENCE, seconds=ALL_OF_IT, most=10**7
         )
         self.directory = directory
-        self.site = site
+        self.target = target
         self.attempts: list[Attempt] = []
         self.died: set[str] = set()
         """Nodes that went down: their clients are started again once they are back."""
@@ -178,4 +178,4 @@ class Scene:
     def repair(self) -> None:
         """Does all that a person could do for the cluster: starts nodes, forgets failures."""
         with contextlib.suppress(LabError):
-            self.site.repair()
+            self.target.repair()
