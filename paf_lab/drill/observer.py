@@ -18,7 +18,6 @@ from .target import Target
 from .timeline import Event, Narrator
 
 LOOK_EVERY = 0.1  # s
-ENDS_WITHIN = 15.0  # s after which a program that was asked to end is killed
 REVIVE_EVERY = 2.0  # s between two attempts to start a program whose node was down
 
 
@@ -223,7 +222,7 @@ class Observer:
         program = self._guests.pop(node.name, None)
         if program is not None:
             program.ask_to_end()
-            program.wait(ENDS_WITHIN * self.settings.slowness)
+            program.wait(programs.ENDS_WITHIN * self.settings.slowness)
             self._take_in([program])
             self._programs.remove(program)
             self._attending.remove(program)
@@ -255,6 +254,6 @@ class Observer:
             for program in found:
                 program.ask_to_end()
             for program in found:
-                program.wait(ENDS_WITHIN * self.settings.slowness)
+                program.wait(programs.ENDS_WITHIN * self.settings.slowness)
             self._programs = [each for each in self._programs if each not in found]
             self._take_in(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from . import commands, leftovers, rejoin, runner
+from . import commands, leftovers, runner, whole
 from .drill import Drill
 from .runner import Aftermath
 from .stage import Stage, View
@@ -42,7 +42,7 @@ class DrillProcedure:
         stage.target.check()
 
     def begin(self, stage: Stage) -> None:
-        before = rejoin.begin(stage)
+        before = whole.begin(stage)
         stage.primary = before.status.promoted(stage.settings.pgsql_clone) or ""
         self._wanted = self._drill.expected(stage)
         breaks = self._drill.breaks(stage)
@@ -59,7 +59,7 @@ class DrillProcedure:
         return ""
 
     def await_whole(self, stage: Stage) -> None:
-        rejoin.Rejoin(stage, self._wanted).await_whole(self._drill.deadline)
+        whole.DrillRecovery(stage, self._wanted).await_whole(self._drill.deadline)
 
     def finish(self, stage: Stage) -> None:
         self._drill.finish(stage)

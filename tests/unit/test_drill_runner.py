@@ -12,7 +12,7 @@ import pytest
 
 from paf_lab.compare.faults import Fault
 from paf_lab.compare.trial import TrialProcedure
-from paf_lab.drill import commands, leftovers, rejoin, runner, table
+from paf_lab.drill import commands, leftovers, runner, table, whole
 from paf_lab.drill.drill import Drill
 from paf_lab.drill.records import PRIMARY
 from paf_lab.drill.run import DrillProcedure
@@ -202,7 +202,7 @@ def test_nobody_waits_after_a_drill_whose_event_failed(
     done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = SimpleNamespace(status=SimpleNamespace(promoted=lambda clone: "srv1"))
-    monkeypatch.setattr(rejoin, "begin", lambda stage: before)
+    monkeypatch.setattr(whole, "begin", lambda stage: before)
     monkeypatch.setattr(leftovers, "receivers", lambda stage: {})
     monkeypatch.setattr(leftovers, "find", lambda stage: ())
     asked: list[Any] = []

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from paf_lab import cluster, health, recovery
-from paf_lab.drill.rejoin import Rejoin
 from paf_lab.drill.settings import Settings
+from paf_lab.drill.whole import DrillRecovery
 from paf_lab.errors import LabError
 from paf_lab.node import NODES
 from paf_lab.recovery import HELP_AFTER, LOOK_EVERY, PROMOTED_WITHIN, PafRecovery, too_soon
@@ -256,9 +256,9 @@ def stage(status: Any, **more: Any) -> Any:
 
 def test_a_drill_that_can_ask_nothing_starts_a_lost_node_at_once() -> None:
     """Without a quorum no other node is going to be promoted."""
-    silent = Rejoin(stage(None))
+    silent = DrillRecovery(stage(None))
     assert (silent.quorum(), silent.leader(), silent.idle()) == (False, None, False)
-    quorate = Rejoin(stage(STATUS))
+    quorate = DrillRecovery(stage(STATUS))
     assert (quorate.quorum(), quorate.leader()) == (True, "srv1")
 
 
@@ -272,11 +272,11 @@ def test_a_drill_notes_what_was_done_for_the_cluster(monkeypatch: pytest.MonkeyP
         say=lambda text, node="": said.append((node, text)),
         repair=lambda text, node: said.append((node, f"repair: {text}")),
     )
-    rejoin = Rejoin(told)
-    rejoin.clear()
-    rejoin.take_out(told.anyone)
-    rejoin.bring_back(told.anyone, "srv2", rebuild=True)
-    rejoin.bring_back(told.anyone, "srv2")
+    noted = DrillRecovery(told)
+    noted.clear()
+    noted.take_out(told.anyone)
+    noted.bring_back(told.anyone, "srv2", rebuild=True)
+    noted.bring_back(told.anyone, "srv2")
     assert told.cleared == 1
     assert said == [
         ("srv1", "does not follow the primary: taken out of the cluster"),

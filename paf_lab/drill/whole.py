@@ -1,5 +1,5 @@
-"""What a DBA does after a failover: looks at the node that was lost, makes its instance anew if it
-may have been the primary, and starts the cluster on it.
+"""A cluster that is drilled is whole: before the event, and again after it, with what a DBA does
+meanwhile.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def begin(stage: Stage) -> Snapshot:
         stage.say(f"take away what was left: {lacking}")
         for resource in (stage.settings.pgsql_clone, stage.settings.haproxy_clone):
             commands.clear(stage.anyone, resource)
-        Rejoin(stage).await_whole(stage.settings.deadline)
+        DrillRecovery(stage).await_whole(stage.settings.deadline)
     # A failure that was mended counts again after the next demote: docs/traps/pacemaker.md, "A
     # repaired failure that was not cleaned up counts again".
-    stage.wait(lambda: "" if Rejoin(stage).idle() else "Pacemaker has work to do")
+    stage.wait(lambda: "" if DrillRecovery(stage).idle() else "Pacemaker has work to do")
     commands.cleanup(stage.anyone)
     found = stage.await_healthy()
     leader = found.status.promoted(stage.settings.pgsql_clone)
@@ -39,7 +39,7 @@ def begin(stage: Stage) -> Snapshot:
     return found
 
 
-class Rejoin(PafRecovery):
+class DrillRecovery(PafRecovery):
     """Of a cluster that is drilled: what was done for it is noted. The drill has caused the
     failures that are cleared.
 
