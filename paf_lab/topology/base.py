@@ -1,4 +1,7 @@
-"""What every topology is: built once, asked whether it is whole, told to move its primary."""
+"""What every topology is: built once, asked whether it is whole, told to move its primary.
+
+A drill or a trial is performed on a LabTarget of paf_lab/drill/target.py, which has a topology.
+"""
 
 from __future__ import annotations
 
