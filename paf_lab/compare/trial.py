@@ -9,7 +9,6 @@ from ..drill.runner import Aftermath
 from ..drill.stage import Stage, View
 from ..drill.target import LabTarget
 from ..errors import LabError
-from ..topology import Topology
 from . import figures
 from .faults import SETTLED_WITHIN, TAKEN_OVER_WITHIN, Fault
 from .figures import Trial
@@ -17,11 +16,12 @@ from .figures import Trial
 WHOLE_WITHIN = TAKEN_OVER_WITHIN + SETTLED_WITHIN
 
 
-def perform(topology: Topology, fault: Fault, number: int, directory: Path, view: View) -> Trial:
+def perform(target: LabTarget, fault: Fault, number: int, directory: Path, view: View) -> Trial:
     """Runs a fault once. Raises LabError if it cannot even begin; what goes wrong after the event
     is part of the figures.
     """
-    seen = runner.perform(TrialProcedure(topology, fault), LabTarget(topology), directory, view)
+    topology = target.topology
+    seen = runner.perform(TrialProcedure(target, fault), target, directory, view)
     return figures.trial(topology.name, fault.name, number, seen.evidence, topology.haproxy)
 
 
@@ -30,8 +30,9 @@ class TrialProcedure:
     have no Pacemaker to ask. If the fault goes wrong, the topology is made whole all the same.
     """
 
-    def __init__(self, topology: Topology, fault: Fault) -> None:
-        self._topology = topology
+    def __init__(self, target: LabTarget, fault: Fault) -> None:
+        self._target = target
+        self._topology = target.topology
         self._fault = fault
         self._wanted: str | None = None
 
@@ -43,13 +44,13 @@ class TrialProcedure:
     def begin(self, stage: Stage) -> None:
         stage.primary = self._topology.primary() or ""
         stage.fail_if(not stage.primary, f"{self._topology.name} has no primary, or two")
-        self._wanted = self._fault.expected(stage, self._topology)
+        self._wanted = self._fault.expected(stage, self._target)
 
     def bring_about(self, stage: Stage) -> str:
         trouble = ""
         for work in (self._fault.inject, self._fault.undo):
             try:
-                work(stage, self._topology)
+                work(stage, self._target)
             except LabError as error:
                 trouble = trouble or str(error)
         return trouble

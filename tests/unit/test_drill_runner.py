@@ -18,6 +18,7 @@ from paf_lab.drill.records import PRIMARY
 from paf_lab.drill.run import DrillProcedure
 from paf_lab.drill.runner import Aftermath, Performed
 from paf_lab.drill.settings import Settings
+from paf_lab.drill.target import LabTarget
 from paf_lab.errors import LabError
 from paf_lab.topology import Topology
 
@@ -246,20 +247,20 @@ class Broken(Fault):
     def __init__(self, done: Done, wanted: str | None = None, trouble: str = "") -> None:
         self.done, self.wanted, self.trouble = done, wanted, trouble
 
-    def expected(self, stage: Any, topology: Topology) -> str | None:
+    def expected(self, stage: Any, target: LabTarget) -> str | None:
         return self.wanted
 
-    def inject(self, stage: Any, topology: Topology) -> None:
+    def inject(self, stage: Any, target: LabTarget) -> None:
         self.done.append("inject")
         Stage.fail_if(self.trouble, self.trouble)
 
-    def undo(self, stage: Any, topology: Topology) -> None:
+    def undo(self, stage: Any, target: LabTarget) -> None:
         self.done.append("undo")
 
 
 def test_a_topology_is_made_whole_although_the_fault_failed(done: Done, tmp_path: Path) -> None:
     fault = Broken(done, trouble="it hangs")
-    evidence = perform(TrialProcedure(Asked(done, "srv1"), fault), tmp_path).evidence
+    evidence = perform(TrialProcedure(LabTarget(Asked(done, "srv1")), fault), tmp_path).evidence
     assert evidence.trouble == "it hangs" and evidence.expected == "srv1"
     assert done[2:5] == ["await whole", "forget", "watched"]
     course = ["inject", "undo", "await whole", "await clients", "say it hangs"]
@@ -267,10 +268,10 @@ def test_a_topology_is_made_whole_although_the_fault_failed(done: Done, tmp_path
 
 
 def test_a_trial_that_ends_on_another_primary(done: Done, tmp_path: Path) -> None:
-    procedure = TrialProcedure(Asked(done, "srv1"), Broken(done, wanted="srv2"))
+    procedure = TrialProcedure(LabTarget(Asked(done, "srv1")), Broken(done, wanted="srv2"))
     assert perform(procedure, tmp_path).evidence.trouble == "srv1 is primary, not srv2"
 
 
 def test_a_trial_without_a_primary_cannot_begin(done: Done, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="asked has no primary, or two"):
-        perform(TrialProcedure(Asked(done, None), Broken(done)), tmp_path)
+        perform(TrialProcedure(LabTarget(Asked(done, None)), Broken(done)), tmp_path)
