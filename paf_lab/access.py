@@ -21,7 +21,7 @@ POOLED_KINDS = (POOLED, POOLED_READER)
 """Sessions through PgBouncer, which are never without a transaction for long."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Access:
     """Ports, paths and names in a cluster. The defaults are the lab's."""
 

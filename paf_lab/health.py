@@ -1,51 +1,16 @@
-"""Whether the cluster is whole, and what a person would do if it is not."""
+"""Whether the lab's cluster under PAF is whole, and what a person would do if it is not."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterable, Sequence
 
 from . import cluster, replication
 from .errors import LabError
 from .layout import DATABASE_NODES
-from .node import NODES, named
-
-PROMOTED_WITHIN = 60.0
-"""s that the others may take to promote one of them before a node that was lost is started."""
-
-
-def too_soon(node: str, leads: str | None, waited: float) -> bool:
-    """Returns whether a node that was lost is not to be started yet. Pure.
-
-    Before another node is promoted, it is not known whether the lost node's instance may follow or
-    has to be made anew. leads: the node that is promoted now. waited: s so far; on machines slower
-    than the lab's, that many times less.
-    """
-    return leads in (None, node) and waited <= PROMOTED_WITHIN
-
-
-def bring_back_lost(leads: Callable[[], str | None], waited: float) -> None:
-    """Starts the cluster on the nodes on which it does not run, unless it is too soon.
-
-    leads: returns the primary. waited: s so far.
-    """
-    for node in NODES:
-        if cluster.absent(node):
-            primary = leads()
-            if not too_soon(node.name, primary, waited):
-                cluster.bring_back(node, primary)
-
-
-def rebuild_stuck() -> None:
-    """Makes the standbys anew that run and do not stream from the primary."""
-    leads = cluster.promoted()
-    if leads is None:
-        return
-    streaming = {leads, *replication.ask(named(leads))}
-    for node in NODES:
-        if node.running and node.name not in streaming:
-            node.run("systemctl", "stop", "pacemaker", "corosync", timeout=120)
-            cluster.bring_back(node, leads, rebuild=True)
+from .machine import Machine
+from .node import NODES, Node, named
+from .recovery import HELP_AFTER, PafRecovery
 
 
 def healthy() -> str:
@@ -78,39 +43,64 @@ def _lacking() -> str:
     return ""
 
 
-def await_healthy(within: float = 120, mend_after: float | None = None) -> None:
-    """Returns once the cluster is healthy. Raises LabError with what it lacks after `within` s.
+class LabRecovery(PafRecovery):
+    """Of the lab's nodes. A node that goes down meanwhile is no reason to give up."""
 
-    What only a person could mend is mended if it is not healthy after `mend_after` s.
-    """
-    start = time.monotonic()
-    steps = [] if mend_after is None else [(mend_after, mend), (within / 2, rebuild_stuck)]
-    while why := healthy():
-        passed = time.monotonic() - start
-        if passed > within:
-            raise LabError(f"the cluster is not healthy after {within:g} s: {why}: lab status")
-        if mend_after is not None:
-            bring_back_lost(cluster.promoted, passed)
-        if steps and passed > steps[0][0] and at_rest():
-            _, step = steps.pop(0)
-            step()
-        time.sleep(0.3)
+    nodes: Sequence[Machine] = NODES
+    # The first time, failures alone are cleared: standbys that follow a virtual address stream as
+    # soon as it is there. Making them anew would disturb the clients of a trial.
+    rebuild_after = 2 * HELP_AFTER
+
+    def leader(self) -> str | None:
+        return cluster.promoted()
+
+    def idle(self) -> bool:
+        try:
+            return at_rest()
+        except LabError:
+            return False
+
+    def clear(self) -> None:
+        take_back()
+
+    def stuck(self, leads: str) -> Iterable[Machine]:
+        streaming = {leads, *replication.ask(named(leads))}
+        return [node for node in NODES if node.running and node.name not in streaming]
+
+    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> None:
+        cluster.bring_back(named(node.name), leads, rebuild)
+
+    def start_lost(self) -> None:
+        with contextlib.suppress(LabError):
+            super().start_lost()
+
+    def help(self, waited: float) -> None:
+        with contextlib.suppress(LabError):
+            super().help(waited)
+
+
+def anyone() -> Node:
+    """Returns a node that runs. Raises LabError if there is none."""
+    for node in NODES:
+        if node.running:
+            return node
+    raise LabError("no node runs: lab up")
 
 
 def at_rest() -> bool:
     """Returns whether Pacemaker has nothing to do. A failure that is forgotten before it has been
     acted upon, of a stop above all, can end in two primaries.
     """
-    node = NODES[0]
+    node = anyone()
     ask = ("timeout", "5", "crmadmin")  # a DC that has just died gives no answer
     dc = node.run(*ask, "--dc_lookup", check=False).stdout.rpartition(": ")[2].strip()
     return bool(dc) and "S_IDLE" in node.run(*ask, "--status", dc, check=False).stdout
 
 
-def mend() -> None:
+def take_back() -> None:
     """Takes back what keeps a node or its resources out: failures, moves, bans, standby, and
     maintenance."""
-    node = NODES[0]
+    node = anyone()
     node.run(
         "crm_attribute",
         "--type",

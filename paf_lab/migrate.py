@@ -23,6 +23,7 @@ from .drill.cli import FILE, console
 from .drill.report import LiveView, finding_table
 from .drill.series import RECORDS
 from .drill.stage import Stage
+from .drill.target import LabTarget
 from .handbook import Block
 from .lock import alone
 from .node import NODES, Node
@@ -42,10 +43,10 @@ class Typed(Fault):
         self.name = name
         self.blocks = blocks
 
-    def expected(self, stage: Stage, topology: Topology) -> str:
+    def expected(self, stage: Stage, target: LabTarget) -> str:
         return stage.primary
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         for block in self.blocks:
             stage.say(block.intro.rpartition(". ")[2] or block.text.partition("\n")[0])
             type_block(block)
@@ -57,10 +58,10 @@ class Restart(Fault):
     name = "restart"
     summary = "systemctl restart haproxy, on one node after another"
 
-    def expected(self, stage: Stage, topology: Topology) -> str:
+    def expected(self, stage: Stage, target: LabTarget) -> str:
         return stage.primary
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         for node in NODES:
             stage.say("systemctl restart haproxy", node.name)
             node.run("systemctl", "restart", "haproxy")
@@ -89,7 +90,8 @@ def migrate(name: str, json_file: Path | None) -> None:
         forget(next(node for node in NODES if node.name == primary))
         for number, (what, fault) in enumerate(plan, start=1):
             with LiveView(console, f"{name}: {fault.name}") as view:
-                found.append(trial.perform(what, fault, number, directory / fault.name, view))
+                place = directory / fault.name
+                found.append(trial.perform(LabTarget(what), fault, number, place, view))
         lacking = ours.lacking()
         layout.TOPOLOGY.write_text(DEFAULT)
     findings = judge(found, lacking)

@@ -19,8 +19,8 @@ from ..drill.faults.pooler import SwitchoverCommand
 from ..drill.faults.switchover import Switchover
 from ..drill.figures import median
 from ..drill.run import perform
-from ..drill.site import LabSite
 from ..drill.stage import Stage
+from ..drill.target import LabTarget
 from ..errors import LabError
 from ..node import named
 
@@ -114,28 +114,28 @@ CASES: tuple[tuple[str, str, type[Burdened]], ...] = (
 
 def measure(turns: int, directory: Path, console: Console) -> list[Turn]:
     """Runs every case in every turn. Raises LabError if a switchover did not come to its end."""
-    site = LabSite()
-    site.check()
+    target = LabTarget()
+    target.check()
     found = []
     with postgresql.settings(SETTINGS):
         leads = named(postgresql.primary())
-        commands.psql(leads, site.settings, MAKE)
+        commands.psql(leads, target.settings, MAKE)
         try:
             for turn in range(1, turns + 1):
                 for burden, way, what in CASES:
                     title = f"{burden}, {way} {turn}/{turns}"
-                    found.append(_one(title, what(burden), way, site, directory, console))
+                    found.append(_one(title, what(burden), way, target, directory, console))
         finally:
-            commands.psql(named(postgresql.primary()), site.settings, DROP)
+            commands.psql(named(postgresql.primary()), target.settings, DROP)
     return found
 
 
 def _one(
-    title: str, what: Burdened, way: str, site: LabSite, directory: Path, console: Console
+    title: str, what: Burdened, way: str, target: LabTarget, directory: Path, console: Console
 ) -> Turn:
     place = directory / title.replace("/", "-of-")
     with report.LiveView(console, title) as view:
-        run = perform(what, 1, site, place, view)
+        run = perform(what, 1, target, place, view)
     if run.evidence.trouble or run.worst is None:
         raise LabError(f"{title}: {run.evidence.trouble or 'no change of primary seen'}")
     console.print(f"{title}: {run.worst.length:.3f} s, {what.dirty >> 20} MB", markup=False)

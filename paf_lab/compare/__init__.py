@@ -1,5 +1,8 @@
 """The same clients, faults and audits for every topology, side by side.
 
+A trial is one fault on one topology. trial.py: what is its own in the course of
+paf_lab/drill/runner.py.
+
 write outage    longest time that a connecting client of a node that lived was without an
                 acknowledged write
 absence         time for which PostgreSQL itself took no write in the same run: from the last commit

@@ -16,6 +16,7 @@ from ..drill import commands
 from ..drill.cli import FILE, console
 from ..drill.report import LiveView
 from ..drill.series import RECORDS
+from ..drill.target import LabTarget
 from ..errors import LabError
 from ..image import RIVALS
 from ..lock import alone
@@ -101,19 +102,22 @@ def _measure(
     if rest:
         with console.status(f"{what.name}: at rest, then pgbench"):
             result.steady = steady.measure(what)
+    target = LabTarget(what)
     for number in range(1, repeat + 1):
         for name in drills:
             fault = FAULTS[name]
-            if not fault.applies(what):
+            if not fault.applies(target):
                 continue
             title = f"{what.name} {name} {number}/{repeat}"
             place = directory / f"{number:02}-{name}"
             try:
-                found = _perform(title, what, fault, number, place)
+                found = _perform(title, target, fault, number, place)
             except LabError as error:
                 _note(result, f"built anew before {name} {number}: {error}")
                 _build(what)
-                found = _perform(title, what, fault, number, place.with_name(f"{place.name}-anew"))
+                found = _perform(
+                    title, target, fault, number, place.with_name(f"{place.name}-anew")
+                )
             result.trials.append(found)
             words = f"outage {seconds(found.outage)}, failed {found.failed}"
             words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
@@ -125,9 +129,9 @@ def _build(what: Topology) -> None:
     lifecycle.up(lambda text: console.status(f"{what.name}: {text}"), what.name)
 
 
-def _perform(title: str, what: Topology, fault: Fault, number: int, place: Path) -> Trial:
+def _perform(title: str, target: LabTarget, fault: Fault, number: int, place: Path) -> Trial:
     with LiveView(console, title) as view:
-        return trial.perform(what, fault, number, place, view)
+        return trial.perform(target, fault, number, place, view)
 
 
 def _note(result: Result, text: str) -> None:

@@ -6,7 +6,8 @@ from ..drill import commands
 from ..drill.faults.postgres import signal
 from ..drill.records import DOWN, PRIMARY, ServersSeen
 from ..drill.stage import Stage
-from ..topology import Topology
+from ..drill.target import LabTarget
+from ..recovery import CONNECT_EVERY
 
 SEEN_WITHIN = 10.0  # s
 SETTLED_WITHIN = 60.0  # s
@@ -19,18 +20,18 @@ class Fault:
     name = ""
     summary = ""
 
-    def applies(self, topology: Topology) -> bool:
+    def applies(self, target: LabTarget) -> bool:
         """Returns whether there is anything of the kind to break."""
         return True
 
-    def expected(self, stage: Stage, topology: Topology) -> str | None:
+    def expected(self, stage: Stage, target: LabTarget) -> str | None:
         return None
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         """Does it, and returns once it has shown."""
         raise NotImplementedError
 
-    def undo(self, stage: Stage, topology: Topology) -> None:
+    def undo(self, stage: Stage, target: LabTarget) -> None:
         """Takes back what would not go away by itself."""
 
 
@@ -40,19 +41,19 @@ class Switchover(Fault):
     name = "switchover"
     summary = "planned switchover"
 
-    def expected(self, stage: Stage, topology: Topology) -> str:
-        return topology.target(stage.primary)
+    def expected(self, stage: Stage, target: LabTarget) -> str:
+        return target.topology.candidate(stage.primary)
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
-        target = self.expected(stage, topology)
-        stage.say(f"switch over from {stage.primary} to {target}")
-        topology.move(stage.primary, target)
-        stage.wait(lambda: _no_primary(stage, target), TAKEN_OVER_WITHIN)
+    def inject(self, stage: Stage, target: LabTarget) -> None:
+        candidate = self.expected(stage, target)
+        stage.say(f"switch over from {stage.primary} to {candidate}")
+        target.topology.move(stage.primary, candidate)
+        stage.wait(lambda: _no_primary(stage, candidate), TAKEN_OVER_WITHIN)
         # Any sooner, and what a switchover leaves behind is missed: PAF has not set its scores yet.
-        stage.wait(topology.lacking, SETTLED_WITHIN, every=2)
+        stage.wait(target.topology.lacking, SETTLED_WITHIN, every=CONNECT_EVERY)
 
-    def undo(self, stage: Stage, topology: Topology) -> None:
-        topology.moved()
+    def undo(self, stage: Stage, target: LabTarget) -> None:
+        target.topology.moved()
 
 
 class Poweroff(Fault):
@@ -61,7 +62,7 @@ class Poweroff(Fault):
     name = "poweroff"
     summary = "power-off of the primary's node"
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         old = stage.primary
         stage.say("power off", old)
         stage.nodes[old].power_off()
@@ -69,9 +70,9 @@ class Poweroff(Fault):
         others = [name for name in stage.names if name != old]
         stage.wait(lambda: _no_primary(stage, *others), TAKEN_OVER_WITHIN)
 
-    def undo(self, stage: Stage, topology: Topology) -> None:
+    def undo(self, stage: Stage, target: LabTarget) -> None:
         node = stage.nodes[stage.primary]
-        if not topology.fences and not node.running:
+        if not target.topology.fences and not node.running:
             stage.say("power on", node.name)
             node.boot()
         stage.wait(lambda: "" if node.running else f"{node.name} is off", within=60)
@@ -84,7 +85,7 @@ class KillPostgres(Fault):
     name = "kill-postgres"
     summary = "kill -9 of the primary's postmaster"
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         node = stage.nodes[stage.primary]
         stage.say(f"kill -9 {signal(stage, node, 'KILL')}, the postmaster", node.name)
         stage.wait(lambda: "" if _was(stage, node.name, DOWN) else "it answers", SEEN_WITHIN)
@@ -97,13 +98,13 @@ class KillHaproxy(Fault):
     name = "kill-haproxy"
     summary = "kill -9 of HAProxy on the primary's node"
 
-    def applies(self, topology: Topology) -> bool:
-        return topology.haproxy
+    def applies(self, target: LabTarget) -> bool:
+        return target.topology.haproxy
 
-    def expected(self, stage: Stage, topology: Topology) -> str:
+    def expected(self, stage: Stage, target: LabTarget) -> str:
         return stage.primary
 
-    def inject(self, stage: Stage, topology: Topology) -> None:
+    def inject(self, stage: Stage, target: LabTarget) -> None:
         node = stage.nodes[stage.primary]
         pid = commands.haproxy_pid(node, stage.settings)
         stage.fail_if(pid is None, f"HAProxy on {node.name} does not tell its pid")

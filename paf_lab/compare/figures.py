@@ -22,7 +22,7 @@ Strip = tuple[float, float, str]
 """Since, until, outcome; in s after the event."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """One fault on one topology. The terms are explained in paf_lab/compare/__init__.py."""
 
@@ -150,7 +150,7 @@ def _strips(attempts: Iterable[Attempt], zero: float) -> dict[str, list[Strip]]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """All trials of one fault on one topology; sums of counts, median and worst of times."""
 

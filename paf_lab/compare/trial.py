@@ -2,113 +2,70 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from ..drill import records, table
-from ..drill.audits import Evidence, Row
-from ..drill.settings import Settings
+from ..drill import runner
+from ..drill.runner import Aftermath
 from ..drill.stage import Stage, View
+from ..drill.target import LabTarget
 from ..errors import LabError
-from ..machine import Machine
-from ..node import NODES
-from ..topology import Topology
 from . import figures
-from .faults import Fault
+from .faults import SETTLED_WITHIN, TAKEN_OVER_WITHIN, Fault
 from .figures import Trial
 
-WHOLE_WITHIN = 240.0  # s
-CHECK_EVERY = 2.0  # s: a check of everything costs the nodes CPU
+WHOLE_WITHIN = TAKEN_OVER_WITHIN + SETTLED_WITHIN
 
 
-class _Site:
-    """Where a stage is: the lab's nodes, reached as the topology says. What would ask Pacemaker
-    is not there: some topologies have none.
-    """
-
-    def __init__(self, topology: Topology) -> None:
-        self.nodes: Sequence[Machine] = NODES
-        self.settings = Settings.of(topology.access, topology.kinds)
-
-    def allow(self, *_: object) -> None: ...
-
-    def check(self) -> None: ...
-
-    def fencings(self, since: float, witness: Machine) -> int:
-        raise NotImplementedError
-
-    def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
-        raise NotImplementedError
-
-    def repair(self) -> None: ...
-
-
-def perform(topology: Topology, fault: Fault, number: int, directory: Path, view: View) -> Trial:
+def perform(target: LabTarget, fault: Fault, number: int, directory: Path, view: View) -> Trial:
     """Runs a fault once. Raises LabError if it cannot even begin; what goes wrong after the event
     is part of the figures.
     """
-    directory.mkdir(parents=True)
-    stage = Stage(_Site(topology), directory, view)
-    stage.say("wait until it is whole")
-    stage.await_nodes()
-    topology.await_whole(WHOLE_WITHIN)
-    topology.forget()
-    with stage.watched():
-        stage.primary = topology.primary() or ""
-        password = secrets.token_hex(16)
-        table.make(stage.nodes[stage.primary], stage.settings, password)
-        with stage.attended(password):
-            stage.say("clients at work")
-            stage.rest(stage.settings.warm_up)
-            trouble = _event(stage, topology, fault)
-            settled = time.time()
-            stage.say(trouble or "whole again")
-            stage.rest(stage.settings.cool_down)
-        expected = topology.primary() or stage.primary
-        rows, trouble = _rows(stage, expected, trouble)
-    evidence = Evidence(
-        seen=records.gather(stage.records),
-        addresses=stage.addresses,
-        clients=stage.clients,
-        primary=stage.primary,
-        expected=expected,
-        started=stage.started,
-        settled=settled,
-        trouble=trouble,
-        rows=rows,
-        fencings=0,
-        died=frozenset(stage.died),
-    )
-    return figures.trial(topology.name, fault.name, number, evidence, topology.haproxy)
+    topology = target.topology
+    seen = runner.perform(TrialProcedure(target, fault), target, directory, view)
+    return figures.trial(topology.name, fault.name, number, seen.evidence, topology.haproxy)
 
 
-def _event(stage: Stage, topology: Topology, fault: Fault) -> str:
-    """Brings the event about and sees it through. Returns what went wrong, in one line."""
-    trouble = ""
-    wanted = fault.expected(stage, topology)
-    stage.started = time.time()
-    for work in (fault.inject, fault.undo):
-        try:
-            work(stage, topology)
-        except LabError as error:
-            trouble = trouble or str(error)
-    try:
-        topology.mend_until_whole(WHOLE_WITHIN, CHECK_EVERY, stage.rest)
-        stage.await_clients()
-    except LabError as error:
-        trouble = trouble or str(error)
-    if wanted not in (None, topology.primary()):
-        trouble = trouble or f"{topology.primary()} is primary, not {wanted}"
-    return trouble
+class TrialProcedure:
+    """How a fault is tried: clients' ways are tried out to see whether the topology is whole; some
+    have no Pacemaker to ask. If the fault goes wrong, the topology is made whole all the same.
+    """
 
+    def __init__(self, target: LabTarget, fault: Fault) -> None:
+        self._target = target
+        self._topology = target.topology
+        self._fault = fault
+        self._wanted: str | None = None
 
-def _rows(stage: Stage, primary: str, trouble: str) -> tuple[dict[Row, float | None], str]:
-    """Returns what the table holds on the primary, and the trouble that there was so far."""
-    try:
-        rows = table.read(stage.nodes[primary], stage.settings)
-        table.drop(stage.nodes[primary], stage.settings)
-    except LabError as error:
-        return {}, trouble or f"the table cannot be read on {primary}: {error}"
-    return rows, trouble
+    def check(self, stage: Stage) -> None:
+        # Before anything is watched: the programs end after a while, and this may take long.
+        self._topology.await_whole(WHOLE_WITHIN)
+        self._topology.forget()
+
+    def begin(self, stage: Stage) -> None:
+        stage.primary = self._topology.primary() or ""
+        stage.fail_if(not stage.primary, f"{self._topology.name} has no primary, or two")
+        self._wanted = self._fault.expected(stage, self._target)
+
+    def bring_about(self, stage: Stage) -> str:
+        trouble = ""
+        for work in (self._fault.inject, self._fault.undo):
+            try:
+                work(stage, self._target)
+            except LabError as error:
+                trouble = trouble or str(error)
+        return trouble
+
+    def await_whole(self, stage: Stage) -> None:
+        self._topology.await_whole(WHOLE_WITHIN, rest=stage.rest)
+        primary = self._topology.primary()
+        if self._wanted not in (None, primary):
+            raise LabError(f"{primary} is primary, not {self._wanted}")
+
+    def finish(self, stage: Stage) -> None:
+        pass
+
+    def expected(self, stage: Stage) -> str:
+        return self._topology.primary() or stage.primary
+
+    def look_round(self, stage: Stage) -> Aftermath:
+        return Aftermath()

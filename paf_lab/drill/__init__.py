@@ -2,6 +2,9 @@
 
     programs in the nodes -> records -> figures and audits (pure) -> verdict -> report, JSON
 
+target.py: what is drilled. runner.py: the course from a whole cluster to the evidence, which trials
+of the comparison take, too. run.py: what is a drill's own in it.
+
 The terms of a verdict:
 
 attempt       one write or read of a client, with the connection that it needed, if it needed one.

@@ -40,7 +40,7 @@ class Finding:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that a verdict rests on."""
 

@@ -25,7 +25,7 @@ from .drill import Drill
 from .drivers.cli import drivers
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
-from .site import LabSite, RemoteSite, Site
+from .target import LabTarget, RemoteTarget, Target
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -43,23 +43,23 @@ class Common:
     breakable: tuple[str, ...]
     rate: float | None
 
-    def site(self) -> Site:
+    def target(self) -> Target:
         """Returns where it takes place. Raises LabError if the inventory is wrong, or if the lab is
         down.
         """
         if self.inventory is None:
             if self.breakable:
                 raise click.UsageError("--yes-break is for the machines of an --inventory")
-            lab = LabSite()
+            lab = LabTarget()
             lab.check()
             return self._paced(lab)
-        return self._paced(RemoteSite(*inventory.load(self.inventory), self.breakable))
+        return self._paced(RemoteTarget(*inventory.load(self.inventory), self.breakable))
 
-    def _paced(self, site: LabSite | RemoteSite) -> Site:
+    def _paced(self, target: LabTarget | RemoteTarget) -> Target:
         if self.rate is not None:
             latency.check()
-            site.settings = site.settings.with_open_loop(self.rate)
-        return site
+            target.settings = target.settings.with_open_loop(self.rate)
+        return target
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -188,15 +188,15 @@ for _each in DRILLS:
 def _run(title: str, plan: series.Plan, common: Common, facts: dict[str, Any]) -> None:
     """Runs the drills, shows and writes down their verdict, and exits with 0 if all passed."""
     html.check()
-    site = common.site()
+    target = common.target()
     measured = stamp()
     for name, value in facts.items():
         console.print(f"{name}: {value}", markup=False)
     with alone():
-        runs, directory = series.perform_all(plan, console, site)
+        runs, directory = series.perform_all(plan, console, target)
         files = [common.json_file]
         passed = series.conclude(
-            title, plan, runs, directory, console, site, {**measured, **facts}, files
+            title, plan, runs, directory, console, target, {**measured, **facts}, files
         )
     if common.other is not None:
         report_now = json.loads((directory / "report.json").read_text())

@@ -40,7 +40,7 @@ FILES = frozenset(
 )
 COPIES = ("lua-", "cert-")
 """How the names of the private copies of Lua files and certificates begin."""
-PATIENCE = 20.0
+DONE_WITHIN = 20.0
 """s for old HAProxys to finish their sessions, and for actions that are under way."""
 
 
@@ -64,7 +64,7 @@ def find(stage: Stage) -> tuple[str, ...]:
         return "; ".join(found)
 
     try:
-        stage.wait(lacking, within=PATIENCE, every=2)
+        stage.wait(lacking, within=DONE_WITHIN, every=2)
     except LabError:
         pass  # what was found is the answer
     return tuple(found)

@@ -13,21 +13,20 @@ from ..machine import Machine
 from . import cluster, programs, timeline
 from .programs import Program
 from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen
-from .site import Site
+from .target import Target
 from .timeline import Event, Narrator, View
 
 LOOK_EVERY = 0.1  # s
-ENDS_WITHIN = 15.0  # s after which a program that was asked to end is killed
 REVIVE_EVERY = 2.0  # s between two attempts to start a program whose node was down
 
 
 class Observer:
     """directory: where the programs' output is kept."""
 
-    def __init__(self, site: Site, directory: Path, view: View) -> None:
-        self.site = site
-        self.nodes = {node.name: node for node in site.nodes}
-        self.settings = site.settings
+    def __init__(self, target: Target, directory: Path, view: View) -> None:
+        self.target = target
+        self.nodes = {node.name: node for node in target.nodes}
+        self.settings = target.settings
         self.directory = directory
         self.primary = ""
         """The primary when the drill began."""
@@ -209,7 +208,7 @@ class Observer:
         program = self._guests.pop(node.name, None)
         if program is not None:
             program.ask_to_end()
-            program.wait(ENDS_WITHIN * self.settings.slowness)
+            program.wait(programs.ENDS_WITHIN * self.settings.slowness)
             self._take_in([program])
             self._programs.remove(program)
             self._attending.remove(program)
@@ -241,6 +240,6 @@ class Observer:
             for program in found:
                 program.ask_to_end()
             for program in found:
-                program.wait(ENDS_WITHIN * self.settings.slowness)
+                program.wait(programs.ENDS_WITHIN * self.settings.slowness)
             self._programs = [each for each in self._programs if each not in found]
             self._take_in(found)

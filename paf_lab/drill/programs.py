@@ -18,6 +18,7 @@ CLIENTS = Path(__file__).resolve().parent.parent / "clients"
 LOGGING = ("pacemaker-controld", "pacemaker-fenced", "paf-haproxy")
 # Follows the journal until its own standard input is closed.
 FOLLOW = 'journalctl "$@" </dev/null & pid=$!; cat >/dev/null; kill $pid'
+ENDS_WITHIN = 15.0  # s after which a program that was asked to end is killed
 
 
 class Program:

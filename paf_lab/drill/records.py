@@ -23,7 +23,7 @@ UP = "ready up"
 """How a server looks in HAProxy that gets new connections."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One write or read of a client; the terms are explained in paf_lab/drill/__init__.py."""
 

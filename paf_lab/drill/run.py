@@ -2,118 +2,74 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from pathlib import Path
 
-from ..errors import LabError
-from . import commands, leftovers, records, rejoin, table, timeline
-from .audits import Evidence, Row
+from . import commands, leftovers, runner, whole
 from .drill import Drill
-from .site import Site
+from .runner import Aftermath
 from .stage import Stage, View
+from .target import Target
 from .verdict import Run
 
 
 def perform(
     drill: Drill,
     number: int,
-    site: Site,
+    target: Target,
     directory: Path,
     view: View,
 ) -> Run:
     """Runs a drill once. Raises LabError if it cannot even begin; what goes wrong after the event
     is part of the verdict.
     """
-    directory.mkdir(parents=True)
-    settings = site.settings
-    stage = Stage(site, directory, view)
-    if drill.pooled and commands.pooled(stage.nodes.values()):
-        stage.settings = settings.with_pooled(drill.transaction)
-    stage.say("wait until the cluster is healthy")
-    stage.await_nodes()
-    site.check()
-    with stage.watched():
-        before = rejoin.begin(stage)
-        stage.primary = before.status.promoted(settings.pgsql_clone) or ""
-        wanted = drill.expected(stage)
-        site.allow(drill.name, drill.breaks(stage), drill.lab_only)
-        password = secrets.token_hex(16)
-        table.make(stage.nodes[stage.primary], settings, password, settings.iterations)
-        try:
-            with stage.attended(password):
-                stage.say("clients at work")
-                stage.rest(settings.warm_up)
-                load = commands.load(stage.anyone)
-                trouble = _event(drill, stage, wanted)
-                settled = time.time()
-                stage.say(trouble or "cluster whole again")
-                stage.rest(settings.cool_down)
-                drill.finish(stage)
-            expected = wanted or stage.leader()
-            rows, trouble = _rows(stage, expected, trouble)
-            fencings = site.fencings(stage.started, stage.anyone)
-            receivers, left = leftovers.receivers(stage), leftovers.find(stage)
-        finally:
-            _clear_away(stage)
-    evidence = Evidence(
-        seen=records.gather(stage.records),
-        addresses=stage.addresses,
-        clients=stage.clients,
-        primary=stage.primary,
-        expected=expected,
-        started=stage.started,
-        settled=settled,
-        trouble=trouble,
-        rows=rows,
-        fencings=fencings,
-        died=frozenset(stage.died),
-        left=dict(stage.left),
-        repairs=tuple(stage.repairs),
-        cleared=stage.cleared,
-        slowness=settings.slowness,
-        receivers=receivers,
-        leftovers=left,
-        load=load,
-    )
-    until = settled + settings.cool_down * settings.slowness
-    events = timeline.merged(stage.events, stage.started, until)
-    return Run(drill.name, number, evidence, tuple(drill.judge(evidence)), tuple(events))
+    seen = runner.perform(DrillProcedure(drill), target, directory, view)
+    return Run(drill.name, number, seen.evidence, tuple(drill.judge(seen.evidence)), seen.events)
 
 
-def _event(drill: Drill, stage: Stage, expected: str | None) -> str:
-    """Brings the event about and sees it through. Returns what went wrong, in one line."""
-    trouble = ""
-    stage.started = time.time()
-    try:
+class DrillProcedure:
+    """How a drill is performed: Pacemaker, PAF and HAProxy are asked whether the cluster is whole.
+    If the event goes wrong, nobody waits until it is.
+    """
+
+    def __init__(self, drill: Drill) -> None:
+        self._drill = drill
+        self._wanted: str | None = None
+
+    def check(self, stage: Stage) -> None:
+        if self._drill.pooled and commands.pooled(stage.nodes.values()):
+            stage.settings = stage.settings.with_pooled(self._drill.transaction)
+        stage.target.check()
+
+    def begin(self, stage: Stage) -> None:
+        before = whole.begin(stage)
+        stage.primary = before.status.promoted(stage.settings.pgsql_clone) or ""
+        self._wanted = self._drill.expected(stage)
+        breaks = self._drill.breaks(stage)
+        stage.target.allow(self._drill.name, breaks, self._drill.lab_only)
+
+    def bring_about(self, stage: Stage) -> str:
         try:
-            drill.prepare(stage)
+            self._drill.prepare(stage)
             stage.started = time.time()
-            drill.inject(stage)
-            drill.follow(stage)
+            self._drill.inject(stage)
+            self._drill.follow(stage)
         finally:
-            drill.undo(stage)
-        rejoin.await_whole(stage, expected, drill.deadline)
-        stage.await_clients()
-    except LabError as error:
-        trouble = str(error)
-    return trouble
+            self._drill.undo(stage)
+        return ""
 
+    def await_whole(self, stage: Stage) -> None:
+        whole.DrillRecovery(stage, self._wanted).await_whole(self._drill.deadline)
 
-def _rows(stage: Stage, primary: str, trouble: str) -> tuple[dict[Row, float | None], str]:
-    """Returns what the table holds on the primary, and the trouble that there was so far."""
-    try:
-        return table.read(stage.nodes[primary], stage.settings), trouble
-    except LabError as error:
-        return {}, trouble or f"the table cannot be read on {primary}: {error}"
+    def finish(self, stage: Stage) -> None:
+        self._drill.finish(stage)
 
+    def expected(self, stage: Stage) -> str:
+        return self._wanted or stage.leader()
 
-def _clear_away(stage: Stage) -> None:
-    """Drops the table on whoever is primary now; the next run would do it otherwise."""
-    stage.look()
-    for name, role in stage.roles.items():
-        if role == records.PRIMARY:
-            try:
-                table.drop(stage.nodes[name], stage.settings)
-            except LabError:
-                pass
+    def look_round(self, stage: Stage) -> Aftermath:
+        return Aftermath(
+            fencings=stage.target.fencings(stage.started, stage.anyone),
+            receivers=leftovers.receivers(stage),
+            leftovers=leftovers.find(stage),
+        )

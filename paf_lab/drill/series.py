@@ -18,7 +18,7 @@ from .audits import Finding
 from .drill import Drill
 from .phases import phases
 from .run import perform
-from .site import Site
+from .target import Target
 from .timeline import Event
 from .verdict import Run
 
@@ -39,7 +39,7 @@ def drawn(plan: Plan, number: int, seed: int) -> Plan:
     return random.Random(seed).choices(list(plan), k=number)  # noqa: S311 - no secret
 
 
-def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Path]:
+def perform_all(plan: Plan, console: Console, target: Target) -> tuple[list[Run], Path]:
     """Runs the drills; returns the runs, and where their records are. A drill that cannot begin
     fails, and so do all after it: the cluster is not whole.
 
@@ -54,7 +54,7 @@ def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Pa
         place = _place(directory, number, what.name)
         try:
             with report.LiveView(console, title) as view:
-                runs.append(perform(what, number, site, place, view))
+                runs.append(perform(what, number, target, place, view))
         except LabError as error:
             if not runs:
                 raise
@@ -63,7 +63,7 @@ def perform_all(plan: Plan, console: Console, site: Site) -> tuple[list[Run], Pa
             break
         report.show_run(console, runs[-1])
         if not runs[-1].passed and number < len(plan):
-            _repair(console, site)
+            _repair(console, target)
     return runs, directory
 
 
@@ -72,10 +72,10 @@ def _place(directory: Path, number: int, drill: str) -> Path:
     return directory / f"run-{number:02}-{drill}"
 
 
-def _repair(console: Console, site: Site) -> None:
+def _repair(console: Console, target: Target) -> None:
     """Makes the cluster whole after a drill that failed: the next is not to be judged by it."""
     try:
-        site.repair()
+        target.repair()
     except LabError as error:
         console.print(f"the cluster is not whole: {error}", style="red", markup=False)
 
@@ -86,7 +86,7 @@ def conclude(
     runs: Sequence[Run],
     directory: Path,
     console: Console,
-    site: Site,
+    target: Target,
     facts: dict[str, Any],
     files: Sequence[Path | None],
 ) -> bool:
@@ -94,9 +94,9 @@ def conclude(
 
     files: where the figures go besides the records: NAME.json, with a NAME.html beside it.
     """
-    findings = verdict.overall(runs, len(plan), site.settings.bars)
+    findings = verdict.overall(runs, len(plan), target.settings.bars)
     report.show_overall(console, title, runs, findings)
-    result = as_json(title, runs, findings, site, facts)
+    result = as_json(title, runs, findings, target, facts)
     written = [file for file in (directory / "report.json", *files) if file is not None]
     for file in written:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def as_json(
     title: str,
     runs: Sequence[Run],
     findings: Sequence[Finding],
-    site: Site,
+    target: Target,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Returns all figures; the timelines stand in the records alone."""
@@ -150,7 +150,7 @@ def as_json(
         "passed": all(finding.passed for finding in findings),
         "findings": [vars(finding) for finding in findings],
         "spans": verdict.spans(runs),
-        "versions": commands.versions(site.nodes[0]),
-        "settings": site.settings.as_json(),
+        "versions": commands.versions(target.nodes[0]),
+        "settings": target.settings.as_json(),
         "runs": [verdict.as_json(run) for run in runs],
     }

@@ -27,7 +27,7 @@ class Bars:
     """Beyond the monitor's interval, after HAProxy was killed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings(Access):
     """The way to the cluster, and the pace of what runs there. The defaults are the lab's."""
 

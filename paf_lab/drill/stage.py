@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import LabError
+from ..recovery import LOOK_EVERY
 from . import cluster, commands
 from .observer import Observer
 from .records import PRIMARY, UP, ServersSeen
 from .timeline import View
-
-ASK_EVERY = 1.0  # s between two rounds of questions that cost the nodes something
 
 __all__ = ["Stage", "View"]
 
@@ -57,19 +56,23 @@ class Stage(Observer):
         moving: the constraint of a move may still be there.
         """
         last: list[cluster.Snapshot] = []
-
-        def lacking() -> str:
-            try:
-                now = self.snapshot()
-            except LabError as error:  # a node that is on its way down or up
-                return str(error)
-            last[:] = [replace(now, moves=()) if moving else now]
-            self.look()
-            both = self.settings.pgsql_clone, self.settings.haproxy_clone
-            return cluster.unhealthy(last[0], self.names, *both, primary)
-
-        self.wait(lacking, within, every=ASK_EVERY)
+        self.wait(lambda: self._lacking(primary, moving, last), within, every=LOOK_EVERY)
         return last[0]
+
+    def lacking(self, primary: str | None = None) -> str:
+        """Returns '' if the cluster is whole now, or in a line why not."""
+        return self._lacking(primary, False, [])
+
+    def _lacking(self, primary: str | None, moving: bool, last: list[cluster.Snapshot]) -> str:
+        """last: is given the state that the answer rests on."""
+        try:
+            now = self.snapshot()
+        except LabError as error:  # a node that is on its way down or up
+            return str(error)
+        last[:] = [replace(now, moves=()) if moving else now]
+        self.look()
+        both = self.settings.pgsql_clone, self.settings.haproxy_clone
+        return cluster.unhealthy(last[0], self.names, *both, primary)
 
     def fell_silent(self, node: str) -> bool:
         """Returns whether the node's HAProxy has stopped answering since the event."""

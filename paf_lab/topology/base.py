@@ -1,8 +1,10 @@
-"""What every topology is: built once, asked whether it is whole, told to move its primary."""
+"""What every topology is: built once, asked whether it is whole, told to move its primary.
+
+A drill or a trial is performed on a LabTarget of paf_lab/drill/target.py, which has a topology.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,12 +15,10 @@ from ..access import KINDS, READER, Access
 from ..errors import LabError
 from ..image import LAB
 from ..node import NODES, Node
+from ..recovery import CONNECT_EVERY, HELP_AFTER, Recovery
 
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 """Of the distribution's HAProxy."""
-PATIENCE = 10.0
-"""s without whole health until what a person would do is done."""
-LOOK_EVERY = 0.5  # s
 ROLE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"
 
 Step = Callable[[str], AbstractContextManager[Any]]
@@ -58,7 +58,7 @@ class Topology:
         """Builds it on nodes that have booted, or what is missing of it."""
         raise NotImplementedError
 
-    def target(self, primary: str) -> str:
+    def candidate(self, primary: str) -> str:
         """Returns the node to switch over to: the one after the primary, in the order of names."""
         names = sorted(node.name for node in NODES)
         return names[(names.index(primary) + 1) % len(names)]
@@ -69,9 +69,6 @@ class Topology:
 
     def moved(self) -> None:
         """Takes away what a switchover leaves behind."""
-
-    def mend(self, primary: str | None, waited: float) -> None:
-        """Does what a person would: called now and then while it is not whole. waited: s so far."""
 
     def forget(self) -> None:
         """Forgets failures that are mended by now: called once it is whole."""
@@ -120,28 +117,25 @@ class Topology:
                     return f"{kind} clients of {node.name}: {said}"
         return ""
 
-    def await_whole(self, within: float = 120) -> None:
-        """Returns once it is whole. Raises LabError with what it lacks after `within` s."""
-        self.mend_until_whole(within, LOOK_EVERY, time.sleep)
-
-    def mend_until_whole(
-        self, within: float, every: float, rest: Callable[[float], object]
-    ) -> None:
-        """Returns once it is whole, and mends it meanwhile. Raises LabError with what it lacks
-        after `within` s.
-
-        every: s between two looks. rest: lets so many s pass.
+    def recovery(self, rest: Callable[[float], object] = time.sleep) -> Recovery:
+        """Returns a wait until it is whole, with what a person would do meanwhile. rest: lets so
+        many s pass.
         """
-        start = mended = time.monotonic()
-        while why := self.lacking():
-            now = time.monotonic()
-            if now > start + within:
-                raise LabError(f"{self.name} is not whole after {within:g} s: {why}")
-            if now > mended + PATIENCE:
-                mended = now
-                with contextlib.suppress(LabError):  # a node went down under our hands
-                    self.mend(self.primary(), now - start)
-            rest(every)
+        return Recovery(self.lacking, rest)
+
+    def await_whole(
+        self,
+        within: float = 120,
+        help_after: float = HELP_AFTER,
+        rest: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Returns once it is whole. Raises LabError with what it lacks after `within` s.
+
+        help_after: s until a person helps, and between two times. rest: lets so many s pass.
+        """
+        waiting = self.recovery(rest)
+        waiting.name, waiting.look_every = self.name, CONNECT_EVERY
+        waiting.await_whole(within, help_after)
 
 
 def _psql(*words: str) -> tuple[str, ...]:

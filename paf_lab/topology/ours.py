@@ -19,7 +19,7 @@ class PafHaproxy(OnPaf):
     summary = "HAProxy on every node, led by PAF's own promote and demote notifications"
     scripts = ("30-fencing", "50-paf", "60-haproxy", "70-constraints")
     made_by = "haproxy"
-    access = Access()
+    access = Access(pooler_port=6432)
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # Drills kill PostgreSQL more often in an hour than the agent reports by default.
@@ -33,6 +33,3 @@ class PafHaproxy(OnPaf):
 
     def lacking(self) -> str:
         return health.healthy()
-
-    def await_whole(self, within: float = 120) -> None:
-        health.await_healthy(within, mend_after=30)

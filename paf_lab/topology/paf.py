@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from .. import cluster, health
 from ..errors import LabError
 from ..node import NODES, Node, named
+from ..recovery import Recovery
 from ..shell import together
 from .base import Step, Topology
 
@@ -19,7 +20,6 @@ GUARD = "local replication all reject\nhost replication all samehost reject"
 Pcs = Callable[..., object]
 """Runs pcs on the file that becomes the cluster's configuration: pcs("resource", "create", ...)."""
 CLONE = "pgsqld-clone"
-STUCK_AFTER = 40.0  # s, after which a standby that does not stream is rebuilt
 AT_REST_WITHIN = 120.0  # s
 
 
@@ -73,26 +73,19 @@ class OnPaf(Topology):
         node.run("crm_resource", "--move", "--promoted", "--resource", CLONE, "--node", new)
 
     def moved(self) -> None:
-        self._anyone().run("crm_resource", "--clear", "--resource", CLONE)
+        health.anyone().run("crm_resource", "--clear", "--resource", CLONE)
 
-    def mend(self, primary: str | None, waited: float) -> None:
-        """Starts the cluster on nodes that were lost, clears failures; at last it rebuilds standbys
-        that do not follow.
-        """
-        health.bring_back_lost(lambda: primary, waited)
-        if health.at_rest():
-            self._anyone().run("crm_resource", "--cleanup", check=False)
-            if waited > STUCK_AFTER and primary and "standbys stream" in self.lacking():
-                health.rebuild_stuck()
+    def recovery(self, rest: Callable[[float], object] = time.sleep) -> Recovery:
+        return health.LabRecovery(self.lacking, rest)
 
     def forget(self) -> None:
         # A failed monitor that Pacemaker still holds against an instance, though it was started
         # anew since, makes the next demote a reason to stop and start it once more.
         self._await("Pacemaker is still at work", health.at_rest)
-        self._anyone().run("crm_resource", "--cleanup")
+        health.anyone().run("crm_resource", "--cleanup")
         self._await("Pacemaker is still at work", health.at_rest)
         # It gives a standby a score once it streams, and looks each 15 s.
-        self._await("PAF would not promote each standby", lambda: _scored(self._anyone()))
+        self._await("PAF would not promote each standby", lambda: _scored(health.anyone()))
 
     def _await(self, what: str, over: Callable[[], bool]) -> None:
         start = time.monotonic()
@@ -102,13 +95,7 @@ class OnPaf(Topology):
             time.sleep(1)
 
     def status(self) -> str:
-        return self._anyone().run("crm_mon", "-1", "-R", check=False).stdout.strip()
-
-    def _anyone(self) -> Node:
-        for node in NODES:
-            if node.running:
-                return node
-        raise LabError("no node runs: lab up")
+        return health.anyone().run("crm_mon", "-1", "-R", check=False).stdout.strip()
 
 
 def _scored(node: Node) -> bool:

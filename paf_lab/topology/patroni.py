@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jinja2
@@ -13,6 +15,7 @@ from ..errors import LabError
 from ..image import RIVALS
 from ..layout import PGBIN, PGDATA
 from ..node import NODES, Node, named
+from ..recovery import Recovery
 from ..shell import together
 from . import proxy
 from .base import Step, Topology
@@ -130,7 +133,7 @@ class Patroni(Topology):
             for name, path in (("prod", "/primary"), ("stdby", "/replica"))
         )
 
-    def target(self, primary: str) -> str:
+    def candidate(self, primary: str) -> str:
         """Returns the synchronous standby: Patroni lets no other take over."""
         found = [each["Member"] for each in _members(primary) if each["Role"] == "Sync Standby"]
         if not found:
@@ -141,7 +144,7 @@ class Patroni(Topology):
         if why := super().lacking():
             return why
         try:
-            self.target(self.primary() or "")
+            self.candidate(self.primary() or "")
         except LabError as error:
             return str(error)
         return ""
@@ -157,15 +160,30 @@ class Patroni(Topology):
         running = next(node for node in NODES if node.running)
         return running.run(*words, check=False).stdout.strip()
 
-    def mend(self, primary: str | None, waited: float) -> None:
-        """Patroni brings nodes back by itself; an instance that cannot follow is made anew."""
-        if primary is None:
-            return
-        words = ("patronictl", "-c", f"/{CONFIGURATION}")
-        for member in _members(primary):
-            if member.get("State") in ("start failed", "crashed"):
-                anew = ("reinit", "--force", "lab", member["Member"])
-                named(primary).run(*words, *anew, check=False, timeout=120)
+    def recovery(self, rest: Callable[[float], object] = time.sleep) -> Recovery:
+        return PatroniRecovery(self, rest)
+
+
+class PatroniRecovery(Recovery):
+    """Patroni brings nodes back by itself; an instance that cannot follow is made anew."""
+
+    def __init__(self, patroni: Patroni, rest: Callable[[float], object]) -> None:
+        super().__init__(patroni.lacking, rest)
+        self._primary = patroni.primary
+
+    def help(self, waited: float) -> None:
+        with contextlib.suppress(LabError):  # a node went down under our hands
+            if (primary := self._primary()) is not None:
+                _reinitialize(primary)
+
+
+def _reinitialize(primary: str) -> None:
+    """Lets Patroni make those instances anew that cannot follow the primary."""
+    words = ("patronictl", "-c", f"/{CONFIGURATION}")
+    for member in _members(primary):
+        if member.get("State") in ("start failed", "crashed"):
+            anew = ("reinit", "--force", "lab", member["Member"])
+            named(primary).run(*words, *anew, check=False, timeout=120)
 
 
 def _members(node: str) -> list[dict[str, Any]]:

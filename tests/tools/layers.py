@@ -22,7 +22,8 @@ LAYERS: dict[str, dict[str, str]] = {
             cgroup disk network host sources handbook image package machine node remote power ssh
             """,
         "cluster": """
-            access agent cluster health lifecycle postgresql replication spare status topology
+            access agent cluster health lifecycle postgresql recovery replication spare status
+            topology
             """,
         "measuring": """
             clients drill inventory provenance

@@ -16,8 +16,20 @@ KILL = Phase("kill", 110.0, 111.0, away=True)
 RESTART = Phase("restart", 115.0, 120.0, away=True)
 PHASES = (Phase("fault", 100.0, 107.0), KILL, RESTART, Phase("undo", 125.0, 130.0))
 
-WRONG = Row("hold", "`hold_timeout=bogus`", VALUE, "hold", {"hold_timeout": "bogus"})
-FAULT = Row("template", "the template is broken", LOCAL, "template", apply="false")
+WRONG = Row(
+    name="hold",
+    text="`hold_timeout=bogus`",
+    kind=VALUE,
+    report="hold",
+    parameters={"hold_timeout": "bogus"},
+)
+FAULT = Row(
+    name="template",
+    text="the template is broken",
+    kind=LOCAL,
+    report="template",
+    apply="false",
+)
 
 
 def attempt(node: str, kind: str, sequence: int, start: float, **more: Any) -> Attempt:
@@ -41,7 +53,14 @@ def attempts() -> list[Attempt]:
 def course(**changes: Any) -> Course:
     """The row that goes as it should, but for some of its attributes."""
     told = {"status": "parameter hold_timeout: 'bogus'", "log": "rejected"}
-    well = Course(VICTIM, "srv1", NODES, PHASES, attempts(), told)
+    well = Course(
+        victim=VICTIM,
+        primary="srv1",
+        nodes=NODES,
+        phases=PHASES,
+        attempts=attempts(),
+        reports=told,
+    )
     return replace(well, **changes)
 
 

@@ -17,7 +17,8 @@ from tests.unit.drill_world import good
 from tests.unit.test_compare import STEADY, judged
 
 OURS = Summary(
-    DEFAULT, "switchover", trials=5, troubles=(), outage=2.0, worst_outage=2.5, absence=1.6,
+    topology=DEFAULT, drill="switchover", trials=5, troubles=(), outage=2.0, worst_outage=2.5,
+    absence=1.6,
     ratio=1.25, worst_ratio=1.4, connections=900, failed=1, writes=1800, misrouted=1, held=30,
     acknowledged=1700, lost=1, two_primaries=0, agreement=0.05,
 )  # fmt: skip

@@ -27,8 +27,9 @@ def compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compare:
     def run(ill: Callable[[str, int], bool]) -> tuple[Result, dict[str, Any], list[str]]:
         done: list[str] = []
 
-        def perform(topology: Any, *_: Any) -> Any:
-            if ill(topology.name, done.count(topology.name)):
+        def perform(target: Any, *_: Any) -> Any:
+            name = target.topology.name
+            if ill(name, done.count(name)):
                 raise LabError("PostgreSQL on srv2 is down")
             return judged(good())
 

@@ -14,10 +14,11 @@ from paf_lab.drill.faults import DRILLS
 from paf_lab.drill.faults.haproxy import KillHaproxy
 from paf_lab.drill.observer import Observer
 from paf_lab.drill.settings import Bars, Settings
-from paf_lab.drill.site import LabSite, RemoteSite
 from paf_lab.drill.stage import Stage
+from paf_lab.drill.target import LabTarget, RemoteTarget
 from paf_lab.errors import LabError
 from paf_lab.remote import Remote
+from paf_lab.topology import ALL, Topology
 
 GOOD = """
 # three machines
@@ -91,7 +92,7 @@ def test_pauses_and_deadlines_are_those_of_the_machines(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(observer, "time", clock)
-    seen = Observer(RemoteSite([], Settings(slowness=slowness), ()), tmp_path, Silent())
+    seen = Observer(RemoteTarget([], Settings(slowness=slowness), ()), tmp_path, Silent())
     seen.rest(20)
     assert clock.now == pytest.approx(20 * slowness, abs=0.1)
     with pytest.raises(LabError, match=f"not within {20 * slowness:g} s: no"):
@@ -127,23 +128,35 @@ def test_no_inventory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> RemoteSite:
-    return RemoteSite(*inventory.load(write(tmp_path, GOOD)), ["srv1"])
+def target(tmp_path: Path) -> RemoteTarget:
+    return RemoteTarget(*inventory.load(write(tmp_path, GOOD)), ["srv1"])
 
 
-def test_only_what_was_agreed_to_is_broken(site: RemoteSite) -> None:
-    site.allow("reload", (), False)
-    site.allow("poweroff", ("srv1",), False)
+def test_only_what_was_agreed_to_is_broken(target: RemoteTarget) -> None:
+    target.allow("reload", (), False)
+    target.allow("poweroff", ("srv1",), False)
     with pytest.raises(LabError, match=r"rolling-restart breaks srv2: .*say --yes-break srv2$"):
-        site.allow("rolling-restart", ("srv1", "srv2"), False)
+        target.allow("rolling-restart", ("srv1", "srv2"), False)
     with pytest.raises(LabError, match="fourth-node needs what only the lab has"):
-        site.allow("fourth-node", ("srv1",), True)
-    LabSite().allow("fourth-node", ("srv1", "srv2"), True)
+        target.allow("fourth-node", ("srv1",), True)
+    LabTarget().allow("fourth-node", ("srv1", "srv2"), True)
+
+
+@pytest.mark.parametrize("what", ALL.values(), ids=lambda what: what.name)
+def test_the_lab_is_reached_as_its_topology_says(what: Topology) -> None:
+    found = LabTarget(what).settings
+    assert list(found.every) == list(what.kinds)
+    assert {name: getattr(found, name) for name in vars(what.access)} == vars(what.access)
+    assert (found.pooler_port == 0) == (what.name not in ("paf-haproxy", "documented"))
+
+
+def test_drills_have_the_usual_settings() -> None:
+    assert LabTarget().settings == Settings(pooler_port=6432)
 
 
 def test_agreed_to_a_node_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="--yes-break srv9: the inventory has no such node"):
-        RemoteSite(*inventory.load(write(tmp_path, GOOD)), ["srv1", "srv9"])
+        RemoteTarget(*inventory.load(write(tmp_path, GOOD)), ["srv1", "srv9"])
 
 
 class NoView:
@@ -151,9 +164,9 @@ class NoView:
         pass
 
 
-def test_what_each_drill_breaks(site: RemoteSite, tmp_path: Path) -> None:
+def test_what_each_drill_breaks(target: RemoteTarget, tmp_path: Path) -> None:
     """Nothing but where everything is asked for and orderly; all nodes unless it knows better."""
-    stage = Stage(site, tmp_path, NoView())
+    stage = Stage(target, tmp_path, NoView())
     stage.primary = "srv2"
     # The DC's node is whoever Pacemaker says.
     known = [what for what in DRILLS if what.name != "poweroff-dc"]
@@ -227,7 +240,7 @@ def test_orders(tmp_path: Path) -> None:
         node.plug_in()
 
 
-def test_fencings_that_pacemaker_tells(site: RemoteSite, tmp_path: Path) -> None:
+def test_fencings_that_pacemaker_tells(target: RemoteTarget, tmp_path: Path) -> None:
     """As stonith_admin of Pacemaker 2.1.5 prints them."""
     history = """<pacemaker-result><fence_history target="*">
  <fence_event action="reboot" target="srv1" status="success" completed="2026-11-23 06:28:55Z"/>
@@ -246,9 +259,9 @@ def test_fencings_that_pacemaker_tells(site: RemoteSite, tmp_path: Path) -> None
 
     witness = Witness("srv2", "10.0.0.2", ["srv2"], {})
     at = 1795415335.0  # 06:28:55
-    assert site.fencings(at + 0.7, witness) == 1, "in whole seconds"
-    assert site.fencings(at + 1, witness) == 0
-    assert site.fencings(at - 3600, witness) == 2
+    assert target.fencings(at + 0.7, witness) == 1, "in whole seconds"
+    assert target.fencings(at + 1, witness) == 0
+    assert target.fencings(at - 3600, witness) == 2
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_cycle_of_folders_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     files = {
         "topology/base.py": "from ..drill.values import x",
         "topology/ours.py": "",
-        "drill/site.py": "from ..topology.ours import x",
+        "drill/target.py": "from ..topology.ours import x",
         "drill/values.py": "",
     }
     package = made(tmp_path, monkeypatch, files)

@@ -20,7 +20,7 @@ from ...lock import alone
 from ...provenance import stamp
 from .. import commands
 from ..blast.scene import Scene
-from ..site import LabSite
+from ..target import LabTarget
 from . import perform
 from .perform import Outcome
 from .row import ROWS, Row
@@ -39,12 +39,12 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
         print_list(console, ((row.name, row.text) for row in ROWS))
         return
     plan = chosen(only)
-    site = LabSite()
+    target = LabTarget()
     # If a signal ends the command, the row is undone all the same.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    site.check()
+    target.check()
     now, measured = datetime.now(timezone.utc), stamp()
-    scene = Scene(site, STATE / "drills" / f"alarms-{now:%Y%m%dT%H%M%S.%fZ}")
+    scene = Scene(target, STATE / "drills" / f"alarms-{now:%Y%m%dT%H%M%S.%fZ}")
     outcomes: list[Outcome] = []
     trouble = ""
     began = time.monotonic()
@@ -63,7 +63,7 @@ def false_alarms(show_list: bool, only: tuple[str, ...], file: Path | None) -> N
         found = {
             **measured,
             "passed": passed,
-            "versions": commands.versions(site.nodes[0], ("paf-haproxy",)),
+            "versions": commands.versions(target.nodes[0], ("paf-haproxy",)),
             "rows": [each.as_json() for each in outcomes],
         }
         file.write_text(json.dumps(found, indent=1) + "\n")

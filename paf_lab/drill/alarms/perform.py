@@ -10,9 +10,11 @@ from typing import Any
 from ...errors import LabError
 from ..blast.scene import Scene
 from ..crash import REPORTED
+from ..settings import Settings
 from .row import PRIMARY, Row
 
-WHOLE_WITHIN = 90.0  # s after the row, without help
+WHOLE_WITHIN = Settings.deadline
+"""s after the row, without help: as after a drill, because PostgreSQL crashes in some rows."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ...layout import STATE
 from ...lock import alone
 from ...provenance import stamp
 from .. import commands
-from ..site import LabSite
+from ..target import LabTarget
 from . import perform
 from .judge import Outcome
 from .row import Row
@@ -39,19 +39,19 @@ console = new_console()
 )  # fmt: skip
 def blast(show_list: bool, only: tuple[str, ...], file: Path | None) -> None:
     """Mistakes and local faults: which nodes each of them affects, and where it is reported."""
-    site = LabSite()
+    target = LabTarget()
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-    scene = Scene(site, STATE / "drills" / f"blast-{now}")
+    scene = Scene(target, STATE / "drills" / f"blast-{now}")
     if show_list:
         print_list(console, ((row.name, row.kind, row.text) for row in perform.rows(scene)))
         return
     # The fault is removed also if the command is ended by a signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    site.check()
+    target.check()
     plan = chosen(perform.rows(scene), only)
     measured = stamp()
     before = {"rows": []} if file is None or not (only and file.exists()) else _read(file)
-    versions = commands.versions(site.nodes[0], ("paf-haproxy",))
+    versions = commands.versions(target.nodes[0], ("paf-haproxy",))
     began = time.monotonic()
     outcomes: list[Outcome] = []
     trouble = ""

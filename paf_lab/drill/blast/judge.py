@@ -26,7 +26,7 @@ class Phase:
     returned: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Course:
     """All that happened in one row."""
 
@@ -45,7 +45,7 @@ class Course:
     """Nodes that went down: fenced, for a failed stop."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """A line of the table."""
 

@@ -31,7 +31,15 @@ def changed(name: str, text: str, path: str, how: str, report: str, **more: obje
 
 
 def broken(name: str, text: str, apply: str, undo: str, report: str, **more: object) -> Row:
-    return Row(name, text, LOCAL, report, apply=apply, undo=undo, **more)  # type: ignore[arg-type]
+    return Row(
+        name=name,
+        text=text,
+        kind=LOCAL,
+        report=report,
+        apply=apply,
+        undo=undo,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 ROWS = (

@@ -18,7 +18,7 @@ CHANNELS = (STATUS, METRIC, LOG, CRM_MON)
 STANDBY, PRIMARY = "standby", "primary"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One mistake or fault. The scripts are for sh; they run on the victim, as root."""
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ...access import CONNECTING, READER
 from ...errors import LabError
+from ...recovery import Recovery
 from .. import commands, programs, table
 from ..programs import Program
 from ..records import ACK, Attempt
-from ..site import Site
+from ..target import Target
 
 EVERY = {CONNECTING: 0.1, READER: 0.1}
 PATIENCE = 5  # s of a client for one connection
@@ -26,13 +27,13 @@ KILL = f"kill -9 $(pgrep -f '{commands.HAPROXY}')"
 class Scene:
     """directory: where the programs' output is kept."""
 
-    def __init__(self, site: Site, directory: Path) -> None:
-        self.nodes = {node.name: node for node in site.nodes}
+    def __init__(self, target: Target, directory: Path) -> None:
+        self.nodes = {node.name: node for node in target.nodes}
         self.settings = replace(
-            site.settings, every=EVERY, patience=PATIENCE, seconds=ALL_OF_IT, most=10**7
+            target.settings, every=EVERY, patience=PATIENCE, seconds=ALL_OF_IT, most=10**7
         )
         self.directory = directory
-        self.site = site
+        self.target = target
         self.attempts: list[Attempt] = []
         self.died: set[str] = set()
         """Nodes that went down: their clients are started again once they are back."""
@@ -154,16 +155,21 @@ class Scene:
 
     def whole(self, within: float) -> bool:
         """Returns whether `paf-haproxy status` finds nothing, and every client is served."""
-        end = time.monotonic() + within * self.settings.slowness
-        while True:
-            with contextlib.suppress(LabError):  # a node that is on its way down or up
-                code, _ = self.status(self.anyone)
-                if code == 0 and not commands.status(self.nodes[self.anyone]).failures:
-                    return all(self.served(node, PATIENCE * 2) for node in self.nodes)
-            self.look()
-            if time.monotonic() > end:
-                return False
-            time.sleep(1)
+        try:
+            Recovery(self.lacking, self.rest, self.settings.slowness).await_whole(within)
+        except LabError:
+            return False
+        return all(self.served(node, PATIENCE * 2) for node in self.nodes)
+
+    def lacking(self) -> str:
+        """Returns '' if `paf-haproxy status` finds nothing and no action has failed, or why not."""
+        try:
+            code, text = self.status(self.anyone)
+            if code:
+                return text.strip() or f"paf-haproxy status ended with {code}"
+            return "; ".join(commands.status(self.nodes[self.anyone]).failures)
+        except LabError as error:  # a node that is on its way down or up
+            return str(error)
 
     def cleanup(self) -> None:
         with contextlib.suppress(LabError):
@@ -172,4 +178,4 @@ class Scene:
     def repair(self) -> None:
         """Does all that a person could do for the cluster: starts nodes, forgets failures."""
         with contextlib.suppress(LabError):
-            self.site.repair()
+            self.target.repair()

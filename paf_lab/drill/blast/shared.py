@@ -8,7 +8,16 @@ from .row import CLUSTER, LOG, PRIMARY, STANDBY, STATUS, Row
 def sql(name: str, text: str, do: str, undo: str, report: str, where: str = STANDBY) -> Row:
     """Returns the row of a statement. report: '' if nothing is wrong afterwards."""
     told = (STATUS, LOG) if report else ()
-    return Row(name, text, CLUSTER, report, sql=do, unsql=undo, where=where, told=told)
+    return Row(
+        name=name,
+        text=text,
+        kind=CLUSTER,
+        report=report,
+        sql=do,
+        unsql=undo,
+        where=where,
+        told=told,
+    )
 
 
 ROWS = (

@@ -9,13 +9,12 @@ from ..drill import Drill
 from ..faults.postgres import KillPostgres
 from ..faults.power import PowerOffPrimary
 from ..faults.switchover import Switchover
-from ..programs import Program
+from ..programs import ENDS_WITHIN, Program
 from ..stage import Stage
 from . import application
 from .driver import ROUTES, Driver
 
 AT_REST = 10.0  # s; a JVM needs some of them
-ENDS_WITHIN = 15.0  # s
 
 
 class Attended(Drill):

@@ -21,7 +21,7 @@ from ...node import APPLICATION
 from ...provenance import stamp
 from .. import commands, report
 from ..run import perform
-from ..site import LabSite
+from ..target import LabTarget
 from . import application, figures
 from .attended import Attended, AttendedCrash, AttendedPowerOff, AttendedSwitchover, name
 from .driver import DRIVERS, ROUTES, Driver, chosen, silent
@@ -56,17 +56,17 @@ def drivers(
     if not plan:
         raise LabError(f"no driver {only[0]}: lab drill drivers --list names them")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    site = LabSite()
-    site.settings = replace(site.settings, iterations=ITERATIONS)
-    site.check()
-    if not commands.pooled(site.nodes):
+    target = LabTarget()
+    target.settings = replace(target.settings, iterations=ITERATIONS)
+    target.check()
+    if not commands.pooled(target.nodes):
         raise LabError("PgBouncer does not run on every node: lab down, then lab up")
     now = datetime.now(timezone.utc)
     directory = STATE / "drills" / f"drivers-{now:%Y%m%dT%H%M%S.%fZ}"
     found: dict[str, Any] = {**stamp(), "events": []}
     with alone(), application.running():
         found["versions"] = {
-            **commands.versions(site.nodes[0], ("paf-haproxy", "pgbouncer")),
+            **commands.versions(target.nodes[0], ("paf-haproxy", "pgbouncer")),
             **_versions(),
         }
         found["patience"] = application.PATIENCE
@@ -77,7 +77,7 @@ def drivers(
         }
         for event, what in EVENTS:
             if not names or event in names:
-                found["events"].append(_one(event, what(), plan, site, directory / event))
+                found["events"].append(_one(event, what(), plan, target, directory / event))
     if file is not None:
         file.write_text(json.dumps(found, indent=1) + "\n")
     console.print(f"records: {directory}", markup=False, soft_wrap=True)
@@ -91,12 +91,12 @@ def _versions() -> dict[str, str]:
 
 
 def _one(
-    event: str, drill: Attended, plan: list[Driver], site: LabSite, directory: Path
+    event: str, drill: Attended, plan: list[Driver], target: LabTarget, directory: Path
 ) -> dict[str, Any]:
     """Runs one event with all drivers. Returns what they saw, and shows it."""
     drill.drivers = plan
     with report.LiveView(console, event) as view:
-        run = perform(drill, 1, site, directory, view)
+        run = perform(drill, 1, target, directory, view)
     evidence = run.evidence
     rows = []
     for number, driver in enumerate(plan):

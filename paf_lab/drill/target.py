@@ -1,4 +1,4 @@
-"""Where drills take place: the lab, or the machines of an inventory."""
+"""What drills and trials are performed on: the lab, or the machines of an inventory."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from .. import cluster, health, lifecycle, power, topology
+from .. import cluster, lifecycle, power, topology
 from ..errors import LabError
 from ..machine import Machine
 from ..node import NODES, named
 from ..remote import Remote
-from ..topology.ours import PafHaproxy
+from ..topology import Topology
 from .settings import Settings
 
 REPAIR_WITHIN = 180.0  # s
+REPAIR_AFTER = 5.0
+"""s until a person helps after a drill that failed: nothing is judged any more."""
 CLOCK_BAR = 0.05
 """s that a machine's clock may be off beyond what the question itself takes."""
+OURS = topology.named(topology.DEFAULT)
 
 
-class Site(Protocol):
-    """nodes: those with PostgreSQL."""
+class Target(Protocol):
+    """A cluster that stands. nodes: those with PostgreSQL. settings: the way to it, and the pace of
+    what runs there.
+    """
 
     nodes: Sequence[Machine]
     settings: Settings
@@ -46,12 +51,17 @@ class Site(Protocol):
         """Makes the cluster whole after a drill that failed. Raises LabError if it cannot."""
 
 
-class LabSite:
-    """The lab's containers: everything may be broken, and is mended."""
+class LabTarget:
+    """The lab's containers: everything may be broken, and is mended.
 
-    def __init__(self) -> None:
+    what: the topology as which the lab was built. `fencings` and `bring_back` are for those with
+    Pacemaker.
+    """
+
+    def __init__(self, what: Topology = OURS) -> None:
+        self.topology = what
         self.nodes: Sequence[Machine] = NODES
-        self.settings = Settings(pooler_port=6432)
+        self.settings = Settings.of(what.access, what.kinds)
 
     def allow(self, drill: str, broken: Collection[str], lab_only: bool) -> None:
         pass
@@ -60,7 +70,8 @@ class LabSite:
         # Their clock is one.
         if not any(node.running for node in NODES):
             raise LabError("the lab is down: lab up")
-        if not isinstance(topology.named(name := lifecycle.built()), PafHaproxy):
+        # Documented is ours, too.
+        if not isinstance(topology.named(name := lifecycle.built()), type(self.topology)):
             raise LabError(f"the lab is up as {name}: lab compare drills that, or lab down first")
 
     def fencings(self, since: float, witness: Machine) -> int:
@@ -70,10 +81,10 @@ class LabSite:
         return cluster.bring_back(named(node.name), leads, rebuild)
 
     def repair(self) -> None:
-        health.await_healthy(within=REPAIR_WITHIN, mend_after=5)
+        self.topology.await_whole(REPAIR_WITHIN, REPAIR_AFTER)
 
 
-class RemoteSite:
+class RemoteTarget:
     """Machines behind ssh: broken is only what somebody has agreed to."""
 
     def __init__(
