@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from paf_haproxy import pacemaker, request
-from paf_haproxy.cli import main, survey, switchover
+from paf_haproxy.cli import main, move, survey, switchover
 from paf_haproxy.cli.situation import Situation
 from paf_haproxy.ocf import AgentError
 from paf_haproxy.params import parse
@@ -36,8 +36,9 @@ class World:
         monkeypatch.setattr(main, "resource_params", lambda _: ("haproxy", params))
         monkeypatch.setattr(survey, "survey", lambda *_: self.cluster)
         monkeypatch.setattr(switchover, "situation", lambda *_: self.found)
-        monkeypatch.setattr(switchover, "run", self.run)
-        monkeypatch.setattr(switchover, "MOVE_WITHIN", 0.5)
+        monkeypatch.setattr(move, "run", self.run)
+        monkeypatch.setattr(move, "MOVE_WITHIN", 0.5)
+        monkeypatch.setattr(move, "PAUSE", 0.01)
         monkeypatch.setattr(switchover, "PAUSE", 0.01)
         monkeypatch.setattr(pacemaker, "idle", lambda: True)
         monkeypatch.setattr(pacemaker, "promoted", lambda _: (self.primary,))
