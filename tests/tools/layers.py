@@ -19,7 +19,8 @@ LAYERS: dict[str, dict[str, str]] = {
     "paf_lab": {
         "machines": """
             __init__ display errors layout shell lock mounts
-            cgroup disk network host sources handbook image package machine node remote power ssh
+            cgroup container disk network host sources handbook image package root
+            machine node remote power ssh
             """,
         "cluster": """
             access agent cluster health lifecycle postgresql recovery replication spare status
