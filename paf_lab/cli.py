@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from . import agent, cluster, display, host, image, lifecycle, lock, mounts, ssh, topology
+from . import agent, display, host, image, lifecycle, lock, mounts, rejoin, ssh, topology
 from .bench.cli import bench
 from .compare.cli import compare
 from .compare.growth import grow
@@ -145,7 +145,7 @@ def install_agent() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def inventory(file: Path) -> None:
     """Writes FILE, with which drills reach the lab over ssh like any other cluster."""
-    ssh.describe(file, cluster.REBUILD)
+    ssh.describe(file, rejoin.REBUILD)
     console.print(f"lab drill switchover --inventory {file}", markup=False, soft_wrap=True)
 
 

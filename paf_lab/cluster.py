@@ -1,76 +1,22 @@
-"""The cluster on the nodes: the agent, PostgreSQL, and the pcs scripts, run as a DBA would."""
+"""The cluster on the nodes: it is made of the pcs scripts, and started, as a DBA would do it."""
 
 from __future__ import annotations
 
-import secrets
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import agent
 from .errors import LabError
-from .layout import DATABASE_NODES, PGBIN, PGDATA, REPO, SECRETS
-from .machine import Machine
+from .layout import REPO
 from .node import LOG_SINK, NODES, Node
+from .rejoin import absent, bring_back
+from .scripts import CIB, SETTINGS, script, secret, settings
 from .shell import together
 
-CIB = "/root/cluster.cib"
 COROSYNC = "etc/corosync/corosync.conf"
 BALLAST = ("/run/fill", "/run/fill2", "/var/lib/postgresql/fill", "/var/lib/postgresql/fill2")
 """What a drill that was killed may have left on a disk that it filled."""
-SETTINGS = "/root/paf-haproxy.env"
-REBUILD = f". {SETTINGS}; rm -rf {PGDATA}; bash {agent.SCRIPTS}/40-postgresql.sh standby $PRIMARY"
-"""Command that makes the instance of a node anew from $PRIMARY's, as an inventory names it."""
-LOCKS = "/run/paf-lab-script"
-CAN_FOLLOW = (" shut down", " shut down in recovery", " in archive recovery")
-
-
-def make_secrets() -> None:
-    """Makes the lab's passwords on first use, and keeps them for root alone."""
-    SECRETS.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("hacluster", "replicator", "app", "pooler"):
-        file = SECRETS / name
-        if not file.exists():
-            new = SECRETS / f"{name}.new"
-            new.touch(mode=0o600)
-            new.write_text(secrets.token_hex(12))
-            new.rename(file)  # whole or not at all
-
-
-def secret(name: str) -> str:
-    """Returns the lab's password of that name."""
-    try:
-        return (SECRETS / name).read_text()
-    except FileNotFoundError as error:
-        raise LabError(f"the lab has no password for {name}: lab up") from error
-
-
-def settings(more: Mapping[str, str]) -> str:
-    """Returns what the pcs scripts read, as the text of a shell script. more: a topology's own."""
-    values = {
-        "NODES": " ".join(DATABASE_NODES),
-        "HACLUSTER_PASSWORD": secret("hacluster"),
-        "REPLICATOR_PASSWORD": secret("replicator"),
-        "APP_PASSWORD": secret("app"),
-        "POOLER_PASSWORD": secret("pooler"),
-        "DC_DEADTIME": "2s",
-        "PGBIN": PGBIN,
-        "PGDATA": PGDATA,
-        "FENCE_AGENT": "fence_paf_lab",
-        **more,
-    }
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
-
-
-def script(node: Node, name: str, *arguments: str, cib: bool = False, timeout: float = 180) -> None:
-    """Runs one of the pcs scripts on a node, on the CIB file if `cib` is set."""
-    # The passwords stand in a file of root's, not in anybody's process list.
-    # The lock: a script of a lab up that was killed may still be at work.
-    path = f"{agent.SCRIPTS}/{name}.sh"
-    words = " ".join(["flock", "-o", f"{LOCKS}.{name}", "bash", path, *arguments])
-    where = f"CIB={CIB}" if cib else "CIB="
-    node.run("sh", "-c", f". {SETTINGS}; {where} {words}", timeout=timeout)
 
 
 def logging(node: Node) -> None:
@@ -182,63 +128,6 @@ def start() -> None:
         if time.monotonic() > end:
             raise LabError("Pacemaker does not see all nodes online after 90 s: lab status")
         time.sleep(0.2)
-
-
-def absent(node: Machine) -> bool:
-    """Returns whether a node has booted, and the cluster does not run on it."""
-    if not node.running:
-        return False
-    words = ("systemctl", "show", "-P", "ActiveState", "pacemaker", "multi-user.target")
-    try:
-        states = node.run(*words, check=False, timeout=10).stdout.split()
-    except LabError:
-        return False  # it went down under our hands
-    return states in (["inactive", "active"], ["failed", "active"])
-
-
-def can_follow(control: str) -> bool:
-    """Returns whether an instance can be started as a standby, by what pg_controldata says."""
-    lines = [line for line in control.splitlines() if line.startswith("Database cluster state:")]
-    return any(line.endswith(state) for line in lines for state in CAN_FOLLOW)
-
-
-def bring_back(node: Node, leads: str | None, rebuild: bool = False) -> str:
-    """Starts the cluster on a node that was lost. Returns the node from which its instance was
-    copied before, or ''.
-
-    leads: the primary now.
-    """
-
-    def anew(primary: str) -> None:
-        node.run("rm", "-rf", PGDATA)
-        script(node, "40-postgresql", "standby", primary)
-
-    return rejoin(node, leads, rebuild, (f"{PGBIN}/pg_controldata", PGDATA), anew)
-
-
-def rejoin(
-    node: Machine,
-    leads: str | None,
-    rebuild: bool,
-    control: Sequence[str],
-    anew: Callable[[str], None],
-) -> str:
-    """Starts the cluster on a node that was lost. Returns the node from which its instance was
-    copied before, or ''.
-
-    leads: the primary now. rebuild: whether the instance is made anew in any case. control: the
-    command that prints pg_controldata's text. anew: copies the instance of the primary that it is
-    given. An instance that was a primary when its node was lost may have what no other has; PAF
-    would neither demote nor stop it, nor one that broke off a crash recovery.
-    """
-    copied = ""
-    if leads is not None and leads != node.name:
-        state = node.run(*control, check=False).stdout
-        if rebuild or not can_follow(state):
-            copied = leads
-            anew(copied)
-    node.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
-    return copied
 
 
 def promoted() -> str | None:

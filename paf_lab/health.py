@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 
-from . import cluster, replication
+from . import cluster, rejoin, replication
 from .errors import LabError
 from .layout import DATABASE_NODES
 from .machine import Machine
@@ -68,7 +68,7 @@ class LabRecovery(PafRecovery):
         return [node for node in NODES if node.running and node.name not in streaming]
 
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> None:
-        cluster.bring_back(named(node.name), leads, rebuild)
+        rejoin.bring_back(named(node.name), leads, rebuild)
 
     def start_lost(self) -> None:
         with contextlib.suppress(LabError):

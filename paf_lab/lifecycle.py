@@ -5,7 +5,19 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import agent, cgroup, cluster, host, image, layout, network, package, power, topology
+from . import (
+    agent,
+    cgroup,
+    cluster,
+    host,
+    image,
+    layout,
+    network,
+    package,
+    power,
+    scripts,
+    topology,
+)
 from .errors import LabError
 from .layout import CACHE, RUN, STATE
 from .lock import locked
@@ -54,7 +66,7 @@ def up(step: Step, name: str | None = None) -> str:
             power.start()
         with step("boot"):
             together(lambda node: _boot(node, base, what.provisioned), ALL)
-        cluster.make_secrets()
+        scripts.make_secrets()
         if what.provisioned:
             with step("agent and logs"):
                 together(lambda node: cluster.prepare(node, what.environment(node)), ALL)

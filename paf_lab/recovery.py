@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from . import cluster
+from . import rejoin
 from .errors import LabError
 from .machine import Machine
 
@@ -133,7 +133,7 @@ class PafRecovery(Recovery):
 
     def start_lost(self) -> None:
         for node in self.nodes:
-            if not cluster.absent(node):
+            if not rejoin.absent(node):
                 self._lost.pop(node.name, None)
             elif self._due(node.name):
                 self.bring_back(node, self.leader())

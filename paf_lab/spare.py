@@ -5,20 +5,21 @@ from __future__ import annotations
 from . import agent, cluster
 from .errors import LabError
 from .node import NODES, SPARE, Node
+from .scripts import script
 
 
 def join(primary: Node) -> None:
     """Boots the spare node and makes it a member with a standby of the primary's."""
     _boot(primary)
-    cluster.script(SPARE, "40-postgresql", "standby", primary.name)
-    cluster.script(NODES[0], "80-add-node", SPARE.name)
+    script(SPARE, "40-postgresql", "standby", primary.name)
+    script(NODES[0], "80-add-node", SPARE.name)
     _start()
 
 
 def join_as_proxy(primary: Node) -> None:
     """Boots the spare node and makes it a member that runs HAProxy alone."""
     _boot(primary)
-    cluster.script(NODES[0], "82-add-proxy", SPARE.name)
+    script(NODES[0], "82-add-proxy", SPARE.name)
     _start()
 
 
@@ -35,15 +36,15 @@ def _boot(primary: Node) -> None:
 
 
 def _start() -> None:
-    cluster.script(SPARE, "22-first-start")
+    script(SPARE, "22-first-start")
     SPARE.run("systemctl", "start", "corosync", "pacemaker", timeout=90)
 
 
 def leave() -> None:
     """Takes the spare node out of the cluster, and away."""
-    cluster.script(NODES[0], "85-remove-node", SPARE.name)
+    script(NODES[0], "85-remove-node", SPARE.name)
     for node in NODES:
-        cluster.script(node, "86-forget-node", SPARE.name)
+        script(node, "86-forget-node", SPARE.name)
     discard()
 
 

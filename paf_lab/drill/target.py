@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from .. import cluster, lifecycle, power, topology
+from .. import lifecycle, power, rejoin, topology
 from ..errors import LabError
 from ..machine import Machine
 from ..node import NODES, named
@@ -78,7 +78,7 @@ class LabTarget:
         return len(power.fencings(since))
 
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
-        return cluster.bring_back(named(node.name), leads, rebuild)
+        return rejoin.bring_back(named(node.name), leads, rebuild)
 
     def repair(self) -> None:
         self.topology.await_whole(REPAIR_WITHIN, REPAIR_AFTER)
@@ -129,7 +129,7 @@ class RemoteTarget:
     def bring_back(self, node: Machine, leads: str | None, rebuild: bool = False) -> str:
         control = (f"{self.settings.bindir}/pg_controldata", self.settings.pgdata)
         anew = functools.partial(self._rebuild, node)
-        return cluster.rejoin(node, leads, rebuild, control, anew)
+        return rejoin.rejoin(node, leads, rebuild, control, anew)
 
     def _rebuild(self, node: Machine, leads: str) -> None:
         command = self.settings.rebuild

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .. import cluster, health
+from .. import health
 from ..access import Access
 from ..node import Node
+from ..scripts import script
 from .paf import OnPaf
 
 POOLER = "45-pgbouncer"
@@ -26,10 +27,10 @@ class PafHaproxy(OnPaf):
         return {"HAPROXY_OPTIONS": "pooler=/run/postgresql crash_reports=1000"}
 
     def seed(self, node: Node) -> None:
-        cluster.script(node, POOLER, "role")
+        script(node, POOLER, "role")
 
     def equip(self, node: Node) -> None:
-        cluster.script(node, POOLER, "node")
+        script(node, POOLER, "node")
 
     def lacking(self) -> str:
         return health.healthy()

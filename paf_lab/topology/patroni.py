@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from .. import cluster
+from .. import cluster, scripts
 from ..errors import LabError
 from ..image import RIVALS
 from ..layout import PGBIN, PGDATA
@@ -85,7 +85,7 @@ class Patroni(Topology):
 
     @staticmethod
     def _role(first: Node) -> None:
-        text = f"\\set password '{cluster.secret('replicator')}'\n{ROLE}"
+        text = f"\\set password '{scripts.secret('replicator')}'\n{ROLE}"
         first.run("psql", "-XqAtp", "5434", "-f", "-", user="postgres", input=text)
 
     @staticmethod
@@ -103,7 +103,7 @@ class Patroni(Topology):
         node.run("systemctl", "enable", "--now", "--quiet", "patroni", timeout=120)
 
     def _configuration(self, node: Node) -> dict[str, Any]:
-        secret = cluster.secret("replicator")
+        secret = scripts.secret("replicator")
         return {
             "scope": "lab",
             "name": node.name,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from paf_lab.cluster import promoted, secret
+from paf_lab.cluster import promoted
 from paf_lab.layout import ADDRESSES, PGBIN
+from paf_lab.scripts import secret
 from tests.tools.waiting import eventually
 
 from .conftest import LAB, lab

@@ -23,8 +23,8 @@ LAYERS: dict[str, dict[str, str]] = {
             machine node remote power ssh
             """,
         "cluster": """
-            access agent cluster health lifecycle postgresql recovery replication spare status
-            topology
+            access agent cluster health lifecycle postgresql recovery rejoin replication scripts
+            spare status topology
             """,
         "measuring": """
             clients drill inventory provenance

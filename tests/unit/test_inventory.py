@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from paf_lab import inventory, remote
-from paf_lab.cluster import can_follow
 from paf_lab.drill import observer
 from paf_lab.drill.faults import DRILLS
 from paf_lab.drill.faults.haproxy import KillHaproxy
@@ -17,6 +16,7 @@ from paf_lab.drill.settings import Bars, Settings
 from paf_lab.drill.stage import Stage
 from paf_lab.drill.target import LabTarget, RemoteTarget
 from paf_lab.errors import LabError
+from paf_lab.rejoin import can_follow
 from paf_lab.remote import Remote
 from paf_lab.topology import ALL, Topology
 

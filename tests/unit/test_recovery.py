@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paf_lab import cluster, health, recovery
+from paf_lab import cluster, health, recovery, rejoin
 from paf_lab.drill.settings import Settings
 from paf_lab.drill.whole import DrillRecovery
 from paf_lab.errors import LabError
@@ -52,7 +52,7 @@ def test_an_instance_is_copied_only_if_it_cannot_follow(
 ) -> None:
     node = Lost(state)
     anew = lambda primary: node.done.append(f"copy {primary}")  # noqa: E731
-    assert cluster.rejoin(node, leads, rebuild, CONTROL, anew) == copied  # type: ignore[arg-type]
+    assert rejoin.rejoin(node, leads, rebuild, CONTROL, anew) == copied  # type: ignore[arg-type]
     asked = ["pg_controldata"] if leads == "srv2" else []
     assert node.done == [*asked, *([f"copy {copied}"] if copied else []), "systemctl"]
 
@@ -136,7 +136,7 @@ class Nursed(PafRecovery):
 def lost(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The nodes on which the cluster does not run: none at first."""
     names: set[str] = set()
-    monkeypatch.setattr(cluster, "absent", lambda node: node.name in names)
+    monkeypatch.setattr(rejoin, "absent", lambda node: node.name in names)
     return names
 
 
