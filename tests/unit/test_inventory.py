@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paf_lab import inventory, remote
-from paf_lab.drill import observer
+from paf_lab.drill import listener
 from paf_lab.drill.faults import DRILLS
 from paf_lab.drill.faults.haproxy import KillHaproxy
 from paf_lab.drill.observer import Observer
@@ -91,7 +91,7 @@ def test_pauses_and_deadlines_are_those_of_the_machines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowness: float
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(observer, "time", clock)
+    monkeypatch.setattr(listener, "time", clock)
     seen = Observer(RemoteTarget([], Settings(slowness=slowness), ()), tmp_path, Silent())
     seen.rest(20)
     assert clock.now == pytest.approx(20 * slowness, abs=0.1)

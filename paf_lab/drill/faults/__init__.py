@@ -23,10 +23,12 @@ from .haproxy import (
 )
 from .members import FourthNode, ProxyNode
 from .network import Isolate, OneWay, PortCut, QuorumLost
-from .notify import ForgottenPromotion, HangingNotify, LostNotify, RoleFiles, RunFull, StrayPrimary
+from .notify import ForgottenPromotion, HangingNotify, LostNotify
 from .pooler import LongTransactions, PoolerFaults, SlowTransactions, SwitchoverCommand
 from .postgres import KillPostgres, KillPostgresStandby, StopPostgres, WalFull
 from .power import PowerOffDC, PowerOffPrimary, PowerOffStandby
+from .run_files import RoleFiles, RunFull
+from .stray import StrayPrimary
 from .switchover import Switchover
 from .upgrade import Upgrade
 

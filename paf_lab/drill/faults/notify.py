@@ -1,4 +1,4 @@
-"""Notifications go wrong in a switchover, or the agent's memory does before it."""
+"""A node's notifications are lost, or hang, in a switchover."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...errors import LabError
-from .. import audits, pgbouncer, service
+from .. import audits, pgbouncer
 from ..audits import Evidence, Finding
-from ..drill import Drill
-from ..records import UP
 from ..stage import Stage
 from .cluster import let_go, set_limit
 from .switchover import Switchover
@@ -17,12 +15,6 @@ from .switchover import Switchover
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
 REAL = "/usr/lib/ocf/resource.d/paf/.haproxy.real"
 TOUCHED = "/run/paf-drill-notify"
-FULL_FOR = 12.0  # s: every monitor comes by
-PAF_FILES = "/run/resource-agents"
-PAF_ROOM = f"mount -t tmpfs -o size=1m,mode=0755 paf {PAF_FILES}"
-FILL = """free=$(df --output=avail -B4096 /run | tail -1)
-fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek=$free 2>/dev/null
-true"""
 # In Python, like the agent: a monitor may be running the agent's file at the moment when it is
 # replaced, and Python opens the file only after the kernel has read its first line.
 WRAPPER = """#!/usr/bin/python3 -IS
@@ -32,7 +24,6 @@ if sys.argv[1:] == ["notify"]:
     {notify}
 os.execv("{real}", ["{real}", *sys.argv[1:]])
 """
-STATEDIR = "/run/paf-haproxy"
 
 
 class _Tampered(Switchover):
@@ -162,108 +153,3 @@ class ForgottenPromotion(HangingNotify):
             pgbouncer.follow(stage.anyone, stage.settings.haproxy, there=True)
         set_limit(stage, "2000")
         let_go(stage)
-
-
-class RoleFiles(Switchover):
-    """Corrupt on one node, stale on another, gone on the third: right before a switchover, and once
-    more when HAProxy has been told that the primary leaves.
-    """
-
-    name = "role-files"
-    gap = 6.0
-    pooled = False
-    summary = "role files corrupt, stale and gone in a switchover: nothing misrouted"
-    with_ratio = False
-
-    def breaks(self, stage: Stage) -> Collection[str]:
-        return stage.names
-
-    def inject(self, stage: Stage) -> None:
-        self._spoil(stage)
-        super().inject(stage)
-
-    def follow(self, stage: Stage) -> None:
-        leaves = f"prod/{stage.primary}"
-        stage.wait(
-            lambda: "" if (stage.servers[stage.primary] or {}).get(leaves) != UP else
-            f"HAProxy still leads to {stage.primary}", within=30,
-        )  # fmt: skip
-        self._spoil(stage)
-        super().follow(stage)
-
-    @staticmethod
-    def _spoil(stage: Stage) -> None:
-        path = f"{STATEDIR}/role"
-        spoils = (f"echo junk >{path}", f"sed -i s/{stage.primary}/srv9/ {path}", f"rm -f {path}")
-        for name, spoil in zip(stage.names, spoils):
-            stage.say(f"role file: {spoil}", name)
-            stage.nodes[name].run("sh", "-c", spoil)
-
-
-class RunFull(Drill):
-    """PAF needs room in /run too, for the text of each query. Without it pgsqlms ends with 5 or 6,
-    and Pacemaker stops PostgreSQL there, or on all nodes. docs/traps/paf.md, "A full /run
-    breaks more than HAProxy", tells it, and what to do about it: a file system of its own, as PAF
-    gets here.
-    """
-
-    name = "run-full"
-    summary = "/run full on a standby's node: nothing moves, writers elsewhere see nothing"
-    deadline = 240.0
-
-    def __init__(self) -> None:
-        self._victim = ""
-
-    def inject(self, stage: Stage) -> None:
-        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
-        node = stage.nodes[self._victim]
-        stage.say("fill /run", node.name)
-        node.run("sh", "-c", f"{PAF_ROOM}; {FILL}", timeout=90)
-        if node.run("sh", "-c", "echo x >/run/fill2", check=False).returncode == 0:
-            raise LabError(f"/run of {node.name} is not full")
-
-    def follow(self, stage: Stage) -> None:
-        stage.rest(FULL_FOR)
-
-    def undo(self, stage: Stage) -> None:
-        if stage.nodes[self._victim].running:
-            script = f"rm -f /run/fill /run/fill2; umount {PAF_FILES} 2>/dev/null || true"
-            stage.nodes[self._victim].run("sh", "-c", script)
-
-    def judge(self, evidence: Evidence) -> list[Finding]:
-        return [*super().judge(evidence), service.writers_undisturbed(evidence)]
-
-
-class StrayPrimary(Drill):
-    """Somebody promotes a standby by hand, past Pacemaker.
-
-    PAF takes whom it finds promoted for the better primary, and demotes the old one: what that one
-    has acknowledged since is lost. No HAProxy can help it. What it can do is that nobody writes to
-    the stray before Pacemaker makes it the primary, and never to both.
-    """
-
-    name = "stray-primary"
-    repairs = 2
-    gap = 90.0
-    reader_gap = 30.0
-    stray_reads = 3  # until it says itself that it is no standby
-    summary = "a standby promoted by hand: it gets no write before Pacemaker makes it the primary"
-    moves = None
-    failed = None
-    deadline = 240.0
-
-    def inject(self, stage: Stage) -> None:
-        name = next(name for name in sorted(stage.names) if name != stage.primary)
-        stage.say("pg_ctl promote, by hand", name)
-        settings = stage.settings
-        command = f"{settings.bindir}/pg_ctl promote -D {settings.pgdata}"
-        stage.nodes[name].run("sh", "-c", command, user="postgres")
-        stage.wait(lambda: "" if stage.roles[name] == "primary" else f"{name} is no primary", 30)
-
-    def follow(self, stage: Stage) -> None:
-        stage.rest(20)  # PAF's monitor comes by
-
-    def judge(self, evidence: Evidence) -> list[Finding]:
-        lost = audits.lost_rows(evidence)
-        others = [finding for finding in super().judge(evidence) if finding.name != lost.name]
-        return [*others, replace(lost, passed=True, bar="PAF's choice")]
