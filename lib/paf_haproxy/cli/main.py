@@ -44,57 +44,73 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="paf-haproxy", description="Looks at and after HAProxy in step with PAF."
+        prog="paf-haproxy",
+        description="Shows PostgreSQL and HAProxy on all nodes, and moves the primary.",
     )
     root.add_argument("--version", action="version", version=__version__)
     root.add_argument("--resource", default="", help="the Pacemaker resource, if there are several")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("status", help="what all nodes believe, and who disagrees")
-    one.add_argument("--json", action="store_true", help="for programs")
+    one = commands.add_parser("status", help="the state according to all nodes, and differences")
+    one.add_argument("--json", action="store_true", help="print JSON")
     one.add_argument(
         "--watch",
         metavar="S",
         nargs="?",
         type=float,
         const=2.0,
-        help="again and again, every S seconds (default: 2)",
+        help="repeat it every S seconds (default: 2)",
     )
     one.set_defaults(run=status)
 
     one = commands.add_parser("explain", help="why a node is in a pool or not")
     one.add_argument("node", metavar="NODE")
     one.add_argument(
-        "--on", metavar="NODE", help="as the HAProxy of that node sees it; else of all"
+        "--on", metavar="NODE", help="only for the HAProxy of that node (default: of every node)"
     )
     one.set_defaults(run=explain)
 
     one = commands.add_parser("clients", help="who is connected through this node's HAProxy")
-    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=connected)
 
     one = commands.add_parser("check", help="whether this node is installed correctly")
-    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=lambda arguments: check(arguments.resource, arguments.json))
 
     one = commands.add_parser("switchover", help="move the primary, with checks before")
-    one.add_argument("node", metavar="NODE", nargs="?", default="", help="by default the best one")
-    one.add_argument("--dry-run", action="store_true", help="only the checks")
-    one.add_argument("--json", action="store_true", help="for programs")
-    one.add_argument("--max-lag", metavar="SIZE", default="16MB", help="of the candidate")
+    one.add_argument(
+        "node",
+        metavar="NODE",
+        nargs="?",
+        default="",
+        help="default: the standby with the highest score",
+    )
+    one.add_argument("--dry-run", action="store_true", help="only make the checks")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    one.add_argument(
+        "--max-lag",
+        metavar="SIZE",
+        default="16MB",
+        help="most WAL that the candidate may lack (default: 16MB)",
+    )
     one.add_argument("--force", action="store_true", help="move although a check refuses")
     one.set_defaults(run=switch_over)
 
-    one = commands.add_parser("drain", help="no new connections to a node through stdby")
+    one = commands.add_parser("drain", help="give a node no new connections through stdby")
     one.add_argument("node", metavar="NODE")
     one.set_defaults(run=lambda arguments: drain(arguments, True))
-    one = commands.add_parser("undrain", help="new connections again")
+    one = commands.add_parser("undrain", help="end the drain of a node")
     one.add_argument("node", metavar="NODE")
     one.set_defaults(run=lambda arguments: drain(arguments, False))
 
     one = commands.add_parser("notify-replay", help="what captured notifications would do")
-    one.add_argument("files", metavar="FILE", nargs="+", help="environments, in their order")
-    one.add_argument("--primary", metavar="NODE", help="before; by default as the role file has it")
+    one.add_argument(
+        "files", metavar="FILE", nargs="+", help="environments of notifications, in their order"
+    )
+    one.add_argument(
+        "--primary", metavar="NODE", help="the primary before them (default: that of the role file)"
+    )
     one.add_argument("--statedir", default=DEFAULT_STATEDIR)
     one.set_defaults(run=notify_replay)
     return root
