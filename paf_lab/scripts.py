@@ -14,12 +14,14 @@ from .node import Node
 CIB = "/root/cluster.cib"
 SETTINGS = "/root/paf-haproxy.env"
 LOCKS = "/run/paf-lab-script"
+USERS = ("hacluster", "replicator", "app", "pooler")
+"""For each of them the lab has a password."""
 
 
 def make_secrets() -> None:
     """Makes the lab's passwords on first use, and keeps them for root alone."""
     SECRETS.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("hacluster", "replicator", "app", "pooler"):
+    for name in USERS:
         file = SECRETS / name
         if not file.exists():
             new = SECRETS / f"{name}.new"
@@ -36,14 +38,16 @@ def secret(name: str) -> str:
         raise LabError(f"the lab has no password for {name}: lab up") from error
 
 
+def passwords() -> dict[str, str]:
+    """Returns the lab's passwords, by the variables from which the pcs scripts read them."""
+    return {f"{name.upper()}_PASSWORD": secret(name) for name in USERS}
+
+
 def settings(more: Mapping[str, str]) -> str:
     """Returns what the pcs scripts read, as the text of a shell script. more: a topology's own."""
     values = {
         "NODES": " ".join(DATABASE_NODES),
-        "HACLUSTER_PASSWORD": secret("hacluster"),
-        "REPLICATOR_PASSWORD": secret("replicator"),
-        "APP_PASSWORD": secret("app"),
-        "POOLER_PASSWORD": secret("pooler"),
+        **passwords(),
         "DC_DEADTIME": "2s",
         "PGBIN": PGBIN,
         "PGDATA": PGDATA,

@@ -12,7 +12,7 @@ from ..handbook import Block
 from ..image import BLANK
 from ..layout import DATABASE_NODES, REPO
 from ..node import NODES, Node, named
-from ..scripts import secret
+from ..scripts import passwords
 from ..shell import together
 from .base import Step
 from .ours import PafHaproxy
@@ -81,10 +81,7 @@ def _write(node: Node, block: Block) -> None:
     """Writes a file with the variables that the page names, and values of our own."""
     values = {
         "NODES": " ".join(DATABASE_NODES),
-        "HACLUSTER_PASSWORD": secret("hacluster"),
-        "REPLICATOR_PASSWORD": secret("replicator"),
-        "APP_PASSWORD": secret("app"),
-        "POOLER_PASSWORD": secret("pooler"),
+        **passwords(),
         "FENCE_AGENT": "fence_paf_lab",
         "FENCE_OPTIONS": "",
     }

@@ -9,13 +9,13 @@ from .. import pacemaker, request
 from ..command import run
 from ..ocf import AgentError
 from . import findings, output, survey
-from .nodes import LOOK_WITHIN, ask
+from .nodes import LOOK_WITHIN
 from .outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..params import Params
+    from .nodes import Nodes
     from .situation import Situation
 
 LIFETIME = "PT10M"
@@ -25,95 +25,86 @@ MOVE_WITHIN = 180.0  # s
 PAUSE = 0.3  # s between two looks at the move
 
 
-def move(
-    found: Situation,
-    resource: str,
-    params: Params,
-    report: output.Report,
-    say: Callable[[str], None],
-) -> None:
+def move(found: Situation, nodes: Nodes, report: output.Report) -> None:
     """Moves the primary to the candidate, and completes the report. Raises AgentError if a step
     fails.
     """
-    clone = params.pgsql_clone
-    if report.unused:
-        what = f"{request.FILL} {report.unused}"
-        filled = ask(resource, params, (report.primary,), what, CHECKPOINT_WITHIN, say)
-        say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
-    # On all standbys: PAF runs CHECKPOINT there before a promotion, while clients wait. The primary
-    # is first: a standby's CHECKPOINT goes as far as the primary's last one.
-    standbys = tuple(node for node in report.nodes if node != report.primary)
-    for nodes in ((report.primary,), standbys):
-        told = ask(resource, params, nodes, request.CHECKPOINT, CHECKPOINT_WITHIN, say)
-        for node, answer in told.items():
-            say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
+    clone = nodes.params.pgsql_clone
+    _checkpoints(nodes, report)
     if found.failed:
         run(["crm_resource", "--cleanup", "--resource", clone], timeout=60)
         _await(pacemaker.idle, "Pacemaker is still at work after the cleanup")
     began, clock = time.monotonic(), time.time()
-    with Outage(params.statedir) as outage:
-        move = ["crm_resource", "--move", "--promoted", "--resource", clone]
-        run([*move, "--node", report.candidate, "--lifetime", LIFETIME])
-        say(f"  moving the primary from {report.primary} to {report.candidate}")
+    with Outage(nodes.params.statedir) as outage:
+        words = ["crm_resource", "--move", "--promoted", "--resource", clone]
+        run([*words, "--node", report.candidate, "--lifetime", LIFETIME])
+        nodes.say(f"  moving the primary from {report.primary} to {report.candidate}")
         try:
-            _follow(resource, params, report.candidate, outage, began, say)
+            _follow(nodes, report.candidate, outage, began)
             report.moved = True
         finally:
             report.outage, report.held = round(outage.seconds, 3), outage.held
             report.seconds = round(time.monotonic() - began, 3)
     run(["crm_resource", "--clear", "--resource", clone])
-    if params.pooler:
-        report.sessions = _sessions(report.nodes, resource, params, int(clock), say)
+    if nodes.params.pooler:
+        report.sessions = _sessions(nodes, report.nodes, int(clock))
     text = (
         f"\n{report.candidate} is the primary. On this node, prod had no server for"
         f" {report.outage:.2f} s; {report.held} connections waited."
     )
     if report.sessions is not None:
         text += f" {report.sessions} sessions through PgBouncer went on."
-    say(text)
+    nodes.say(text)
 
 
-def _sessions(
-    nodes: tuple[str, ...], resource: str, params: Params, began: int, say: Callable[[str], None]
-) -> int | None:
+def _checkpoints(nodes: Nodes, report: output.Report) -> None:
+    """Fills the candidate's unused segments of WAL, then runs CHECKPOINT on the primary and on all
+    standbys: PAF runs it there before a promotion, while clients wait. The primary is first: a
+    standby's CHECKPOINT goes as far as the primary's last one.
+    """
+    if report.unused:
+        what = f"{request.FILL} {report.unused}"
+        filled = nodes.ask((report.primary,), what, CHECKPOINT_WITHIN)
+        nodes.say(f"  segments of WAL filled: {filled[report.primary]['segments']}")
+    standbys = tuple(node for node in report.nodes if node != report.primary)
+    for names in ((report.primary,), standbys):
+        told = nodes.ask(names, request.CHECKPOINT, CHECKPOINT_WITHIN)
+        for node, answer in told.items():
+            nodes.say(f"  checkpoint on {node}: {answer['seconds']:.1f} s")
+
+
+def _sessions(nodes: Nodes, names: tuple[str, ...], began: int) -> int | None:
     """Returns how many sessions through PgBouncer are older than the move; None if a node does not
     tell.
     """
-    what = f"{request.SESSIONS} {began}"
     try:
-        told = ask(resource, params, nodes, what, LOOK_WITHIN, say)
+        told = nodes.ask(names, f"{request.SESSIONS} {began}", LOOK_WITHIN)
     except AgentError as error:
-        say(f"  the sessions through PgBouncer are not known: {error.reason}")
+        nodes.say(f"  the sessions through PgBouncer are not known: {error.reason}")
         return None
     return sum(int(facts["sessions"]) for facts in told.values())
 
 
-def _follow(
-    resource: str,
-    params: Params,
-    candidate: str,
-    outage: Outage,
-    began: float,
-    say: Callable[[str], None],
-) -> None:
+def _follow(nodes: Nodes, candidate: str, outage: Outage, began: float) -> None:
     """Shows the steps of the move, and returns when all agree."""
+    clone = nodes.params.pgsql_clone
     shown: set[str] = set()
 
     def step(text: str) -> None:
         if text not in shown:
             shown.add(text)
-            say(f"  +{time.monotonic() - began:4.1f} s  {text}")
+            nodes.say(f"  +{time.monotonic() - began:4.1f} s  {text}")
 
     while time.monotonic() - began < MOVE_WITHIN:
         if not outage.serves:
             step("new connections wait")
         elif shown:
             step("a primary serves")
-        promoted = pacemaker.promoted(params.pgsql_clone)
+        promoted = pacemaker.promoted(clone)
         if promoted:
             step(f"PAF has {' '.join(promoted)} promoted")
         if promoted == (candidate,) and pacemaker.idle():
-            cluster = survey.survey(params, resource)
+            cluster = survey.survey(nodes.params, nodes.resource)
             troubles = [each for each in findings.findings(cluster) if each.grade > findings.OK]
             if not troubles:
                 step("all agree")
@@ -121,7 +112,7 @@ def _follow(
         time.sleep(PAUSE)
     raise AgentError(
         f"the primary has not moved to {candidate} within {MOVE_WITHIN:g} s, or not all agree:"
-        f" paf-haproxy status; then crm_resource --clear --resource {params.pgsql_clone}"
+        f" paf-haproxy status; then crm_resource --clear --resource {clone}"
     )
 
 

@@ -12,12 +12,12 @@ from .. import pacemaker, request
 from ..ocf import AgentError
 from . import output, readiness, survey
 from .move import move
-from .nodes import LOOK_WITHIN, ask
+from .nodes import LOOK_WITHIN, Nodes
 from .readiness import Check, Limits
 from .situation import Situation, situation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..params import Params
     from .survey import Cluster
@@ -41,15 +41,15 @@ def switchover(order: Order, resource: str, params: Params) -> int:
     """Checks, moves the primary, and returns the exit code. Raises AgentError if Pacemaker or a
     node does not answer.
     """
-    say = output.silent if order.json else output.say
+    nodes = Nodes(resource, params, output.silent if order.json else output.say)
     report = output.Report()
     cluster = survey.survey(params, resource)
     found = situation(params.pgsql_clone, resource)
-    _check(order, cluster, found, resource, params, report, say)
+    _check(order, cluster, found, nodes, report)
     refused = readiness.refused(report.checks)
     if not order.dry_run and (not refused or order.force):
         try:
-            move(found, resource, params, report, say)
+            move(found, nodes, report)
         except AgentError as error:
             if report.seconds is None:
                 raise  # the move has not begun
@@ -62,20 +62,14 @@ def switchover(order: Order, resource: str, params: Params) -> int:
 
 
 def _check(
-    order: Order,
-    cluster: Cluster,
-    found: Situation,
-    resource: str,
-    params: Params,
-    report: output.Report,
-    say: Callable[[str], None],
+    order: Order, cluster: Cluster, found: Situation, nodes: Nodes, report: output.Report
 ) -> None:
-    clone = params.pgsql_clone
+    clone = nodes.params.pgsql_clone
 
     def note(*checks: Check) -> None:
         report.checks += checks
         for check in checks:
-            say(output.line(check))
+            nodes.say(output.line(check))
 
     note(*readiness.cluster_checks(cluster, found, clone))
     if readiness.refused(report.checks) and not order.force:
@@ -91,24 +85,17 @@ def _check(
     both = (report.primary, node.name)
     rest = (each.name for each in cluster.nodes if each.name not in both and each.view)
     report.nodes = (*both, *rest)
-    told = ask(resource, params, report.nodes, request.LOOK, LOOK_WITHIN, say)
+    told = nodes.ask(report.nodes, request.LOOK, LOOK_WITHIN)
     facts, own = (told[name] for name in both)
-    found = _await_score(found, node.name, facts, resource, clone, say)
+    found = _await_score(found, node.name, facts, nodes)
     report.unused = own.get("unused", "")
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
-    waits = not params.pooler or pacemaker.demote_waits(resource, clone)
+    waits = not nodes.params.pooler or pacemaker.demote_waits(nodes.resource, clone)
     note(*readiness.pooler_checks(told, waits))
 
 
-def _await_score(
-    found: Situation,
-    node: str,
-    facts: Mapping[str, Any],
-    resource: str,
-    clone: str,
-    say: Callable[[str], None],
-) -> Situation:
+def _await_score(found: Situation, node: str, facts: Mapping[str, Any], nodes: Nodes) -> Situation:
     """Returns the situation once PAF has given a candidate that streams its score, which takes up
     to 16 s after a restart; as it is after SCORE_WITHIN s.
     """
@@ -117,9 +104,9 @@ def _await_score(
     )
     if not streams or found.scores.get(node, -1) > 0:
         return found
-    say(f"  waiting for PAF's score of {node}")
+    nodes.say(f"  waiting for PAF's score of {node}")
     end = time.monotonic() + SCORE_WITHIN
     while found.scores.get(node, -1) <= 0 and time.monotonic() < end:
         time.sleep(PAUSE)
-        found = situation(clone, resource)
+        found = situation(nodes.params.pgsql_clone, nodes.resource)
     return found
