@@ -43,6 +43,12 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 SWITCHED = "itertools.repeat(switched)"
 
 
+def as_a_shell_does() -> None:
+    """Takes the terminal, and Ctrl-C: who starts the tests in the background has it ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """The command on a terminal of 80x24."""
 
@@ -68,7 +74,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=self.inner, stdout=self.inner, stderr=self.inner,
             env={**environ, "TERM": name}, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=as_a_shell_does,
         )  # fmt: skip
 
     def read_until(self, wanted: str) -> None:
