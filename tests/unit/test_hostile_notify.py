@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paf_haproxy import log, main, pacemaker, rolefile
 from paf_haproxy.ocf import ERR_GENERIC, SUCCESS, AgentError
@@ -22,7 +22,8 @@ from tests.tools.model import Model
 NODES = ("srv1", "srv2", "srv10")
 SERVER = "(prod|stdby)/(srv1|srv2|srv10)"
 COMMAND = re.compile(
-    f"set server {SERVER} (state (ready|drain|maint)|agent down)|shutdown sessions server {SERVER}"
+    f"set server {SERVER} (state (ready|drain|maint)|agent down)"
+    f"|shutdown sessions server {SERVER}|show sess"
 )
 names = st.one_of(
     st.sampled_from([*NODES, "srv", "srv1;show info", "srv1\nsrv2", "srv1,srv2", "=", "hold"]),
@@ -57,6 +58,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @given(st.lists(notice, min_size=1, max_size=4))
+@example([(kind, "promote", {f"{NOTIFY}promote_uname": "srv1"}) for kind in ("pre", "post")])
 def test_whatever_it_is_told(
     directory: Path, notices: list[tuple[str, str, dict[str, str]]]
 ) -> None:
