@@ -81,20 +81,23 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
       HAProxy bounces there.
     - A transition may be overtaken by one with other names before its promotion is told: whoever
       was to be promoted may be the primary by now, and leaves like one.
+    - Pacemaker names who is promoted in each notification. That node leaves, too: what this node
+      knew may be lost or wrong. If its server were put into maintenance, the standbys would lose
+      the primary before its last WAL.
     - A promotion of several nodes cannot be (promoted-max is 1) and is not followed.
     """
     if notice.event in ("pre-demote", "post-demote"):
         going = set(notice.demote) - set(notice.promote)
-        serving = {view.primary, view.candidate} & going
+        serving = {view.primary, view.candidate, *notice.promoted} & going
         if notice.promote and serving:
             if len(notice.promote) == 1 and view.primary not in notice.promote:
-                return _expect(view, *notice.promote)
+                return _expect(view, *notice.promote, serving)
             candidate = None if view.candidate in serving else view.candidate
             leaving = view.leaving | {name for name in serving if name is not None}
             return ClusterView(view.primary, candidate, leaving)
     elif notice.event == "pre-promote":
         if len(notice.promote) == 1:
-            return _expect(view, *notice.promote)
+            return _expect(view, *notice.promote, {*notice.promoted, *notice.demote})
     elif notice.event == "post-promote":
         now = set(notice.promoted) - set(notice.demote) | set(notice.promote)
         if len(now) == 1:
@@ -106,8 +109,10 @@ def announce(view: ClusterView, notice: Notice) -> ClusterView:
     return view
 
 
-def _expect(view: ClusterView, node: str) -> ClusterView:
-    """Returns the view in which a node is about to be the primary, and all others leave."""
-    others = view.leaving | {view.candidate, view.primary}
+def _expect(view: ClusterView, node: str, promoted: Iterable[str | None]) -> ClusterView:
+    """Returns the view in which a node is about to be the primary, and all others leave. promoted:
+    those that are it for Pacemaker.
+    """
+    others = view.leaving | {view.candidate, view.primary, *promoted}
     rest = {name for name in others if name is not None and name != node}
     return ClusterView(view.primary, None if node == view.primary else node, rest)

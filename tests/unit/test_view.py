@@ -83,7 +83,7 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
             notice("pre-demote", "srv3", "srv2"),
             ClusterView("srv1", "srv3", ["srv1", "srv2"]),
         ),
-        (FAILOVER, notice("pre-promote", "srv3"), ClusterView(None, "srv3", ["srv2"])),
+        (FAILOVER, notice("pre-promote", "srv3"), ClusterView(None, "srv3", ["srv1", "srv2"])),
         (CHANGING, notice("post-promote", "srv1", promoted=""), SETTLED),
         # Another pre-demote does not forget who was armed: he may be the primary by now.
         (
@@ -91,9 +91,17 @@ def notice(event: str, promote: str = "", demote: str = "", promoted: str = "srv
             notice("pre-demote", "srv3", "srv1"),
             ClusterView("srv1", "srv3", ["srv1", "srv2"]),
         ),
-        # Late, after the primary has changed: the demotion of one who is not primary.
-        (ClusterView("srv2"), notice("pre-demote", "srv2", "srv1"), ClusterView("srv2")),
-        (ClusterView("srv2"), notice("pre-promote", "srv2", "srv1"), ClusterView("srv2")),
+        # The memory is lost or wrong: Pacemaker names the primary, which leaves. So it does where
+        # this node knows already what is announced: a server that drains needs no sessions.
+        *(
+            (view, notice(event, "srv2", "srv1"), after)
+            for event in ("pre-demote", "post-demote", "pre-promote")
+            for view, after in (
+                (UNKNOWN, ClusterView(None, "srv2", ["srv1"])),
+                (ClusterView("srv9"), ClusterView("srv9", "srv2", ["srv1", "srv9"])),
+                (ClusterView("srv2"), ClusterView("srv2", None, ["srv1"])),
+            )
+        ),
         # A name is no pattern.
         (SETTLED, notice("pre-demote", "srv2", "srv10"), SETTLED),
         # Nobody, or two: nothing that can be followed.
