@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from .. import master, postgres
 from ..ocf import AgentError
 from ..runtime import NotServing, Runtime, admin_socket
 from . import show
+from .sessions import Client, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..params import Params
 
-POOLS = ("prod", "stdby", "replication")
 WITHIN = 10.0  # s for HAProxy to list all its sessions
-COMMAND = "show sess all"
-# Management Guide, "show sess": the backend's address is the one that HAProxy connects from.
-HEAD = re.compile(
-    r"^0x\w+: \[(?P<since>[^\]]+)\] .* proto=(?P<proto>\S+) source=(?P<client>\S+)", re.M
-)
-BACKEND = re.compile(r"^  backend=(?P<pool>\S+) .*? addr=(?P<source>\S+)$", re.M)
-WAITS = re.compile(r"^  backend=(?P<pool>\S+) ", re.M)
-SERVER = re.compile(r"^  server=(?P<server>\S+) ", re.M)
 PIDS = """SELECT pg_catalog.host(client_addr), client_port, pid
 FROM pg_catalog.pg_stat_activity WHERE client_port > 0"""
 Source = tuple[str, int]
 """An address and a port: HAProxys of several nodes may use the same port."""
-
-
-@dataclass(frozen=True)
-class Client:
-    """client: its address and port. source: those from which HAProxy connects to PostgreSQL, as
-    PostgreSQL shows them; '' for a client that waits. server: the node, or ''. since: s of the
-    epoch. pid: of the session in PostgreSQL, or None if that runs on another node. old: whether
-    the session is in a worker from before a reload.
-    """
-
-    client: str
-    pool: str
-    server: str
-    source: str
-    since: float
-    pid: int | None = None
-    old: bool = False
 
 
 def clients(params: Params, here: str, as_json: bool) -> int:
@@ -74,40 +48,20 @@ def clients(params: Params, here: str, as_json: bool) -> int:
 
 def listed(statedir: str) -> Iterator[Client]:
     """Yields the clients of all HAProxy processes of this node."""
-    yield from parse(Runtime(admin_socket(statedir), WITHIN).ask(COMMAND))
+    yield from sessions(Runtime(admin_socket(statedir), WITHIN).ask)
     try:
         old = master.processes(statedir).old
     except NotServing:
         return
     socket = Runtime(master.path(statedir), WITHIN, half_close=True)
     for pid in old:
-        for each in parse(socket.ask(f"@!{pid} {COMMAND}")):
+        for each in sessions(_of_worker(socket, pid)):
             yield replace(each, old=True)
 
 
-def parse(text: str) -> Iterator[Client]:
-    """Yields the clients that `show sess all` lists. Pure."""
-    for part in re.split(r"^(?=0x)", text, flags=re.M):
-        head, waits = HEAD.search(part), WAITS.search(part)
-        if not head or not waits or waits["pool"] not in POOLS:
-            continue
-        if not head["proto"].startswith("tcp"):
-            continue  # HAProxy's own connection to server hold
-        backend, server = BACKEND.search(part), SERVER.search(part)
-        name = server["server"] if server else ""
-        yield Client(
-            head["client"],
-            waits["pool"],
-            "" if name.startswith("<") else name,
-            backend["source"] if backend else "",
-            _moment(head["since"]),
-        )
-
-
-def _moment(text: str) -> float:
-    """Returns HAProxy's time, e.g. '28/Nov/2026:18:03:33.286805', as s of the epoch."""
-    whole, _, fraction = text.partition(".")
-    return time.mktime(time.strptime(whole, "%d/%b/%Y:%H:%M:%S")) + float(f"0.{fraction or 0}")
+def _of_worker(socket: Runtime, pid: int) -> Callable[[str], str]:
+    """Returns how a worker is asked. socket: the master's."""
+    return lambda command: socket.ask(f"@!{pid} {command}")
 
 
 def local_pids(params: Params) -> dict[Source, int]:
