@@ -33,7 +33,7 @@ class Root:
         """Mounts the node's root: its image below (base if it has none yet), its writes above."""
         upper, work = self.directory / "upper", self.directory / "work"
         if self.image is None:
-            self.remove()  # without its image, what it once wrote is of no use
+            self.remove()  # the node's own writes belong to an image that is gone
         base = self.image or base
         self.directory.mkdir(parents=True, exist_ok=True)
         link = self.directory / "image"

@@ -42,7 +42,7 @@ class Event:
 
 
 class View(Protocol):
-    """Whoever watches."""
+    """Shows a drill while it runs."""
 
     def update(self, phase: str, events: Sequence[Event], outcomes: Counter[str]) -> None:
         """Is told the phase, the new events, and how often each outcome came so far."""

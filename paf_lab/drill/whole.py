@@ -40,8 +40,8 @@ def begin(stage: Stage) -> Snapshot:
 
 
 class DrillRecovery(PafRecovery):
-    """Of a cluster that is drilled: what was done for it is noted. The drill has caused the
-    failures that are cleared.
+    """The recovery after a drill counts the help that the cluster needed. The drill itself has
+    caused the failures that are cleared.
 
     primary: the node that should be primary, or None for any.
     """

@@ -63,8 +63,8 @@ def sessions(ask: Callable[[str], str]) -> Iterator[Client]:
 
 
 def parse(line: re.Match[str], details: str) -> Client:
-    """Returns a client. details: what `show sess ID` tells; '' if that was not asked. Pure, but for
-    the clock.
+    """Returns a client. line: of `show sess`, found with LINE. details: what `show sess ID` tells;
+    '' if that was not asked.
     """
     began, backend = BEGAN.search(details), BACKEND.search(details)
     server = line["server"]

@@ -1,4 +1,4 @@
-"""Somebody promotes a standby without Pacemaker."""
+"""Somebody promotes a standby by hand, without Pacemaker."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from ..stage import Stage
 
 
 class StrayPrimary(Drill):
-    """Somebody promotes a standby by hand, without Pacemaker.
-
-    PAF takes the promoted standby for the better primary, and demotes the old one. Rows that the
+    """PAF takes the promoted standby for the better primary, and demotes the old one. Rows that the
     old one has acknowledged since are lost, and no HAProxy can prevent it. HAProxy prevents two
     things: a write to the standby before Pacemaker makes it the primary, and writes to both.
     """
