@@ -10,7 +10,8 @@ local NODE = os.getenv("PAF_NODE")
 local LOCK_FILE = os.getenv("PAF_PGSOCKET"):gsub("^unix@", "") .. ".lock"
 
 local NO_SUCH_FILE = 2 -- errno(3): ENOENT
-local PROBATION = 2 -- s
+local STANDBY_WAITS = 5 -- s; on a busy machine 4 s pass from PAF's start of a crashed standby to its stop
+local PRIMARY_WAITS = 2 -- s; writes wait meanwhile
 
 local missed = false -- whether the local PostgreSQL was down when this process last heard of its role
 local crashed = false -- whether it had crashed then
@@ -42,7 +43,7 @@ end
 
 -- Whether the local primary has crashed, and PAF may be about to stop it.
 function paf.recovering()
-    if recovered > 0 and core.now().sec > recovered + PROBATION then
+    if recovered > 0 and core.now().sec > recovered + PRIMARY_WAITS then
         recovered = 0
     end
     return recovered > 0
@@ -61,7 +62,7 @@ end
 
 -- Whether the local standby is on probation. A probation that has ended does not begin again by itself.
 function paf.on_probation()
-    if returned > 0 and (core.now().sec > returned + PROBATION or not others_serve(NODE)) then
+    if returned > 0 and (core.now().sec > returned + STANDBY_WAITS or not others_serve(NODE)) then
         returned = 0
     end
     return returned > 0
@@ -73,5 +74,5 @@ function paf.returning(node)
     if stats["status"]:find("^DOWN") and paf.check_fails(stats) then
         gone[node] = paf.seconds()
     end
-    return gone[node] ~= nil and paf.seconds() - gone[node] <= PROBATION and others_serve(node)
+    return gone[node] ~= nil and paf.seconds() - gone[node] <= STANDBY_WAITS and others_serve(node)
 end

@@ -15,6 +15,10 @@ if ! have "//primitive[@id='pgsqld']"; then
         meta migration-threshold=5 \
         promotable
 fi
+# A former primary's node keeps its score of 1001 while it is down, and standbys have 990 or less.
+# Without more stickiness than the difference, Pacemaker may stop a standby to use its instance
+# number on that node. PAF's documentation has 10, which is not enough.
+cib resource meta pgsqld resource-stickiness=100
 # Not "promotable meta notify=true" above: pcs 0.11.5 would put it on the primitive, and no
 # notification would ever be sent.
 cib resource meta pgsqld-clone notify=true

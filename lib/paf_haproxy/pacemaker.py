@@ -154,6 +154,8 @@ def forget_probe(resource: str, node: str) -> None:
 
     Pacemaker 2.1.5 keeps an unexpected result of a probe as a failure, without what tells it
     which parameters can be changed live. It would restart HAProxy when a parameter changes.
+    During a transition the record stays for the next monitor: its removal would make Pacemaker
+    plan anew while PostgreSQL is being started or stopped.
     """
     name = f"{resource.partition(':')[0]}_last_failure_0"
     probe = f"[@id='{name}'][@operation='monitor'][@interval='0'][@rc-code='0' or @rc-code='8']"
@@ -162,6 +164,8 @@ def forget_probe(resource: str, node: str) -> None:
         run(["cibadmin", "--query", "--local", "--xpath", record], ASK_WITHIN)
     except CommandError:
         return  # there is none
+    if not idle():
+        return
     run(["cibadmin", "--delete-all", "--force", "--xpath", record], ATTRIBUTE_WITHIN)
 
 

@@ -127,15 +127,15 @@ def gone(three: Cluster) -> Cluster:
 
 def test_a_standby_whose_haproxy_is_silent_waits(gone: Cluster) -> None:
     gone.srv2.postgres.start()
-    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=1)
-    gone.srv1.await_up("stdby/srv2", within=5)
+    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=4)
+    gone.srv1.await_up("stdby/srv2", within=8)
 
 
 def test_a_standby_whose_haproxy_began_after_it_waits(gone: Cluster) -> None:
     gone.srv2.postgres.start()
     gone.srv2.do("start")
-    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=1)
-    gone.srv1.await_up("stdby/srv2", within=5)
+    always(lambda: not gone.srv1.up("stdby/srv2"), "it waits", during=4)
+    gone.srv1.await_up("stdby/srv2", within=8)
 
 
 def test_it_serves_at_once_if_the_other_one_goes(gone: Cluster) -> None:

@@ -14,16 +14,26 @@ QUERY = ["cibadmin", "--query", "--local", "--xpath", RECORD]
 DELETE = ["cibadmin", "--delete-all", "--force", "--xpath", RECORD]
 
 
-@pytest.mark.parametrize(("there", "done"), [(True, [QUERY, DELETE]), (False, [QUERY])])
-def test_it_is_removed(there: bool, done: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+DC = ["crmadmin", "--dc_lookup"]
+
+
+@pytest.mark.parametrize(
+    ("there", "state", "removed"),
+    [(True, "S_IDLE", True), (True, "S_TRANSITION_ENGINE", False), (False, "S_IDLE", False)],
+)
+def test_it_is_removed_between_transitions(
+    there: bool, state: str, removed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[list[str]] = []
 
     def run(words: list[str], _: float) -> str:
         ran.append(words)
-        if not there:
+        if words == QUERY and not there:
             raise CommandError(words, 105, "No such device or address")
-        return ""
+        return {"crmadmin": f"Designated Controller is: srv2\n{state}: srv2"}.get(words[0], "")
 
     monkeypatch.setattr(pacemaker, "run", run)
     pacemaker.forget_probe("haproxy:1", "srv1")
-    assert ran == done
+    assert ran[0] == QUERY
+    assert (DELETE in ran) == removed
+    assert (DC in ran) == there

@@ -32,6 +32,7 @@ def test_crmsh_creates_the_same(tmp_path: Path) -> None:
         ("pgport=5434", "pgport=5432"),
         (" notify=true interleave=true", " notify=true"),
         ("migration-threshold=INFINITY", ""),
+        ("resource-stickiness=100", ""),
         ("op notify timeout=10s", "op notify timeout=20s"),
         ("monitor interval=4s timeout=20s role=Promoted", "monitor interval=4s timeout=20s"),
         ('influence="false"', 'influence="true"'),

@@ -23,6 +23,9 @@ ROLES = ("Promoted", "Unpromoted")
 OURS = {"Promoted": "interval=4s timeout=20s", "Unpromoted": "interval=5s timeout=20s"}
 PAFS = {"Promoted": "interval=15s timeout=10s", "Unpromoted": "interval=16s timeout=10s"}
 NEVER = ("", "0", "0s")
+USUAL_STICKINESS = "100"  # of pcs-scripts/50-paf.sh
+PRIMARY_SCORE, STANDBY_SCORE, SCORE_STEP = 1001, 1000, 10
+"""PAF's promotion scores: of the primary, of the first standby, and less for each further one."""
 
 
 def cib_checks(facts: Facts) -> Iterator[Check]:
@@ -122,8 +125,27 @@ def _paf(cib: Cib, paf: Resource, facts: Facts) -> Iterator[Check]:
         text = f"PAF's pgport is {port}, parameter pgport of the agent is {pgport}"
         do = f"crm_resource --resource {facts.resource} --set-parameter pgport --parameter-value"
         yield wrong("PAF pgport", text, f"{do} {port}, if PAF's is right")
+    yield _stickiness(paf, len(cib.nodes()))
     yield from _monitors(paf, PAFS, None, "PAF monitor")
     yield _timeout(cib, paf, PAF_NOTIFY, "PAF notify")
+
+
+def _stickiness(paf: Resource, nodes: int) -> Check:
+    """Returns whether a standby keeps its instance if a former primary's node comes back."""
+    lowest = STANDBY_SCORE - SCORE_STEP * max(0, nodes - 2)
+    least = PRIMARY_SCORE - lowest + 1
+    # Without a value, an instance of a clone has 1 (Pacemaker Explained, "Resource Meta-Attributes").
+    text = paf.meta.get("resource-stickiness", "1")
+    value = 1_000_000 if text.lstrip("+") == "INFINITY" else int(text) if text.isdecimal() else 0
+    if value >= least:
+        return fine("PAF stickiness", f"{text}: a standby stays where it runs")
+    do = f"crm_resource --resource {paf.name} --meta --set-parameter resource-stickiness"
+    return wrong(
+        "PAF stickiness",
+        f"resource-stickiness is {text}, needs {least}: Pacemaker may stop a standby while a former"
+        " primary's node starts",
+        f"{do} --parameter-value {USUAL_STICKINESS}",
+    )
 
 
 def _monitors(
