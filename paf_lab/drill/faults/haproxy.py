@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
-from .. import commands, service
+from .. import commands, facts, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..settings import Bars
@@ -13,6 +13,8 @@ from ..stage import Stage
 
 TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
 CONFIGURATION = "/run/paf-haproxy/haproxy.cfg"
+BOGUS = "global bogus"
+BROKEN = "files that end with the wrong line"
 BROKEN_FOR = 15.0  # s
 REPORTED_WITHIN = 15.0  # s: some monitors
 
@@ -25,6 +27,8 @@ class KillHaproxy(Drill):
     reader_gap = 6.0
     summary = "kill -9 of HAProxy on the primary's node: back soon, PostgreSQL stays"
     signal = "KILL"
+    program = facts.WORKER
+    """What gets the signal, by its name in facts.py."""
     role = "Promoted"
     failed = None  # the node's own clients are refused
 
@@ -69,6 +73,12 @@ class KillHaproxy(Drill):
     def undo(self, stage: Stage) -> None:
         commands.cleanup(stage.anyone, stage.settings.haproxy)
 
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.replaced(evidence, self.program, victim), witness.silent(evidence, victim)
+        )
+
     def judge(self, evidence: Evidence) -> list[Finding]:
         victim = self._victim or evidence.primary
         others = frozenset(evidence.addresses) - {victim}
@@ -89,6 +99,7 @@ class KillHaproxyMaster(KillHaproxy):
     name = "kill-haproxy-master"
     gap = 6.0
     summary = "kill -9 of HAProxy's master process on the primary's node"
+    program = facts.HAPROXY
 
     def process(self, stage: Stage) -> int | None:
         return commands.haproxy_master(stage.nodes[self._victim])
@@ -112,6 +123,19 @@ class StopHaproxy(KillHaproxy):
     summary = "SIGSTOP of HAProxy on the primary's node: found by asking it, and restarted"
     signal = "STOP"
 
+    def inject(self, stage: Stage) -> None:
+        node, pid = stage.nodes[self._victim], self.process(stage)
+        super().inject(stage)
+        if pid is not None and commands.stopped(node, pid):
+            stage.saw(STOPPED, node.name)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.sighted(evidence, STOPPED, (victim,)),
+            witness.silent(evidence, victim, LEAST_HUNG),
+        )
+
     def _within(self) -> float:
         return super()._within() + HUNG
 
@@ -125,6 +149,10 @@ class StopHaproxyStandby(StopHaproxy):
 
     def victim(self, stage: Stage) -> str:
         return next(name for name in sorted(stage.names) if name != stage.primary)
+
+
+STOPPED = "stopped by SIGSTOP"
+LEAST_HUNG = 2.0  # s: the monitor waits longer before it acts
 
 
 HUNG = 5.0
@@ -146,7 +174,10 @@ class BrokenTemplate(KillHaproxy):
         stage.say("break haproxy.cfg and its template", node.name)
         node.run("cp", "-p", TEMPLATE, "/root/haproxy.cfg.j2")
         # And what was made of it, with which the monitor would start it anew.
-        node.run("sh", "-c", f"echo 'global bogus' | tee -a {TEMPLATE} >>{CONFIGURATION}")
+        node.run("sh", "-c", f"echo '{BOGUS}' | tee -a {TEMPLATE} >>{CONFIGURATION}")
+        for file in (TEMPLATE, CONFIGURATION):
+            if node.run("tail", "-n", "1", file).stdout.strip() == BOGUS:
+                stage.saw(BROKEN, node.name)
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
@@ -165,6 +196,12 @@ class BrokenTemplate(KillHaproxy):
         node.run("sh", "-c", f"[ ! -e /root/haproxy.cfg.j2 ] || mv /root/haproxy.cfg.j2 {TEMPLATE}")
         stage.say("mend the template", node.name)
         super().undo(stage)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.sighted(evidence, BROKEN, (victim,), least=2), super().fault(evidence)
+        )
 
     def _within(self) -> float:
         return super()._within() + HUNG
