@@ -162,15 +162,7 @@ def one_primary(evidence: Evidence) -> Finding:
 def one_timeline(evidence: Evidence) -> Finding:
     """Timelines follow one another: none acknowledges a write after its successor did."""
     acks = figures.acknowledged(evidence.seen.attempts)
-    firsts: dict[str, float] = {}
-    for each in acks:
-        line = each.timeline or ""
-        firsts[line] = min(each.end, firsts.get(line, each.end))
-    bad = [
-        each
-        for each in acks
-        if any(line > (each.timeline or "") and first < each.end for line, first in firsts.items())
-    ]
+    bad = figures.overtaken(acks)
     return count("writes acknowledged on two timelines", bad, among=len(acks))
 
 

@@ -21,6 +21,7 @@ from paf_lab.drill.audits import WHOLE, Finding
 from paf_lab.drill.control import cli, perform
 from paf_lab.drill.control.row import Row, judged, table
 from paf_lab.drill.drill import Drill
+from paf_lab.drill.faults import DRILLS
 from paf_lab.drill.listener import Listener
 from paf_lab.drill.records import Facts
 from paf_lab.drill.runner import Performed
@@ -105,10 +106,12 @@ def test_what_goes_wrong_before_and_after_is_trouble(wrong: str, done: int) -> N
 
 def test_the_primary_must_be_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    recovery = SimpleNamespace(await_whole=asked.append)
-    monkeypatch.setattr(
-        whole, "DrillRecovery", lambda stage, primary: asked.append(primary) or recovery
-    )
+
+    def recovery(stage: Stage, primary: str) -> Any:
+        asked.append(primary)
+        return SimpleNamespace(await_whole=asked.append)
+
+    monkeypatch.setattr(whole, "DrillRecovery", recovery)
     perform.ControlProcedure(Tried()).await_whole(Stage())  # type: ignore[arg-type]
     assert asked == ["srv1", perform.WHOLE_WITHIN]
 
@@ -172,7 +175,7 @@ def test_names_after_control(monkeypatch: pytest.MonkeyPatch, words: list[str]) 
 def test_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(monkeypatch)
     assert CliRunner().invoke(drill_cli.drill, ["--control", "--all"]).exit_code == 0
-    assert plan.names == [each.name for each in drill_cli.DRILLS]
+    assert plan.names == [each.name for each in DRILLS]
 
 
 @pytest.mark.parametrize("words", [[], ["--random", "2"], ["--all", "--open-loop", "1"]])

@@ -38,8 +38,8 @@ def test_programs_that_do_not_run(tmp_path: Path) -> None:
 def test_parse() -> None:
     text = "boot\n12\n13 14\n15\n16\n17\n"
     found = facts.parse(text)
-    assert (found.boot, found.processes[facts.WORKER]) == ("boot", {13, 14})
-    assert (found.processes[facts.COROSYNC], found.processes[facts.PACEMAKER]) == ({16}, {17})
+    assert found.boot == "boot" and found.processes[facts.WORKER] == {13, 14}
+    assert found.processes[facts.COROSYNC] == {16} and found.processes[facts.PACEMAKER] == {17}
     assert facts.parse("") == Facts()
 
 
