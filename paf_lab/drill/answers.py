@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .audits import Evidence, Finding
 from .records import PRIMARY
 
-GRACE = 1.0
+GRACE = 0.5
 """s for which HAProxy may tell the role of before: it asks PostgreSQL again and again."""
 CLAIMS = ("production", "200")
 """What port 5431 says of a primary, and the status of /primary on port 8008."""
@@ -43,8 +43,8 @@ def read(row: Sequence[object], names: Mapping[str, str]) -> Answer:
 
 
 def true_roles(evidence: Evidence, answers: Sequence[Answer]) -> Finding:
-    """No node called itself the primary when it was none, and while nothing happened the primary
-    called itself nothing else.
+    """No node called itself the primary when it was none; one that shuts down is the primary until
+    there is another. While nothing happened, the primary called itself nothing else.
     """
     total = sum(each.number for each in answers)
     bad = [each for each in answers if not _true(evidence, each)]
@@ -67,11 +67,15 @@ def _true(evidence: Evidence, answer: Answer) -> bool:
 
 
 def _led(evidence: Evidence, node: str) -> Iterator[tuple[float, float]]:
-    """Yields since when until when the node's PostgreSQL was a primary. Between two looks of its
-    observer it may have been one already, or still.
+    """Yields since when until when the node was the primary: a primary that shuts down is still one
+    until another is. Between two looks of its observer it may have been one already.
     """
-    seen = [each for each in evidence.seen.roles if each.node == node]
-    for number, each in enumerate(seen):
-        if each.role == PRIMARY:
-            end = seen[number + 1].at if number + 1 < len(seen) else float("inf")
-            yield each.before or each.at, end
+    seen = evidence.seen.roles
+    for each in seen:
+        if (each.node, each.role) == (node, PRIMARY):
+            others = [
+                other.at
+                for other in seen
+                if other.node != node and other.role == PRIMARY and other.at > each.at
+            ]
+            yield each.before or each.at, min(others, default=float("inf"))

@@ -35,6 +35,7 @@ class DoubleFailure(PowerOffPrimary):
 
     name = "double-failure"
     repairs = 1
+    clearings = 2
     gap = 25.0
     summary = "power-off of the primary's node, and another node without HAProxy until failover"
     failed = 1  # one that was under way
@@ -67,7 +68,7 @@ class DoubleFailure(PowerOffPrimary):
         script = f"[ ! -e {AWAY} ] || mv {AWAY} {PROGRAM}"
         stage.nodes[self._without].run("sh", "-c", script)
         # Otherwise Pacemaker starts HAProxy there again only after its failure-timeout.
-        commands.cleanup(stage.anyone, stage.settings.haproxy)
+        stage.clear_failures(stage.settings.haproxy)
         super().undo(stage)
 
     def fault(self, evidence: Evidence) -> Finding:

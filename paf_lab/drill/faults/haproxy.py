@@ -71,7 +71,7 @@ class KillHaproxy(Drill):
         stage.wait(lambda: stage.unrouted(stage.primary))
 
     def undo(self, stage: Stage) -> None:
-        commands.cleanup(stage.anyone, stage.settings.haproxy)
+        stage.clear_failures(stage.settings.haproxy)
 
     def fault(self, evidence: Evidence) -> Finding:
         victim = self._victim or evidence.primary
