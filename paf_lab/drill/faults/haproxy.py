@@ -13,6 +13,8 @@ from ..stage import Stage
 
 TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
 CONFIGURATION = "/run/paf-haproxy/haproxy.cfg"
+STOPPED = "stopped by SIGSTOP"
+LEAST_HUNG = 2.0  # s: the monitor waits longer before it acts
 BOGUS = "global bogus"
 BROKEN = "files that end with the wrong line"
 BROKEN_FOR = 15.0  # s
@@ -149,10 +151,6 @@ class StopHaproxyStandby(StopHaproxy):
 
     def victim(self, stage: Stage) -> str:
         return next(name for name in sorted(stage.names) if name != stage.primary)
-
-
-STOPPED = "stopped by SIGSTOP"
-LEAST_HUNG = 2.0  # s: the monitor waits longer before it acts
 
 
 HUNG = 5.0
