@@ -23,7 +23,7 @@ from .layout import CACHE, RUN, STATE
 from .lock import locked
 from .node import ALL, APPLICATION, LOG_SINK, SPARE, Node
 from .shell import together
-from .topology.base import Step
+from .topology.base import Step, Topology
 
 
 def built() -> str:
@@ -70,8 +70,42 @@ def up(step: Step, name: str | None = None) -> str:
         if what.provisioned:
             with step("agent and logs"):
                 together(lambda node: cluster.prepare(node, what.environment(node)), ALL)
-        what.build(step)
+        build(what, step)
         return note
+
+
+def build(what: Topology, step: Step) -> None:
+    """Builds the topology on nodes that have booted, or what is missing of it. Nodes that lost
+    their power meanwhile, by a fencing for example, are booted, and it is tried once more. Raises
+    LabError with what is missing and what to type.
+    """
+    try:
+        what.build(step)
+        return
+    except LabError as error:
+        off = [node for node in ALL if not node.running]
+        if not off:
+            raise LabError(advice(str(error))) from error
+    with step(f"boot {' and '.join(node.name for node in off)} again"):
+        together(_boot_again, off)
+    try:
+        what.build(step)
+    except LabError as error:
+        raise LabError(advice(str(error))) from error
+
+
+def advice(why: str) -> str:
+    """Returns why the lab is not up, with what to type. Pure."""
+    return (
+        f"{why.removesuffix(': lab up')}; lab status and lab logs NODE tell more. If a setting in a"
+        " node was changed, take it back (lab shell NODE), then lab up. lab down and lab up build"
+        " the lab anew"
+    )
+
+
+def _boot_again(node: Node) -> None:
+    node.boot()
+    node.await_ready()
 
 
 def _boot(node: Node, base: Path, provisioned: bool) -> None:

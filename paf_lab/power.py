@@ -24,6 +24,7 @@ SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
 REFUSAL = RUN / "power-refuses"
+REFUSED = "the switch is out of order: it was told to refuse"
 FIRMWARE = 6.0
 """s between power and boot after a reset. A node that is back before the cluster is done with its
 loss is told of its own fencing, and stays down (pacemakerd's exit code 100)."""
@@ -44,6 +45,17 @@ def power_on(node: Node) -> None:
 def is_running(node: Node) -> bool:
     """Returns whether the node has power."""
     return node.running
+
+
+def refusals(since: float) -> list[str]:
+    """Returns the nodes that Pacemaker's orders since then (s of the epoch) did not switch off."""
+    found = []
+    for line in LOG.read_text().splitlines() if LOG.exists() else ():
+        moment, _, text = line.partition(" ")
+        order, refused, _ = text.partition(f": error {REFUSED}")
+        if refused and datetime.fromisoformat(moment).timestamp() >= since:
+            found.append(order.partition(" ")[2])
+    return found
 
 
 def fencings(since: float) -> list[str]:
@@ -90,7 +102,7 @@ def switch(line: str) -> str:
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])
     if verb != "status" and REFUSAL.exists():
-        raise LabError("the switch is out of order: it was told to refuse")
+        raise LabError(REFUSED)
     if verb == "reboot":
         return _reset(node)
     if verb == "off":

@@ -4,6 +4,10 @@ comes back.
 rate: connections a second that are tried for, over all targets and processes. at_a_time: how many
 are under way at most in each process. Each connection is opened, asks if it has to, reads up to the
 end and is closed.
+
+The answers are told by time: "answers" has a row [address, port, answer, began, ended, number] for
+each answer and each EVERY s in which connections were opened; began and ended are s of the epoch,
+of the first connection and of the last answer.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from collections import Counter
 from typing import Any
 
 PATIENCE = 5.0  # s for a whole answer
+EVERY = 0.1  # s
 TEXTS = (b"production\n", b"standby\n", b"down\n")
 STATUSES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ", b"HTTP/1.0 200 ", b"HTTP/1.0 503 ")
 REQUEST = b"GET /primary HTTP/1.1\r\nHost: flood\r\nConnection: close\r\n\r\n"
@@ -35,6 +40,8 @@ class Flood:
         self.at_a_time = at_a_time
         self.counts: Counter[str] = Counter()
         self.under_way: dict[int, tuple[socket.socket, bool, float, bytearray]] = {}
+        self.asked: dict[int, tuple[str, int, float]] = {}
+        self.answers: dict[tuple[str, int, str, int], list[float]] = {}
         self.poll = select.epoll()
 
     def run(self) -> Counter[str]:
@@ -66,6 +73,7 @@ class Flood:
             return
         number = connection.fileno()
         self.under_way[number] = connection, target[2], now, bytearray()
+        self.asked[number] = target[0], target[1], time.time()
         self.poll.register(number, select.EPOLLOUT if target[2] else select.EPOLLIN)
 
     def proceed(self, number: int) -> None:
@@ -86,7 +94,16 @@ class Flood:
             answer += chunk
             return
         right = answer.startswith(STATUSES) if asks else bytes(answer) in TEXTS
+        if right:
+            self.note(number, answer.split()[1 if asks else 0].decode())
         self.end(number, "right" if right else "wrong" if answer else "failed")
+
+    def note(self, number: int, answer: str) -> None:
+        address, port, began = self.asked[number]
+        row = self.answers.setdefault((address, port, answer, int(began / EVERY)), [began, 0.0, 0])
+        row[0] = min(began, row[0])
+        row[1] = time.time()
+        row[2] += 1
 
     def give_up(self, now: float) -> None:
         for number, (_, _, began, _) in list(self.under_way.items()):
@@ -108,18 +125,25 @@ def main() -> None:
         read, write = os.pipe()
         if os.fork() == 0:
             rate = settings["rate"] / processes
-            counts = Flood(targets, rate, settings["seconds"], at_a_time).run()
-            told = {**counts, "cpu": time.process_time()}
-            os.write(write, json.dumps(told).encode())
+            flood = Flood(targets, rate, settings["seconds"], at_a_time)
+            counts = flood.run()
+            answers = [[*key[:3], *row] for key, row in flood.answers.items()]
+            told = [{**counts, "cpu": time.process_time()}, answers]
+            with os.fdopen(write, "w") as pipe:
+                json.dump(told, pipe)
             os._exit(0)
         os.close(write)
         pipes.append(read)
     began = time.monotonic()
     total: Counter[str] = Counter()
+    every: list[list[Any]] = []
     for read in pipes:
-        total.update(json.loads(os.read(read, 65536) or b"{}"))
+        with os.fdopen(read) as pipe:
+            counts, answers = json.loads(pipe.read() or "[{}, []]")
+        total.update(counts)
+        every += answers
     took = time.monotonic() - began
-    print(json.dumps({**total, "seconds": took}), flush=True)
+    print(json.dumps({**total, "seconds": took, "answers": every}), flush=True)
 
 
 main()

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..access import CONNECTING
-from ..drill import audits
 from ..drill.audits import Evidence
 from ..drill.figures import (
     acknowledged,
     by_client,
     median,
     outcomes,
+    overtaken,
     strip,
 )
 from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, Attempt, Records
@@ -83,7 +83,7 @@ def trial(topology: str, drill: str, number: int, evidence: Evidence, haproxy: b
         held=sum(kind.get("held", 0) for kind in outcomes(living).values()),
         acknowledged=len(acks),
         lost=sum((each.client, each.sequence) not in evidence.rows for each in acks),
-        two_primaries=int(audits.one_timeline(evidence).value),
+        two_primaries=len(overtaken(acks)),
         agreement=agreement(seen, evidence, away[1]) if haproxy and away is not None else None,
         strips=_strips(living, evidence.started),
     )

@@ -32,6 +32,10 @@ excused       a client of a node that is down: from when the node leaves until t
               answer after HAProxy of the node is back. What it sees then counts for nothing.
 unserved      of one client: the sum of its gaps of half a second or more between two answers, from
               the event on, while it is not excused.
+witness       what shows that the fault really took place: what the observers saw, boots and
+              processes before and after, what the drill read back on a node. Not that a command
+              was sent.
+control       a drill without its injection (`--control`): its verdict must fail by its witness.
 open loop     requests that begin at a fixed rate (`--open-loop RATE`), whether earlier ones were
               answered or not; each counts from when it was due (latency.py).
 stall         of one client: the longest time between the ends of two consecutive acks.

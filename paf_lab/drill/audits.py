@@ -15,7 +15,9 @@ from .records import (
     MISROUTED,
     UNKNOWN,
     Attempt,
+    Facts,
     Records,
+    Sighting,
 )
 
 Row = tuple[str, int]
@@ -73,6 +75,12 @@ class Evidence:
     """What the drill did to the cluster that a person would have had to do, in words."""
     cleared: int = 0
     """How often it cleared the failures that Pacemaker had on record."""
+    before: Mapping[str, Facts] = field(default_factory=dict)
+    """Node -> which boot and which processes it had before the event."""
+    after: Mapping[str, Facts] = field(default_factory=dict)
+    """The same, once the cluster was whole again."""
+    sightings: tuple[Sighting, ...] = ()
+    """What the drill saw of its own work by asking the nodes."""
     slowness: float = 1.0
     """How many times slower than the lab's the machines are; times may be so many times longer."""
     load: float = 0.0
@@ -148,22 +156,14 @@ def one_primary(evidence: Evidence) -> Finding:
     elsewhere = [each.end for each in acks if each.server != home]
     first = min(elsewhere, default=float("inf"))
     bad = [each for each in acks if each.server == home and each.end > first]
-    return count("writes acknowledged by two primaries", bad)
+    return count("writes acknowledged by two primaries", bad, among=len(acks))
 
 
 def one_timeline(evidence: Evidence) -> Finding:
     """Timelines follow one another: none acknowledges a write after its successor did."""
     acks = figures.acknowledged(evidence.seen.attempts)
-    firsts: dict[str, float] = {}
-    for each in acks:
-        line = each.timeline or ""
-        firsts[line] = min(each.end, firsts.get(line, each.end))
-    bad = [
-        each
-        for each in acks
-        if any(line > (each.timeline or "") and first < each.end for line, first in firsts.items())
-    ]
-    return count("writes acknowledged on two timelines", bad)
+    bad = figures.overtaken(acks)
+    return count("writes acknowledged on two timelines", bad, among=len(acks))
 
 
 def fencings(evidence: Evidence, most: int = 0) -> Finding:
@@ -202,6 +202,12 @@ def repairs(evidence: Evidence, most: int = 0) -> Finding:
     found = evidence.repairs
     shown = "; ".join(found[:3])
     return Finding("repairs by a person", len(found) <= most, str(len(found)), str(most), shown)
+
+
+def clearings(evidence: Evidence, most: int = 0) -> Finding:
+    """The failures that Pacemaker had on record were cleared no more often."""
+    found = evidence.cleared
+    return Finding("failures cleared by a person", found <= most, str(found), str(most))
 
 
 def moved(evidence: Evidence) -> Finding:

@@ -21,6 +21,7 @@ from ..provenance import stamp
 from . import compare, html, latency, series
 from .alarms.cli import false_alarms
 from .blast.cli import blast
+from .control import cli as controls
 from .drill import Drill
 from .drivers.cli import drivers
 from .faults import DRILLS, SHORT, faults_named
@@ -102,11 +103,16 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     return with_common
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=controls.WithControl, invoke_without_command=True)
 @click.option("--list", "show_list", is_flag=True, help="Name the drills.")
 @click.option("--all", "every", is_flag=True, help="Run every drill, in an order of the seed's.")
 @click.option("--short", is_flag=True, help=f"Run {', '.join(SHORT)}.")
 @click.option("--random", "draw", type=click.IntRange(min=1), help="Run so many, drawn at random.")
+@click.option(
+    "--control",
+    is_flag=True,
+    help="Omit what the drills named after it, or all, do to the cluster: their verdict must fail.",
+)
 @click.option("--seed", type=int, help="Of the order; by default one is drawn and told.")
 @_common
 @click.pass_context
@@ -116,6 +122,7 @@ def drill(
     every: bool,
     short: bool,
     draw: int | None,
+    control: bool,
     seed: int | None,
     common: Common,
 ) -> None:
@@ -127,6 +134,10 @@ def drill(
     if show_list:
         print_list(console, ((each.name, each.summary) for each in DRILLS))
         return
+    if control:
+        if common.inventory or common.other or common.rate or draw:
+            raise click.UsageError("--control goes with names of drills, --all, --short and --json")
+        controls.run(controls.chosen_of(every, short), common.json_file)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     if short:
         _run("short", faults_named(SHORT), common, {})

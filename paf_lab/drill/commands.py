@@ -147,6 +147,11 @@ def haproxy_master(node: Machine) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def stopped(node: Machine, pid: int) -> bool:
+    """Returns whether a process of the node is stopped, as by SIGSTOP."""
+    return "T" in node.run("ps", "-o", "stat=", "-p", str(pid), check=False).stdout
+
+
 def rejection(node: Machine) -> str:
     """Returns why the agent has rejected the configuration that it should use; "" if it has not."""
     return node.run("cat", REJECTED, check=False).stdout.strip()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..access import CONNECTING
-from . import figures
 from .audits import Evidence, Finding
-from .records import ACK
+from .unserved import gaps
 
 REPORTED = "reported to Pacemaker"
 """What the agent logs of a report (paf_haproxy/crash.py)."""
@@ -32,11 +33,8 @@ def reported(evidence: Evidence, within: float) -> Finding:
 
 def one_gap(evidence: Evidence) -> Finding:
     """Writes stopped once and not twice, as when PAF starts a crashed primary to demote it."""
-    found = {}
-    for client, attempts in figures.by_client(evidence.seen.attempts).items():
-        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died:
-            acks = [each for each in attempts if each.writes and each.outcome == ACK]
-            ends = sorted(each.end for each in acks)
-            found[client] = sum(b - a >= GAP for a, b in zip(ends, ends[1:]))
+    found = Counter(
+        client for client, length in gaps(evidence) if client.endswith(CONNECTING) and length >= GAP
+    )
     worst = max(found.values(), default=0)
     return Finding("gaps in the writes of a client", worst == 1, str(worst), "1")

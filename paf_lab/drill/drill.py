@@ -36,6 +36,9 @@ class Drill:
     repairs = 0
     """Most repairs by a person, for example an instance that was a primary when its node was lost
     that is made anew."""
+    clearings = 1
+    """Most times that the failures on record are cleared: a resource that failed stays failed until
+    then. 0 for what is planned."""
     lab_only = False
     """Whether it needs what no inventory can offer."""
     stray_reads = 0
@@ -72,9 +75,14 @@ class Drill:
     def finish(self, stage: Stage) -> None:
         """Ends what the drill has started beside the clients, before the table is read."""
 
+    def fault(self, evidence: Evidence) -> Finding:
+        """Returns whether the fault really took place, by what was seen: see witness.py."""
+        raise NotImplementedError
+
     def judge(self, evidence: Evidence) -> list[Finding]:
         """Returns the verdict, line by line."""
         found = [
+            self.fault(evidence),
             audits.whole_again(evidence),
             audits.clients_ran(evidence),
             audits.misrouted_writes(evidence),
@@ -87,6 +95,7 @@ class Drill:
             audits.replication(evidence),
             audits.tidy(evidence),
             audits.repairs(evidence, self.repairs),
+            audits.clearings(evidence, self.clearings),
             *unserved.audit(evidence, self.gap, self.reader_gap),
         ]
         if self.moves is True:

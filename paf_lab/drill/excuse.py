@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from .audits import Evidence
 from .records import ACK, Attempt
@@ -32,6 +33,17 @@ def accountable(evidence: Evidence) -> list[Attempt]:
     """Returns all attempts but those for which a client is excused."""
     stretches = excused(evidence)
     return [each for each in evidence.seen.attempts if not _within(each, stretches)]
+
+
+def served_at(evidence: Evidence, moment: float) -> Callable[[str], bool]:
+    """Returns whether a client is accountable at a moment (s of the epoch): its node was there."""
+    stretches = excused(evidence)
+
+    def there(client: str) -> bool:
+        since, until = stretches.get(client, (math.inf, 0.0))
+        return not since <= moment < until
+
+    return there
 
 
 def _within(each: Attempt, stretches: dict[str, Stretch]) -> bool:

@@ -94,6 +94,19 @@ def acknowledged(attempts: Iterable[Attempt]) -> list[Attempt]:
     return [each for each in attempts if each.writes and each.outcome == ACK]
 
 
+def overtaken(acks: Sequence[Attempt]) -> list[Attempt]:
+    """Returns the writes that a timeline acknowledged after its successor had acknowledged one."""
+    firsts: dict[str, float] = {}
+    for each in acks:
+        line = each.timeline or ""
+        firsts[line] = min(each.end, firsts.get(line, each.end))
+    return [
+        each
+        for each in acks
+        if any(line > (each.timeline or "") and first < each.end for line, first in firsts.items())
+    ]
+
+
 def by_client(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
     """Returns each client's attempts in their order."""
     found: dict[str, list[Attempt]] = {}

@@ -40,6 +40,8 @@ FILES = frozenset(
 )
 COPIES = ("lua-", "cert-")
 """How the names of the private copies of Lua files and certificates begin."""
+OLD_WORKERS = 10
+"""HAProxys that may finish their sessions after reloads: the agent's parameter old_workers."""
 DONE_WITHIN = 20.0
 """s for old HAProxys to finish their sessions, and for actions that are under way."""
 
@@ -55,12 +57,14 @@ def receivers(stage: Stage) -> dict[str, str]:
     return {name: where for name, where in found.items() if where}
 
 
-def find(stage: Stage) -> tuple[str, ...]:
-    """Returns what is there on the nodes that should not be, in words."""
+def find(stage: Stage, old_workers: int = 0) -> tuple[str, ...]:
+    """Returns what is there on the nodes that should not be, in words. old_workers: how many
+    HAProxys of each node may still finish their sessions after reloads.
+    """
     found: list[str] = []
 
     def lacking() -> str:
-        found[:] = [text for name in stage.names for text in _of(stage, name)]
+        found[:] = [text for name in stage.names for text in _of(stage, name, old_workers)]
         return "; ".join(found)
 
     try:
@@ -70,30 +74,31 @@ def find(stage: Stage) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of(stage: Stage, name: str) -> list[str]:
+def _of(stage: Stage, name: str, old_workers: int) -> list[str]:
     node = stage.nodes[name]
     try:
         processes = node.run("sh", "-c", PROCESSES).stdout.splitlines()
         names = node.run("ls", "/run/paf-haproxy").stdout.split()
-        found = judge(processes, names)
+        found = judge(processes, names, old_workers)
     except (LabError, ValueError) as error:
         return [f"{name} cannot be looked at: {error}"]
     found += [f"no {daemon}" for daemon in commands.missing_daemons(node)]
     return [f"{name}: {each}" for each in found]
 
 
-def judge(processes: Sequence[str], names: Iterable[str]) -> list[str]:
+def judge(processes: Sequence[str], names: Iterable[str], old_workers: int = 0) -> list[str]:
     """Returns what should not be on a node, in words. Pure.
 
     processes: the number of the master's workers and that of all our HAProxy processes, then the
-    actions that run. names: of the files in the state directory. Raises ValueError if the first
-    line is no two numbers.
+    actions that run. names: of the files in the state directory. old_workers: how many more workers
+    there may be. Raises ValueError if the first line is no two numbers.
     """
     first, *actions = processes or ("",)
     workers, everything = map(int, first.split())
     found = []
-    if workers != 1:
-        found.append(f"{workers} workers of HAProxy's master process, not 1")
+    if not 1 <= workers <= 1 + old_workers:
+        wanted = f"1 to {1 + old_workers}" if old_workers else "1"
+        found.append(f"{workers} workers of HAProxy's master process, not {wanted}")
     if everything != workers + 1:
         found.append(f"{everything} HAProxy processes, not the master process and its {workers}")
     found += [f"action {line}" for line in actions]

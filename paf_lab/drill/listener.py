@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import LabError
 from ..machine import Machine
 from . import cluster, timeline
 from .programs import Program
-from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen
+from .records import ACK, DOWN, Attempt, Record, RoleSeen, ServersSeen, Sighting
 from .target import Target
 from .timeline import Event, Narrator, View
 
@@ -41,6 +42,12 @@ class Listener:
         """What the drill did to the cluster that a person would have had to do."""
         self.cleared = 0
         """How often it cleared the failures that Pacemaker had on record."""
+        self.sightings: list[Sighting] = []
+        """What the drill saw of its own work by asking the nodes."""
+        self.leftovers: list[str] = []
+        """What was left over before the drill itself ended something, in words."""
+        self.until = math.inf
+        """The moment of time.monotonic() from which on nobody waits: see `bounded`."""
         self.out_of_touch: set[str] = set()
         """Nodes that cannot tell how the cluster is: cut off from it by the drill."""
         self.records: list[Record] = []
@@ -85,6 +92,10 @@ class Listener:
         """Notes that the drill takes a node down from now on."""
         self.died.add(node)
         self.left[node] = time.time()
+
+    def saw(self, what: str, node: str, number: int = 1) -> None:
+        """Notes that the node itself showed this when it was asked."""
+        self.sightings.append(Sighting(time.time(), node, what, number))
 
     def repair(self, what: str, node: str) -> None:
         """Notes that a person would have had to do this."""
@@ -140,17 +151,26 @@ class Listener:
 
     def rest(self, seconds: float) -> None:
         """Lets time pass: so many seconds on machines like the lab's."""
-        end = time.monotonic() + seconds * self.settings.slowness
+        end = min(self.until, time.monotonic() + seconds * self.settings.slowness)
         while time.monotonic() < end:
             self.look()
             time.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+
+    @contextlib.contextmanager
+    def bounded(self, seconds: float) -> Iterator[None]:
+        """Ends every pause and every wait of the block after so many seconds."""
+        self.until = time.monotonic() + seconds * self.settings.slowness
+        try:
+            yield
+        finally:
+            self.until = math.inf
 
     def wait(
         self, lacking: Callable[[], str], within: float | None = None, every: float = LOOK_EVERY
     ) -> None:
         """Returns once `lacking` returns nothing. Raises LabError with what it said last."""
         seconds = (self.settings.deadline if within is None else within) * self.settings.slowness
-        end = time.monotonic() + seconds
+        end = min(self.until, time.monotonic() + seconds)
         while True:
             self.look()
             why = lacking()

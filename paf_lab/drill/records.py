@@ -100,6 +100,28 @@ class LogLine:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What a node said of itself at one moment. boot: which boot it was, '' if it was off.
+    processes: program -> pids; the programs are those of facts.py.
+    """
+
+    boot: str = ""
+    processes: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a drill saw by asking a node after it had done something there. what: one of the drill's
+    own words. number: how often.
+    """
+
+    at: float
+    node: str
+    what: str
+    number: int = 1
+
+
+@dataclass(frozen=True)
 class Records:
     """All that was seen in one run; each kind in the order of time, attempts by client."""
 

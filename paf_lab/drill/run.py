@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from . import commands, leftovers, runner, whole
+from . import commands, facts, leftovers, runner, whole
 from .drill import Drill
+from .records import Facts
 from .runner import Aftermath
 from .stage import Stage, View
 from .target import Target
@@ -35,6 +36,7 @@ class DrillProcedure:
     def __init__(self, drill: Drill) -> None:
         self._drill = drill
         self._wanted: str | None = None
+        self._before: dict[str, Facts] = {}
 
     def check(self, stage: Stage) -> None:
         if self._drill.pooled and commands.pooled(stage.nodes.values()):
@@ -49,6 +51,7 @@ class DrillProcedure:
         stage.target.allow(self._drill.name, breaks, self._drill.lab_only)
 
     def bring_about(self, stage: Stage) -> str:
+        self._before = facts.gather(stage)
         try:
             self._drill.prepare(stage)
             stage.started = time.time()
@@ -72,4 +75,6 @@ class DrillProcedure:
             fencings=stage.target.fencings(stage.started, stage.anyone),
             receivers=leftovers.receivers(stage),
             leftovers=leftovers.find(stage),
+            before=self._before,
+            after=facts.gather(stage),
         )

@@ -12,6 +12,7 @@ from typing import Protocol
 from ..errors import LabError
 from . import commands, records, table, timeline
 from .audits import Evidence, Row
+from .records import Facts
 from .stage import Stage, View
 from .target import Target
 from .timeline import Event
@@ -24,6 +25,8 @@ class Aftermath:
     fencings: int = 0
     receivers: Mapping[str, str] = field(default_factory=dict)
     leftovers: tuple[str, ...] = ()
+    before: Mapping[str, Facts] = field(default_factory=dict)
+    after: Mapping[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,10 @@ def perform(procedure: Procedure, target: Target, directory: Path, view: View) -
         cleared=stage.cleared,
         slowness=stage.settings.slowness,
         receivers=aftermath.receivers,
-        leftovers=aftermath.leftovers,
+        leftovers=(*stage.leftovers, *aftermath.leftovers),
+        before=aftermath.before,
+        after=aftermath.after,
+        sightings=tuple(stage.sightings),
         load=load,
     )
     until = settled + stage.settings.cool_down * stage.settings.slowness

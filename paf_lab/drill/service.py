@@ -8,8 +8,9 @@ from dataclasses import replace
 from ..access import CONNECTING, POOLED_KINDS, SESSION
 from . import audits, figures
 from .audits import Evidence, Finding
-from .excuse import accountable
+from .excuse import accountable, served_at
 from .records import ACK, FAILED, PRIMARY, REFUSED, UNKNOWN, UP
+from .unserved import gaps
 
 POOLED_ERRORS = "errors of sessions through PgBouncer"
 RATIO = "write outage / PostgreSQL's absence"
@@ -35,30 +36,27 @@ def new_connections(evidence: Evidence, most: int = 0) -> Finding:
 
 
 def served_again(evidence: Evidence, within: float) -> Finding:
-    """Connecting clients of the nodes that lived wrote again soon after the new primary had left
-    recovery.
+    """Connecting clients of the nodes that were there wrote again soon after the new primary had
+    left recovery.
     """
     name = "writes again after the new primary left recovery"
     what = evidence.change
     if what is None:
         return Finding(name, False, "no change of primary seen", f"{within:g} s")
+    there = served_at(evidence, what.out_of_recovery)
     found = {
         client: outage.first - what.out_of_recovery
         for client, outage in figures.outages(evidence.seen, what, evidence.addresses).items()
-        if client.partition("/")[0] not in evidence.died
+        if there(client)
     }
     worst = max(found.values(), default=float("inf"))
     return Finding(name, worst <= within, f"{worst:.2f} s", f"{within:g} s")
 
 
 def served_within(evidence: Evidence, within: float) -> Finding:
-    """No connecting client of a node that lived was without an acknowledged write for longer."""
-    found = {
-        client: length
-        for client, length in figures.stalls(evidence.seen).items()
-        if client.endswith(CONNECTING) and client.partition("/")[0] not in evidence.died
-    }
-    worst = max(found.values(), default=float("inf"))
+    """While its node was there, no connecting client waited longer for an acknowledged write."""
+    found = [length for client, length in gaps(evidence) if client.endswith(CONNECTING)]
+    worst = max(found, default=float("inf"))
     return Finding("longest without a write", worst <= within, f"{worst:.2f} s", f"{within:g} s")
 
 
@@ -117,12 +115,13 @@ def served_by(evidence: Evidence, address: str) -> Finding:
 
 def sessions_kept(evidence: Evidence) -> Finding:
     """No session was lost."""
-    reconnects = [
+    asked = [
         each
         for each in evidence.seen.attempts
-        if each.kind == SESSION and each.new and each.start >= evidence.started
+        if each.kind == SESSION and each.start >= evidence.started
     ]
-    return audits.count("sessions that were lost", reconnects)
+    lost = [each for each in asked if each.new]
+    return audits.count("sessions that were lost", lost, among=len(asked))
 
 
 def haproxy_away(evidence: Evidence, node: str) -> tuple[float, float] | None:

@@ -74,6 +74,13 @@ class Stage(Observer):
         both = self.settings.pgsql_clone, self.settings.haproxy_clone
         return cluster.unhealthy(last[0], self.names, *both, primary)
 
+    def clear_failures(self, resource: str) -> None:
+        """Clears the failures of a resource if there are any on record, as a person would."""
+        if commands.status(self.anyone).failures:
+            self.say(f"clear the failures of {resource}")
+            commands.cleanup(self.anyone, resource)
+            self.cleared += 1
+
     def fell_silent(self, node: str) -> bool:
         """Returns whether the node's HAProxy has stopped answering since the event."""
         return any(

@@ -10,6 +10,7 @@ from typing import Any
 from ..access import SESSION
 from . import audits, figures, service, unserved
 from .audits import Evidence, Finding
+from .excuse import served_at
 from .figures import Change, Outage
 from .latency import measured
 from .phases import phases
@@ -49,11 +50,8 @@ class Run:
         if evidence.change is None:
             return None
         found = figures.outages(evidence.seen, evidence.change, evidence.addresses)
-        of_the_living = [
-            outage
-            for client, outage in found.items()
-            if client.partition("/")[0] not in evidence.died
-        ]
+        there = served_at(evidence, evidence.change.out_of_recovery)
+        of_the_living = [outage for client, outage in found.items() if there(client)]
         return max(of_the_living, key=lambda outage: outage.length, default=None)
 
     @property
@@ -108,6 +106,9 @@ def as_json(run: Run) -> dict[str, Any]:
         "primary_expected": evidence.expected,
         "died": sorted(evidence.died),
         "failures_cleared": evidence.cleared,
+        "sightings": [
+            {**asdict(each), "at": each.at - evidence.started} for each in evidence.sightings
+        ],
         "outcomes": figures.outcomes(seen.attempts),
         "outcomes_by_client": figures.outcomes_by_client(seen.attempts),
         "unknown_writes": {"in_table": found, "not_in_table": missing},

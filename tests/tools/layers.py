@@ -31,7 +31,8 @@ LAYERS: dict[str, dict[str, str]] = {
             """,
         "commands": """
             __main__ bench cli compare forward migrate
-            drill.cli drill.series drill.alarms.cli drill.blast.cli drill.drivers.cli
+            drill.cli drill.series drill.alarms.cli drill.blast.cli drill.control.cli
+            drill.drivers.cli
             """,
     },
     "lib/paf_haproxy": {

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from paf_lab import access
-from paf_lab.drill import records
+from paf_lab.drill import facts, records
 from paf_lab.drill.audits import Evidence, Finding
-from paf_lab.drill.records import Attempt, LogLine, Records, RoleSeen, ServersSeen, Usage
+from paf_lab.drill.records import Attempt, Facts, LogLine, Records, RoleSeen, ServersSeen, Usage
 
 Audit = Callable[[Evidence], Finding]
 ADDRESSES = {"srv1": "10.0.0.1", "srv2": "10.0.0.2", "srv3": "10.0.0.3"}
@@ -63,6 +63,13 @@ def states(primary: str) -> dict[str, str]:
     return found
 
 
+def told(*fresh: str, boot: str = "a") -> Facts:
+    """What a node says of itself; the programs in `fresh` are processes that were not there."""
+    programs = (facts.HAPROXY, facts.WORKER, facts.POSTGRES, *facts.PROGRAMS)
+    pids = {name: frozenset({number + 100}) for number, name in enumerate(programs)}
+    return Facts(boot, {**pids, **{name: frozenset({900}) for name in fresh}})
+
+
 def good() -> Evidence:
     clients = frozenset(f"{node}/{kind}" for node in ADDRESSES for kind in access.KINDS)
     every = tuple(each for client in sorted(clients) for each in attempts(client))
@@ -100,6 +107,8 @@ def good() -> Evidence:
         rows=rows,
         fencings=0,
         receivers=dict.fromkeys(ADDRESSES, "127.0.0.1:5437"),
+        before=dict.fromkeys(ADDRESSES, told()),
+        after=dict.fromkeys(ADDRESSES, told()),
     )
 
 
@@ -126,7 +135,8 @@ def still() -> Evidence:
     servers.append(ServersSeen("srv1", STARTED + 0.5, STARTED + 0.49, None))
     servers.append(ServersSeen("srv1", STARTED + 3.49, STARTED + 3.48, states("srv1")))
     seen = replace(world.seen, attempts=every, roles=world.seen.roles[:3], servers=tuple(servers))
-    return replace(world, seen=seen, expected="srv1")
+    after = {**world.after, "srv1": told(facts.HAPROXY, facts.WORKER)}
+    return replace(world, seen=seen, expected="srv1", after=after)
 
 
 def fails(audit: Audit, evidence: Evidence) -> Finding:

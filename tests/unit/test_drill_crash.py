@@ -7,7 +7,7 @@ from dataclasses import replace
 from paf_lab.drill import crash
 from paf_lab.drill.audits import Evidence
 from paf_lab.drill.records import REFUSED, LogLine
-from tests.unit.drill_world import STARTED, fails, good, spoil
+from tests.unit.drill_world import SETTLED, STARTED, fails, good, spoil
 
 TEXT = (
     "PostgreSQL on srv1 has crashed, as PAF's monitor confirms: reported to Pacemaker, which shows"
@@ -30,6 +30,6 @@ def test_one_gap() -> None:
     assert crash.one_gap(good()).passed
     world = good()
     for place in range(10):
-        world = spoil(world, "srv3/connecting", STARTED - 2.5 + place * 0.1, outcome=REFUSED)
+        world = spoil(world, "srv3/connecting", SETTLED - 1 + place * 0.1, outcome=REFUSED)
     assert fails(crash.one_gap, world).value == "2"
     fails(crash.one_gap, replace(world, seen=replace(world.seen, attempts=())))

@@ -8,9 +8,17 @@ import pytest
 
 from paf_lab.drill import service
 from paf_lab.drill.audits import Evidence
-from paf_lab.drill.excuse import accountable
+from paf_lab.drill.excuse import accountable, served_at
 from paf_lab.drill.records import REFUSED, ServersSeen
-from tests.unit.drill_world import SETTLED, STARTED, good, spoil, states
+from tests.unit.drill_world import (
+    LAST_COMMIT,
+    OUT_OF_RECOVERY,
+    SETTLED,
+    STARTED,
+    good,
+    spoil,
+    states,
+)
 
 NODE, CLIENT = "srv1", "srv1/connecting"
 BACK = STARTED + 3
@@ -65,6 +73,27 @@ def test_one_that_goes_down_twice() -> None:
 def test_one_that_the_drill_takes_down_later() -> None:
     assert counted(down(again(BACK), left=STARTED + 1), STARTED + 0.5)
     assert not counted(down(again(BACK), left=STARTED + 1), STARTED + 1.5)
+
+
+def test_who_is_accountable_at_a_moment() -> None:
+    there = served_at(down(again(BACK)), STARTED + 1)
+    assert not there(CLIENT) and there("srv2/connecting")
+    assert served_at(down(again(BACK)), SETTLED)(CLIENT)
+
+
+def test_a_node_that_was_back_is_served_like_the_others() -> None:
+    """It went down and came back before the new primary left recovery."""
+    world = down(again(STARTED + 0.5))
+    kept = tuple(
+        each
+        for each in world.seen.attempts
+        if each.client != CLIENT or not LAST_COMMIT <= each.start < OUT_OF_RECOVERY + 0.9
+    )
+    late = replace(world, seen=replace(world.seen, attempts=kept))
+    assert service.served_again(world, 0.5).passed
+    assert not service.served_again(late, 0.5).passed
+    away = replace(late.seen, servers=down().seen.servers)
+    assert service.served_again(replace(late, seen=away), 0.5).passed
 
 
 def test_the_hold_is_no_primary() -> None:

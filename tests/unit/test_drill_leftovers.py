@@ -24,6 +24,11 @@ def test_judge(processes: list[str], names: list[str], found: list[str]) -> None
     assert judge(processes, names) == found
 
 
+@pytest.mark.parametrize(("workers", "found"), [(1, 0), (3, 0), (4, 1), (0, 1)])
+def test_old_workers_may_finish_their_sessions(workers: int, found: int) -> None:
+    assert len(judge([f"{workers} {workers + 1}"], FILES, old_workers=2)) == found
+
+
 @pytest.mark.parametrize("processes", [[], [""], ["1"], ["x 2"]])
 def test_a_node_that_cannot_be_looked_at(processes: list[str]) -> None:
     with pytest.raises(ValueError, match=r"unpack|invalid literal"):

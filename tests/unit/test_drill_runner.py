@@ -12,7 +12,7 @@ import pytest
 
 from paf_lab.compare.faults import Fault
 from paf_lab.compare.trial import TrialProcedure
-from paf_lab.drill import commands, leftovers, runner, table, whole
+from paf_lab.drill import commands, facts, leftovers, runner, table, whole
 from paf_lab.drill.drill import Drill
 from paf_lab.drill.records import PRIMARY
 from paf_lab.drill.run import DrillProcedure
@@ -41,6 +41,8 @@ class Stage:
         self.records: list[Any] = []
         self.events: list[Any] = []
         self.repairs: list[str] = []
+        self.sightings: list[Any] = []
+        self.leftovers: list[str] = []
         self.addresses = {"srv1": "10.0.0.1", "srv2": "10.0.0.2"}
         self.clients = frozenset({"srv1/connecting"})
         self.died: set[str] = set()
@@ -206,6 +208,7 @@ def test_nobody_waits_after_a_drill_whose_event_failed(
     monkeypatch.setattr(whole, "begin", lambda stage: before)
     monkeypatch.setattr(leftovers, "receivers", lambda stage: {})
     monkeypatch.setattr(leftovers, "find", lambda stage: ())
+    monkeypatch.setattr(facts, "gather", lambda stage: {})
     asked: list[Any] = []
     found = perform(
         DrillProcedure(Spoilt(done)),

@@ -26,3 +26,13 @@ def test_what_was_carried_out_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert power.fencings(0) == ["srv3", "srv2"]
     since = datetime(2026, 11, 23, 3, 47, 30, tzinfo=timezone.utc).timestamp()
     assert power.fencings(since) == ["srv2"]
+
+
+def test_what_was_refused_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "LOG", tmp_path / "power.log")
+    assert power.refusals(0) == []
+    refused = f"2026-11-23T03:49:00.000000+00:00 reboot srv2: error {power.REFUSED}\n"
+    power.LOG.write_text(LOG + refused)
+    assert power.refusals(0) == ["srv2"]
+    since = datetime(2026, 11, 23, 3, 50, tzinfo=timezone.utc).timestamp()
+    assert power.refusals(since) == []

@@ -11,6 +11,7 @@ import pytest
 
 from paf_lab import cluster, health, recovery, rejoin
 from paf_lab.drill.settings import Settings
+from paf_lab.drill.stage import Stage
 from paf_lab.drill.whole import DrillRecovery
 from paf_lab.errors import LabError
 from paf_lab.node import NODES
@@ -284,3 +285,12 @@ def test_a_drill_notes_what_was_done_for_the_cluster(monkeypatch: pytest.MonkeyP
         ("srv1", "cluster started"),
         ("srv1", "cluster started"),
     ]
+
+
+@pytest.mark.parametrize(("failed", "cleared"), [(True, 1), (False, 0)])
+def test_a_drill_counts_the_failures_that_it_clears(failed: bool, cleared: int) -> None:
+    more = '<failures><failure op_key="x" node="srv1"/></failures></crm_mon>'
+    told = stage(STATUS.replace("</crm_mon>", more) if failed else STATUS, cleared=0)
+    told.say = lambda text: None
+    Stage.clear_failures(told, "haproxy")
+    assert told.cleared == cleared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .. import commands, service
+from .. import commands, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -17,6 +17,7 @@ class Ban(Drill):
     """Done with a location constraint, as an administrator would."""
 
     name = "ban"
+    clearings = 0
     gap = 15.0
     reader_gap = 15.0
     failed = None  # the node has no HAProxy for its own clients
@@ -37,6 +38,9 @@ class Ban(Drill):
 
     def undo(self, stage: Stage) -> None:
         commands.clear(stage.anyone, stage.settings.haproxy_clone)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.silent(evidence, evidence.primary, UNDER_BAN)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         others = frozenset(evidence.addresses) - {evidence.primary}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
-from .. import commands, service
+from .. import commands, service, witness
 from ..audits import Evidence, Finding
 from ..records import PRIMARY
 from ..stage import Stage
@@ -16,7 +16,12 @@ BACKLOG = """CREATE TABLE drill.backlog AS
     SELECT n, repeat(md5(n::text), 20) AS text FROM generate_series(1, 300000) AS n;
 UPDATE drill.backlog SET text = text || 'x';
 """
-
+LAG = "SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::bigint >> 20"
+BEHIND = "MB of WAL to replay"
+LEAST_BEHIND = 100  # MB
+ORDER = "Initiating promote operation pgsqld"
+LEAST_DELAY = 0.8
+"""s; a promotion without a backlog takes 0.15 to 0.4 s."""
 
 PROGRAM = "/usr/sbin/haproxy"
 AWAY = f"{PROGRAM}.away"
@@ -30,6 +35,7 @@ class DoubleFailure(PowerOffPrimary):
 
     name = "double-failure"
     repairs = 1
+    clearings = 2
     gap = 25.0
     summary = "power-off of the primary's node, and another node without HAProxy until failover"
     failed = 1  # one that was under way
@@ -39,13 +45,16 @@ class DoubleFailure(PowerOffPrimary):
         super().__init__()
         self._without = ""
 
+    def expected(self, stage: Stage) -> str | None:
+        self._without = next(name for name in sorted(stage.names) if name != stage.primary)
+        return super().expected(stage)
+
     def breaks(self, stage: Stage) -> Collection[str]:
         return stage.names
 
     def inject(self, stage: Stage) -> None:
-        name = next(name for name in sorted(stage.names) if name != stage.primary)
+        name = self._without
         pid = commands.haproxy_pid(stage.nodes[name], stage.settings)
-        self._without = name
         stage.leaves(name)
         stage.say(f"take {PROGRAM} away, kill -9 {pid}, the HAProxy", name)
         stage.nodes[name].run("sh", "-c", f"mv {PROGRAM} {AWAY}; kill -9 {pid}")
@@ -59,8 +68,17 @@ class DoubleFailure(PowerOffPrimary):
         script = f"[ ! -e {AWAY} ] || mv {AWAY} {PROGRAM}"
         stage.nodes[self._without].run("sh", "-c", script)
         # Otherwise Pacemaker starts HAProxy there again only after its failure-timeout.
-        commands.cleanup(stage.anyone, stage.settings.haproxy)
+        stage.clear_failures(stage.settings.haproxy)
         super().undo(stage)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        change = evidence.change
+        moment = evidence.started if change is None else change.out_of_recovery
+        return witness.every(
+            super().fault(evidence),
+            witness.primary_changed(evidence),
+            witness.silent_at(evidence, self._without, moment),
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         found = super().judge(evidence)
@@ -81,6 +99,7 @@ class SlowPromote(Switchover):
 
     name = "slow-promote"
     repairs = 1
+    clearings = 1
     gap = 30.0
     pooled = False
     summary = "power-off of the primary with a large backlog to replay on the standbys"
@@ -105,6 +124,9 @@ class SlowPromote(Switchover):
         commands.psql(node, stage.settings, BACKLOG, stage.settings.database)
 
     def inject(self, stage: Stage) -> None:
+        for name, node in stage.nodes.items():
+            if name != stage.primary:
+                stage.saw(BEHIND, name, int(commands.psql(node, stage.settings, LAG)))
         stage.say("power off", stage.primary)
         stage.nodes[stage.primary].power_off()
 
@@ -120,3 +142,24 @@ class SlowPromote(Switchover):
                     commands.psql(node, stage.settings, "SELECT pg_wal_replay_resume();")
                 except LabError:
                     pass  # it is no standby any more
+
+    def fault(self, evidence: Evidence) -> Finding:
+        standbys = set(evidence.addresses) - {evidence.primary}
+        return witness.every(
+            witness.rebooted(evidence, evidence.primary),
+            witness.sighted(evidence, BEHIND, standbys, LEAST_BEHIND),
+            promoted_slowly(evidence),
+        )
+
+
+def promoted_slowly(evidence: Evidence) -> Finding:
+    """PostgreSQL left recovery late after Pacemaker had ordered its promotion."""
+    change = evidence.change
+    orders = [
+        line.at for line in evidence.seen.log if ORDER in line.text and line.at >= evidence.started
+    ]
+    orders = [at for at in orders if change is not None and at <= change.out_of_recovery]
+    if change is None or not orders:
+        return witness.witness(False, "no promotion that Pacemaker ordered")
+    took = change.out_of_recovery - max(orders)
+    return witness.witness(took >= LEAST_DELAY, f"promoted {took:.2f} s after the order")

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from ...errors import LabError
 from ...machine import Machine
-from .. import commands
+from .. import commands, witness
+from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
@@ -37,6 +38,9 @@ class KillDaemon(Drill):
         node.run("kill", "-9", pid)
         # Corosync has all its memory locked: it takes its time to go.
         stage.wait(lambda: self._there(node, pid), within=GONE_WITHIN)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.replaced(evidence, self.program, evidence.primary)
 
     def _there(self, node: Machine, pid: str) -> str:
         if not node.running or node.run("sh", "-c", f"kill -0 {pid}", check=False).returncode:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ... import power
+from .. import witness
+from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
 REFUSED_FOR = 20.0  # s
+REFUSED = "fencings that were refused"
 
 
 class FencingFails(Drill):
@@ -27,9 +30,16 @@ class FencingFails(Drill):
 
     def follow(self, stage: Stage) -> None:
         stage.rest(REFUSED_FOR)
+        stage.saw(REFUSED, stage.primary, len(power.refusals(stage.started)))
         promoted = [name for name, role in stage.roles.items() if role == "primary"]
         stage.fail_if(promoted, f"{promoted} promoted without fencing")
 
     def undo(self, stage: Stage) -> None:
         stage.say("the power switch works again")
         power.refuse(False)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        here = evidence.primary
+        return witness.every(
+            witness.rebooted(evidence, here), witness.sighted(evidence, REFUSED, (here,))
+        )

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Collection
 
 from ...errors import LabError
+from .. import answers, witness
+from ..answers import Answer
 from ..audits import Evidence, Finding
 from ..programs import CLIENTS
 from ..stage import Stage
@@ -34,6 +36,7 @@ class Flood(Switchover):
         super().__init__()
         self._flood: subprocess.Popen[str] | None = None
         self._counts: dict[str, float] = {}
+        self._answers: tuple[Answer, ...] = ()
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return stage.names
@@ -67,11 +70,26 @@ class Flood(Switchover):
             raise LabError("the flood does not end") from error
         if not out.strip():
             raise LabError("the flood told nothing")
-        self._counts = json.loads(out)
+        told = json.loads(out)
+        names = {address: name for name, address in stage.addresses.items()}
+        self._answers = tuple(answers.read(row, names) for row in told.pop("answers", []))
+        self._counts = told
         rate = self._counts["opened"] / self._counts["seconds"]
         stage.say(
             f"the flood is over: {self._counts['opened']:.0f} connections, {rate:.0f} a second"
         )
+
+    def fault(self, evidence: Evidence) -> Finding:
+        """Every node was asked at the time of the switchover."""
+        change = evidence.change
+        asked = {
+            each.node
+            for each in self._answers
+            if change is not None and evidence.started <= each.ended <= change.out_of_recovery
+        }
+        value = f"{len(asked)} of {len(evidence.addresses)} nodes answered the flood meanwhile"
+        flooded = witness.witness(asked == set(evidence.addresses), value)
+        return witness.every(super().fault(evidence), flooded)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         opened = int(self._counts.get("opened", 0))
@@ -82,5 +100,6 @@ class Flood(Switchover):
             *super().judge(evidence),
             Finding("flood, connections a second", opened > 0, f"{rate:.0f}", "told"),
             Finding("flood, wrong answers", wrong == 0 < opened, f"{wrong} of {opened}", "0"),
+            answers.true_roles(evidence, self._answers),
             Finding("flood, unanswered", opened > 0, f"{failed} of {opened}", "told"),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
-from .. import commands, service
+from .. import commands, facts, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..settings import Bars
@@ -13,6 +13,10 @@ from ..stage import Stage
 
 TEMPLATE = "/usr/share/paf-haproxy/templates/haproxy.cfg.j2"
 CONFIGURATION = "/run/paf-haproxy/haproxy.cfg"
+STOPPED = "stopped by SIGSTOP"
+LEAST_HUNG = 2.0  # s: the monitor waits longer before it acts
+BOGUS = "global bogus"
+BROKEN = "files that end with the wrong line"
 BROKEN_FOR = 15.0  # s
 REPORTED_WITHIN = 15.0  # s: some monitors
 
@@ -25,6 +29,8 @@ class KillHaproxy(Drill):
     reader_gap = 6.0
     summary = "kill -9 of HAProxy on the primary's node: back soon, PostgreSQL stays"
     signal = "KILL"
+    program = facts.WORKER
+    """What gets the signal, by its name in facts.py."""
     role = "Promoted"
     failed = None  # the node's own clients are refused
 
@@ -67,7 +73,13 @@ class KillHaproxy(Drill):
         stage.wait(lambda: stage.unrouted(stage.primary))
 
     def undo(self, stage: Stage) -> None:
-        commands.cleanup(stage.anyone, stage.settings.haproxy)
+        stage.clear_failures(stage.settings.haproxy)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.replaced(evidence, self.program, victim), witness.silent(evidence, victim)
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         victim = self._victim or evidence.primary
@@ -89,6 +101,7 @@ class KillHaproxyMaster(KillHaproxy):
     name = "kill-haproxy-master"
     gap = 6.0
     summary = "kill -9 of HAProxy's master process on the primary's node"
+    program = facts.HAPROXY
 
     def process(self, stage: Stage) -> int | None:
         return commands.haproxy_master(stage.nodes[self._victim])
@@ -111,6 +124,19 @@ class StopHaproxy(KillHaproxy):
     reader_gap = 25.0
     summary = "SIGSTOP of HAProxy on the primary's node: found by asking it, and restarted"
     signal = "STOP"
+
+    def inject(self, stage: Stage) -> None:
+        node, pid = stage.nodes[self._victim], self.process(stage)
+        super().inject(stage)
+        if pid is not None and commands.stopped(node, pid):
+            stage.saw(STOPPED, node.name)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.sighted(evidence, STOPPED, (victim,)),
+            witness.silent(evidence, victim, LEAST_HUNG),
+        )
 
     def _within(self) -> float:
         return super()._within() + HUNG
@@ -146,7 +172,10 @@ class BrokenTemplate(KillHaproxy):
         stage.say("break haproxy.cfg and its template", node.name)
         node.run("cp", "-p", TEMPLATE, "/root/haproxy.cfg.j2")
         # And what was made of it, with which the monitor would start it anew.
-        node.run("sh", "-c", f"echo 'global bogus' | tee -a {TEMPLATE} >>{CONFIGURATION}")
+        node.run("sh", "-c", f"echo '{BOGUS}' | tee -a {TEMPLATE} >>{CONFIGURATION}")
+        for file in (TEMPLATE, CONFIGURATION):
+            if node.run("tail", "-n", "1", file).stdout.strip() == BOGUS:
+                stage.saw(BROKEN, node.name)
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
@@ -165,6 +194,12 @@ class BrokenTemplate(KillHaproxy):
         node.run("sh", "-c", f"[ ! -e /root/haproxy.cfg.j2 ] || mv /root/haproxy.cfg.j2 {TEMPLATE}")
         stage.say("mend the template", node.name)
         super().undo(stage)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        victim = self._victim or evidence.primary
+        return witness.every(
+            witness.sighted(evidence, BROKEN, (victim,), least=2), super().fault(evidence)
+        )
 
     def _within(self) -> float:
         return super()._within() + HUNG

@@ -5,10 +5,10 @@ from __future__ import annotations
 from ... import spare
 from ...errors import LabError
 from ...node import SPARE, named
-from .. import commands, service
+from .. import commands, facts, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
-from ..records import ACK
+from ..records import ACK, UP
 from ..stage import Stage
 from .cluster import let_go
 from .switchover import Switchover
@@ -18,6 +18,7 @@ class FourthNode(Drill):
     """The others' HAProxys are told by nobody; their monitors find out and reload."""
 
     name = "fourth-node"
+    clearings = 0
     lab_only = True
     summary = "a fourth node joins the cluster, serves readers, and leaves: nobody else notices"
     failed = 1  # a reader of the node that leaves
@@ -33,13 +34,14 @@ class FourthNode(Drill):
     def _lacking(self, stage: Stage, known: bool) -> str:
         for name in stage.names:
             state = (stage.servers.get(name) or {}).get(f"stdby/{SPARE.name}")
-            if known and state != "ready up":
+            if known and state != UP:
                 return f"HAProxy on {name} has stdby/{SPARE.name} {state}"
             if not known and state is not None:
                 return f"HAProxy on {name} still knows {SPARE.name}"
         return ""
 
     def follow(self, stage: Stage) -> None:
+        stage.fail_if(not SPARE.running, f"{SPARE.name} has not joined")
         stage.say("leaves the cluster", SPARE.name)
         spare.leave()
         stage.wait(lambda: self._lacking(stage, known=False), within=60, every=1)
@@ -50,6 +52,12 @@ class FourthNode(Drill):
             spare.leave()
         let_go(stage)
 
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            *(served(evidence, name, f"stdby/{SPARE.name}") for name in sorted(evidence.addresses)),
+            witness.replaced(evidence, facts.WORKER, *sorted(evidence.addresses)),
+        )
+
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
             *super().judge(evidence),
@@ -57,6 +65,15 @@ class FourthNode(Drill):
             service.writers_undisturbed(evidence),
             service.served_by(evidence, SPARE.address),
         ]
+
+
+def served(evidence: Evidence, node: str, server: str) -> Finding:
+    """HAProxy of the node led to a server after the event."""
+    found = any(
+        each.node == node and each.at >= evidence.started and (each.states or {}).get(server) == UP
+        for each in evidence.seen.servers
+    )
+    return witness.witness(found, f"{server} {'was' if found else 'was never'} up on {node}")
 
 
 class ProxyNode(Switchover):
@@ -118,6 +135,13 @@ class ProxyNode(Switchover):
             return f"HAProxy is not reloaded on {' and '.join(same)}" if same else ""
 
         stage.wait(lacking, within=60, every=1)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        there = any(each.node == SPARE.name for each in evidence.seen.attempts)
+        return witness.every(
+            super().fault(evidence),
+            witness.witness(there, f"{'clients' if there else 'no clients'} on {SPARE.name}"),
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         new = evidence.addresses[evidence.expected]

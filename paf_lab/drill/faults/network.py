@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
-from .. import service
+from .. import service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
 
 CUT_FOR = 10.0  # s
 QUORUM_LOST_FOR = 20.0  # s
+UNHEARD = "other nodes that do not answer"
+UNREACHABLE = "port 5434 of the primary's node does not answer"
+REACHABLE = "port 5434 of the primary's node answers"
 
 
 def hears(stage: Stage, name: str, other: str) -> bool:
@@ -24,6 +27,7 @@ def hears(stage: Stage, name: str, other: str) -> bool:
 def must_not_hear(stage: Stage, name: str, other: str) -> None:
     if hears(stage, name, other):
         raise LabError(f"{name} still hears {other}")
+    stage.saw(UNHEARD, name)
 
 
 class Isolate(Drill):
@@ -58,6 +62,12 @@ class Isolate(Drill):
         stage.nodes[stage.primary].plug_in()
         stage.out_of_touch = set()
 
+    def fault(self, evidence: Evidence) -> Finding:
+        here, others = evidence.primary, len(evidence.addresses) - 1
+        return witness.every(
+            witness.sighted(evidence, UNHEARD, (here,), others), witness.rebooted(evidence, here)
+        )
+
 
 class OneWay(Drill):
     """The primary's node hears the others, and they do not hear it."""
@@ -84,8 +94,9 @@ class OneWay(Drill):
         stage.out_of_touch = {stage.primary}
         stage.say("lose every packet to the other nodes", stage.primary)
         self._routes(stage, "add")
-        if hears(stage, stage.primary, next(n for n in stage.names if n != stage.primary)):
-            raise LabError(f"{stage.primary} still reaches another node")
+        for other in stage.names:
+            if other != stage.primary:
+                must_not_hear(stage, stage.primary, other)
 
     def follow(self, stage: Stage) -> None:
         stage.rest(CUT_FOR)
@@ -93,6 +104,10 @@ class OneWay(Drill):
     def undo(self, stage: Stage) -> None:
         self._routes(stage, "del")
         stage.out_of_touch = set()
+
+    def fault(self, evidence: Evidence) -> Finding:
+        others = len(evidence.addresses) - 1
+        return witness.sighted(evidence, UNHEARD, (evidence.primary,), others)
 
 
 class PortCut(Drill):
@@ -108,6 +123,10 @@ class PortCut(Drill):
     def __init__(self) -> None:
         self._victim = ""
 
+    def expected(self, stage: Stage) -> str | None:
+        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
+        return super().expected(stage)
+
     def _rule(self, stage: Stage, verb: str) -> None:
         port = ("ipproto", "tcp", "dport", str(stage.settings.pgport))
         where = ("to", stage.addresses[stage.primary], *port, "blackhole")
@@ -115,18 +134,34 @@ class PortCut(Drill):
         node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
 
     def inject(self, stage: Stage) -> None:
-        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
+        self._probe(stage)
         stage.say(f"cut off port 5434 of {stage.primary}", self._victim)
         self._rule(stage, "add")
-        words = ("timeout", "2", "ncat", "-z", "-w", "1", stage.primary, "5434")
-        if stage.nodes[self._victim].run(*words, check=False).returncode == 0:
+        if self._probe(stage):
             raise LabError(f"{self._victim} still reaches port 5434 of {stage.primary}")
+
+    def _probe(self, stage: Stage) -> bool:
+        """Returns whether the port answers now, and notes it."""
+        words = ("timeout", "2", "ncat", "-z", "-w", "1", stage.primary, "5434")
+        answers = stage.nodes[self._victim].run(*words, check=False).returncode == 0
+        stage.saw(REACHABLE if answers else UNREACHABLE, self._victim)
+        return answers
 
     def follow(self, stage: Stage) -> None:
         stage.rest(CUT_FOR)
+        self._probe(stage)
 
     def undo(self, stage: Stage) -> None:
         self._rule(stage, "del")
+
+    def fault(self, evidence: Evidence) -> Finding:
+        """It answered before the cut, and did not at the beginning and at the end of the cut."""
+        here = (self._victim,)
+        return witness.every(
+            witness.sighted(evidence, REACHABLE, here),
+            witness.sighted(evidence, UNREACHABLE, here, least=2),
+            witness.disturbed(evidence, self._victim, CUT_FOR / 2),
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         others = frozenset(evidence.addresses) - {self._victim}
@@ -172,3 +207,9 @@ class QuorumLost(Drill):
         stage.say("plug them in")
         for name in stage.names:
             stage.nodes[name].plug_in()
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            witness.sighted(evidence, UNHEARD, set(evidence.addresses)),
+            witness.no_primary(evidence),
+        )

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...errors import LabError
-from .. import audits, pgbouncer
+from .. import audits, pgbouncer, witness
 from ..audits import Evidence, Finding
 from ..stage import Stage
 from .cluster import let_go, set_limit
 from .switchover import Switchover
 
+TAMPERED = "notifications that did not reach the agent"
+FORGOTTEN = "promotions that Pacemaker has forgotten"
 AGENT = "/usr/lib/ocf/resource.d/paf/haproxy"
 REAL = "/usr/lib/ocf/resource.d/paf/.haproxy.real"
 TOUCHED = "/run/paf-drill-notify"
@@ -20,7 +22,7 @@ TOUCHED = "/run/paf-drill-notify"
 WRAPPER = """#!/usr/bin/python3 -IS
 import os, sys, time
 if sys.argv[1:] == ["notify"]:
-    open("{touched}", "w").close()
+    open("{touched}", "a").write("notify\n")
     {notify}
 os.execv("{real}", ["{real}", *sys.argv[1:]])
 """
@@ -59,8 +61,13 @@ class _Tampered(Switchover):
 
     def follow(self, stage: Stage) -> None:
         super().follow(stage)
-        if stage.nodes[self._victim].run("test", "-e", TOUCHED, check=False).returncode:
-            raise LabError(f"no notify was run on {self._victim}")
+        told = stage.nodes[self._victim].run("cat", TOUCHED, check=False).stdout
+        stage.saw(TAMPERED, self._victim, len(told.splitlines()))
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            witness.sighted(evidence, TAMPERED, (self._victim,)), super().fault(evidence)
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         informed = [each for each in evidence.seen.attempts if each.node != self._victim]
@@ -135,6 +142,12 @@ class ForgottenPromotion(HangingNotify):
     def follow(self, stage: Stage) -> None:
         super().follow(stage)
         stage.wait(lambda: self._known(stage), within=30, every=1)
+        stage.saw(FORGOTTEN, stage.primary)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            witness.sighted(evidence, FORGOTTEN, (evidence.primary,)), super().fault(evidence)
+        )
 
     def _known(self, stage: Stage) -> str:
         """Returns '' once the old primary's monitor has met a Pacemaker that has forgotten."""

@@ -6,9 +6,10 @@ import subprocess
 import time
 from collections.abc import Collection
 
+from ...access import POOLED_KINDS
 from ...errors import LabError
 from ...machine import Machine
-from .. import commands
+from .. import commands, facts, witness
 from ..audits import Evidence, Finding
 from ..stage import Stage
 from .switchover import Switchover
@@ -20,9 +21,12 @@ MINUTE = "SELECT pg_sleep(60)"
 THERE = """SELECT count(*) FROM pg_stat_activity
 WHERE state = 'active' AND query = 'SELECT pg_sleep(60)';"""
 BEGIN_WITHIN = 20.0  # s
+LONG = "transactions of 60 s that are open"
+OUT_OF_ORDER = "PgBouncer stopped or hung"
+KILLED = "PgBouncer killed at RECONNECT"
 WORKS_WITHIN = 30.0  # s
 # PgBouncer logs the command before it carries it out.
-KILL = """journalctl --follow --lines=0 --output=cat --identifier=pgbouncer |
+KILL = """timeout 25 journalctl --follow --lines=0 --output=cat --identifier=pgbouncer |
 grep --max-count=1 RECONNECT && kill -9 $(pidof pgbouncer)"""
 
 
@@ -37,6 +41,17 @@ class SlowTransactions(Switchover):
     lab_only = True
     transaction = 0.3  # less than pooler_wait, and more than PAF takes to stop PostgreSQL
     with_ratio = False  # they are waited for
+
+    def fault(self, evidence: Evidence) -> Finding:
+        found = [
+            each
+            for each in evidence.seen.attempts
+            if each.kind in POOLED_KINDS
+            and each.end >= evidence.started
+            and each.end - each.start >= self.transaction
+        ]
+        value = f"{len(found)} transactions of {self.transaction:g} s or more"
+        return witness.every(super().fault(evidence), witness.witness(bool(found), value))
 
 
 class LongTransactions(Switchover):
@@ -59,6 +74,7 @@ class LongTransactions(Switchover):
                 "sh", "-c", ASK, "sh", MINUTE, stdin=pipe, stdout=pipe, stderr=pipe
             )
         stage.wait(lambda: self._missing(stage), BEGIN_WITHIN)
+        stage.saw(LONG, stage.primary, len(self._clients))
 
     def _missing(self, stage: Stage) -> str:
         """Returns how many of the transactions the primary does not have; '' if it has all."""
@@ -70,6 +86,12 @@ class LongTransactions(Switchover):
         super().undo(stage)
         for name, client in self._clients.items():
             self._said[name] = client.communicate(timeout=70)[1]
+
+    def fault(self, evidence: Evidence) -> Finding:
+        wanted = len(evidence.addresses)
+        return witness.every(
+            witness.prepared(evidence, LONG, evidence.primary, wanted), super().fault(evidence)
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         failed = sum(bool(client.returncode) for client in self._clients.values())
@@ -102,10 +124,29 @@ class PoolerFaults(Switchover):
         stopped.run("systemctl", "stop", "pgbouncer")
         stage.say("PgBouncer hangs (SIGSTOP)", hung.name)
         hung.run("sh", "-c", "kill -STOP $(pidof pgbouncer)")
+        self._look(stage, stopped, hung)
         stage.say("PgBouncer will be killed at RECONNECT", killed.name)
         pipe = subprocess.PIPE
         self._killer = killed.popen("sh", "-c", KILL, stdin=pipe, stdout=pipe)
         stage.rest(1)
+
+    @staticmethod
+    def _look(stage: Stage, stopped: Machine, hung: Machine) -> None:
+        if stopped.run("pidof", "pgbouncer", check=False).returncode:
+            stage.saw(OUT_OF_ORDER, stopped.name)
+        pid = hung.run("pidof", "-s", "pgbouncer", check=False).stdout.strip()
+        if pid and commands.stopped(hung, int(pid)):
+            stage.saw(OUT_OF_ORDER, hung.name)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        stopped, hung, killed = list(evidence.addresses)[:3]
+        return witness.every(
+            witness.prepared(evidence, OUT_OF_ORDER, stopped),
+            witness.prepared(evidence, OUT_OF_ORDER, hung),
+            witness.sighted(evidence, KILLED, (killed,)),
+            witness.replaced(evidence, facts.POOLER, killed),
+            super().fault(evidence),
+        )
 
     def undo(self, stage: Stage) -> None:
         super().undo(stage)
@@ -114,9 +155,8 @@ class PoolerFaults(Switchover):
         stopped.run("systemctl", "start", "pgbouncer")
         if self._killer:
             self._killer.communicate(timeout=30)
-            self.fail_if_not(
-                self._killer.returncode == 0, "PgBouncer was not sent RECONNECT", killed
-            )
+            if self._killer.returncode == 0:
+                stage.saw(KILLED, killed.name)
         end = time.monotonic() + WORKS_WITHIN
         for node in (stopped, hung, killed):
             while ask(node, "SELECT pg_is_in_recovery()") != "f":

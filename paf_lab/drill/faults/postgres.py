@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ...errors import LabError
 from ...machine import Machine
-from .. import commands, crash, service
+from .. import commands, crash, facts, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -15,6 +15,10 @@ REPORTED_WITHIN = 1.5
 """s in which the agent must have told Pacemaker: three times what it usually takes."""
 RECOVERED_WITHIN = 5.0
 """s in which PAF must have recovered it: twice what it usually takes."""
+
+
+STOPPED = "the postmaster stopped by SIGSTOP"
+FULL = "no room for WAL"
 
 
 def signal(stage: Stage, node: Machine, name: str) -> int:
@@ -34,8 +38,14 @@ class KillPostgres(Drill):
     summary = "kill -9 of the primary's postmaster: recovered where it was"
     failed = 3  # those that the postmaster had accepted, until HAProxy has seen that it is gone
 
+    _victim = ""
+
     def victim(self, stage: Stage) -> str:
         return stage.primary
+
+    def expected(self, stage: Stage) -> str | None:
+        self._victim = self.victim(stage)
+        return super().expected(stage)
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self.victim(stage),)
@@ -47,6 +57,12 @@ class KillPostgres(Drill):
     def follow(self, stage: Stage) -> None:
         name = self.victim(stage)
         stage.wait(lambda: "" if stage.roles[name] == "down" else "PostgreSQL still answers", 5)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            witness.replaced(evidence, facts.POSTGRES, self._victim),
+            witness.became(evidence, self._victim),
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
@@ -93,13 +109,16 @@ class StopPostgres(Drill):
 
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[stage.primary]
-        stage.say(f"SIGSTOP to {signal(stage, node, 'STOP')}, the postmaster", node.name)
+        pid = signal(stage, node, "STOP")
+        stage.say(f"SIGSTOP to {pid}, the postmaster", node.name)
+        stage.fail_if(not commands.stopped(node, pid), "the postmaster is not stopped")
+        stage.saw(STOPPED, node.name)
 
-    def follow(self, stage: Stage) -> None:
-        state = f"ps -o stat= -p $(head -1 {stage.settings.pgdata}/postmaster.pid)"
-        status = stage.nodes[stage.primary].run("sh", "-c", state, check=False).stdout
-        if "T" not in status:
-            raise LabError(f"the postmaster is not stopped but {status.strip()}")
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.every(
+            witness.sighted(evidence, STOPPED, (evidence.primary,)),
+            witness.replaced(evidence, facts.POSTGRES, evidence.primary),
+        )
 
 
 class WalFull(Drill):
@@ -142,6 +161,7 @@ class WalFull(Drill):
                 break
         stage.wait(lambda: "" if stage.roles[name] == "down" else "PostgreSQL goes on", within=10)
         stage.say("PostgreSQL has no room for WAL", name)
+        stage.saw(FULL, name)
 
     def follow(self, stage: Stage) -> None:
         stage.wait(lambda: "" if self._elsewhere(stage) else "nobody else is promoted", GIVEN_UP, 1)
@@ -159,6 +179,12 @@ class WalFull(Drill):
         node.await_ready()
         stage.say("make room", node.name)
         node.run("rm", "-f", f"{DISK}/fill", f"{DISK}/fill2")
+
+    def fault(self, evidence: Evidence) -> Finding:
+        here = evidence.primary
+        return witness.every(
+            witness.sighted(evidence, FULL, (here,)), witness.became(evidence, here)
+        )
 
 
 GIVEN_UP = 480.0

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ...errors import LabError
 from ...machine import Machine
-from .. import commands, service
+from .. import commands, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -35,12 +35,19 @@ class PowerOff(Drill):
     def victim(self, stage: Stage) -> str:
         raise NotImplementedError
 
+    def expected(self, stage: Stage) -> str | None:
+        self.off = self.victim(stage)
+        return super().expected(stage)
+
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self.victim(stage),)
 
     def __init__(self) -> None:
         self.off = ""
-        """The node that was switched off."""
+        """The node that is switched off."""
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.rebooted(evidence, self.off)
 
     def inject(self, stage: Stage) -> None:
         name = self.off = self.victim(stage)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import audits
+from .. import audits, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
+from ..records import PRIMARY
 from ..stage import Stage
 
 
@@ -18,6 +19,7 @@ class StrayPrimary(Drill):
 
     name = "stray-primary"
     repairs = 2
+    clearings = 2
     gap = 90.0
     reader_gap = 30.0
     stray_reads = 3  # until the node reports that it is no standby
@@ -26,8 +28,15 @@ class StrayPrimary(Drill):
     failed = None
     deadline = 240.0
 
+    def __init__(self) -> None:
+        self._victim = ""
+
+    def expected(self, stage: Stage) -> str | None:
+        self._victim = next(name for name in sorted(stage.names) if name != stage.primary)
+        return super().expected(stage)
+
     def inject(self, stage: Stage) -> None:
-        name = next(name for name in sorted(stage.names) if name != stage.primary)
+        name = self._victim
         stage.say("pg_ctl promote, by hand", name)
         settings = stage.settings
         command = f"{settings.bindir}/pg_ctl promote -D {settings.pgdata}"
@@ -36,6 +45,9 @@ class StrayPrimary(Drill):
 
     def follow(self, stage: Stage) -> None:
         stage.rest(20)  # PAF's monitor comes by
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.became(evidence, self._victim, PRIMARY)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         lost = audits.lost_rows(evidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
-from .. import commands, service
+from .. import commands, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..settings import Bars
@@ -16,6 +16,7 @@ class Switchover(Drill):
     """to: the node to promote; by default the one after the primary, in the order of names."""
 
     name = "switchover"
+    clearings = 0
     gap = 6.0
     moves = True
     pooled = True
@@ -54,6 +55,9 @@ class Switchover(Drill):
 
     def undo(self, stage: Stage) -> None:
         commands.clear(stage.anyone, stage.settings.pgsql_clone)
+
+    def fault(self, evidence: Evidence) -> Finding:
+        return witness.primary_changed(evidence)
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         found = super().judge(evidence)

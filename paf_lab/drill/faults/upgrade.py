@@ -8,7 +8,7 @@ from collections.abc import Collection
 from ... import agent, package
 from ...errors import LabError
 from ...node import named
-from .. import commands, service
+from .. import commands, facts, service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
 from ..stage import Stage
@@ -16,6 +16,7 @@ from .cluster import let_go
 
 VERSION = "9.9.9"
 DEB = "root/upgrade.deb"
+UPGRADED = f"paf-haproxy is {VERSION}"
 
 
 class Upgrade(Drill):
@@ -23,6 +24,7 @@ class Upgrade(Drill):
 
     name = "upgrade"
     lab_only = True
+    clearings = 0
     summary = "the package upgraded on all nodes, its removal refused: no connection interrupted"
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Upgrade(Drill):
             node.run("dpkg", "-i", f"/{DEB}")
             said = node.run("paf-haproxy", "--version").stdout.strip()
             stage.fail_if(said != VERSION, f"{name} has paf-haproxy {said}")
+            stage.saw(UPGRADED, name)
         stage.wait(lambda: self._old(stage), within=60, every=1)
         stage.say("dpkg --remove paf-haproxy", stage.primary)
         node = stage.nodes[stage.primary]
@@ -48,6 +51,8 @@ class Upgrade(Drill):
             raise LabError(f"{node.name}: the package went away under a resource that runs")
 
     def undo(self, stage: Stage) -> None:
+        if not self._pids:
+            return
         self._note(stage)
         stage.say("the package of before")
         for name in stage.names:
@@ -66,6 +71,13 @@ class Upgrade(Drill):
             if commands.haproxy_pid(node, stage.settings) in (None, self._pids[name]):
                 return f"HAProxy on {name} has not been reloaded"
         return ""
+
+    def fault(self, evidence: Evidence) -> Finding:
+        names = sorted(evidence.addresses)
+        return witness.every(
+            witness.sighted(evidence, UPGRADED, names),
+            witness.replaced(evidence, facts.WORKER, *names),
+        )
 
     def judge(self, evidence: Evidence) -> list[Finding]:
         return [
