@@ -30,7 +30,7 @@ from .figures import Trial
 from .options import Options, Plan, command
 from .report import Result
 from .retries import label
-from .words import seconds
+from .words import percent, ratio, seconds
 
 PACKAGES = ("patroni", "etcd-server", "python3-etcd", "keepalived")
 LONGEST_DELAY = 45.0
@@ -155,7 +155,8 @@ def _try(result: Result, plan: Plan, target: LabTarget, fault: Fault, number: in
         found = _perform(title, target, fault, number, place.with_name(f"{place.name}-anew"))
     result.trials.append(found)
     words = f"outage {seconds(found.outage)}, failed {found.failed}"
-    words += f", misrouted {found.misrouted}, lost {found.lost} {found.trouble}"
+    words += f", misrouted {found.misrouted}, lost {found.lost}, load {ratio(found.machine.load)},"
+    words += f" CPU {percent(found.machine.cpu)} {found.trouble}"
     console.print(f"{title}: {words.strip()}", markup=False)
 
 

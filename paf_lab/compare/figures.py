@@ -53,6 +53,8 @@ class Trial:
     reads: int = 0
     service: Service = field(default_factory=Service)
     machine: Machine = field(default_factory=Machine)
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Of a switchover with Pacemaker, in s; see paf_lab/drill/phases.py."""
 
     @property
     def ratio(self) -> float | None:
@@ -148,6 +150,8 @@ class Summary:
     service: Service = field(default_factory=Service)
     machine: Machine = field(default_factory=Machine)
     worst_load: float = math.nan
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Medians."""
 
 
 def summary(trials: Sequence[Trial]) -> Summary:
@@ -178,4 +182,8 @@ def summary(trials: Sequence[Trial]) -> Summary:
         service=service.together([each.service for each in trials]),
         machine=machine.together([each.machine for each in trials]),
         worst_load=max((each.machine.load for each in trials), default=math.nan),
+        phases={
+            name: median([each.phases[name] for each in trials if each.phases])
+            for name in dict.fromkeys(name for each in trials for name in each.phases)
+        },
     )

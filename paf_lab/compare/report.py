@@ -57,9 +57,7 @@ def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, An
                 "not_run": each.missing,
                 "notes": each.notes,
                 "settings": (each.settings or _usual(each.topology)).as_json(),
-                "drills": {
-                    name: _finite(asdict(found)) for name, found in each.summaries().items()
-                },
+                "drills": {name: finite(asdict(found)) for name, found in each.summaries().items()},
                 "steady": None if each.steady is None else asdict(each.steady),
                 "trials": [_trial(one) for one in each.trials],
             }
@@ -76,12 +74,13 @@ def _trial(one: Trial) -> dict[str, Any]:
     """Returns the figures of a trial without its strips: the picture is drawn while it is run."""
     found = {**asdict(one), "ratio": one.ratio}
     del found["strips"]
-    return _finite(found)
+    return finite(found)
 
 
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns figures for JSON, which knows no infinity and no NaN: they are null."""
     return {
-        name: _finite(value)
+        name: finite(value)
         if isinstance(value, dict)
         else None
         if isinstance(value, float) and not math.isfinite(value)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..drill.latency import WITHIN
+from ..drill.phases import PLANNED
 from . import ahead, retries
 from .figures import Summary
 from .steady import Steady
@@ -14,6 +15,7 @@ from .words import NOTHING, milliseconds, percent, ratio, seconds
 AHEAD = "where another one is ahead"
 RETRIES = "whether the retries of clients keep PostgreSQL away"
 MORE = "readers, sessions, machine"
+PHASES = "where the time goes"
 Table = tuple[str, Sequence[str], list[tuple[str, ...]]]
 """Its title, its columns, its rows."""
 
@@ -26,6 +28,7 @@ MORE_COLUMNS = (
     "errors through PgBouncer", *(f"within {limit:g} s" for limit in WITHIN),
     "load per core", "worst load", "CPU busy", "clients' CPU",
 )  # fmt: skip
+PHASE_COLUMNS = ("topology", *(name for name, _, _ in PLANNED))
 STEADY_COLUMNS = (
     "topology", "CPU of a node at rest", "connect, added", "query, added", "select", "write",
     "new connections",
@@ -104,6 +107,12 @@ def tables(found: Mapping[str, Mapping[str, Summary]], steady: Mapping[str, Stea
         columns, rows = filled(MORE_COLUMNS, [more_row(one) for one in mine.values()])
         if len(columns) > 1:
             shown.append((f"{drill}: {MORE}", columns, rows))
+        took = [
+            (one.topology, *(seconds(value) for value in one.phases.values()))
+            for one in mine.values()
+            if one.phases
+        ]
+        shown.append((f"{drill}: {PHASES}", PHASE_COLUMNS, took))
     shown.append((RETRIES, retries.COLUMNS, retries.rows(found)))
     rest = [steady_row(name, one) for name, one in steady.items()]
     shown.append(("at rest", STEADY_COLUMNS, rest))

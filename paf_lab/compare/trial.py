@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ..drill import runner
+from ..drill.phases import PLANNED, phases
 from ..drill.runner import Aftermath
 from ..drill.stage import Stage, View
 from ..drill.target import LabTarget
@@ -25,9 +27,11 @@ def perform(target: LabTarget, fault: Fault, number: int, directory: Path, view:
     with fault.arranged(target), Meter() as meter:
         seen = runner.perform(TrialProcedure(target, fault), target, directory, view)
     drill = label(fault.name, target.settings.retry_pause)
-    return figures.trial(
+    found = figures.trial(
         topology.name, drill, number, seen.evidence, topology.haproxy, meter.samples
     )
+    planned = phases(seen.events, seen.evidence.started, PLANNED)
+    return replace(found, phases=planned)
 
 
 class TrialProcedure:

@@ -165,7 +165,9 @@ def test_the_figures_are_json() -> None:
     assert found["vip"]["drills"]["switchover"]["outage"] is None
     assert found["lvs"]["not_run"] and found["lvs"]["trials"] == []
     assert "strips" not in found["paf-haproxy"]["trials"][0]
-    assert found["paf-haproxy"]["trials"][0]["ratio"]
+    trial = found["paf-haproxy"]["trials"][0]
+    assert trial["ratio"] and trial["machine"]["cpu"] is None, "null, not NaN"
+    assert trial["machine"]["load"] == 0 and trial["service"]["sessions"] == 3
 
 
 def test_the_picture(tmp_path: Path) -> None:

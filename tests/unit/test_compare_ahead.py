@@ -106,8 +106,8 @@ def test_it_stands_on_the_page() -> None:
     quick = replace(judged(good()), topology="vip", outage=0.1)
     results = [Result(ALL[DEFAULT], trials=[judged(good())]), Result(ALL["vip"], trials=[quick])]
     titles = [title for title, _, _ in report.tables(results)]
-    assert titles == ["switchover", f"switchover: {tables.MORE}", report.AHEAD]
-    assert report.AHEAD not in [title for title, _, _ in report.tables(results[:1])]
+    assert titles == ["switchover", f"switchover: {tables.MORE}", tables.AHEAD]
+    assert tables.AHEAD not in [title for title, _, _ in report.tables(results[:1])]
     told = report.as_json(results, {})["ahead"]
     assert {"drill": "switchover", "figure": "write outage", "ours": told[0]["ours"],
             "ahead": "vip 0.10 s"} == told[0]  # fmt: skip

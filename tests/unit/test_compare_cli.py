@@ -42,11 +42,13 @@ def compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compare:
             settings.append(target.settings)
             return judged(good())
 
+        def pool(_: Any) -> int:
+            done.append("pool")
+            return 6432
+
         settings.clear()
         monkeypatch.setattr("paf_lab.power.DELAY", tmp_path / "power-delay")
-        monkeypatch.setattr(
-            "paf_lab.topology.proxy.OnPafWithProxy.pool", lambda each: done.append("pool") or 6432
-        )
+        monkeypatch.setattr("paf_lab.topology.proxy.OnPafWithProxy.pool", pool)
         monkeypatch.setattr(cli, "RECORDS", tmp_path)
         monkeypatch.setattr("paf_lab.lock.RUN", tmp_path / "run")
         monkeypatch.setattr("paf_lab.lifecycle.down", lambda **_: done.append("down"))

@@ -15,8 +15,10 @@ import pytest
 from paf_lab.compare import machine, retries, tables
 from paf_lab.compare.figures import Summary
 from paf_lab.compare.machine import Machine, Meter, Sample
+from paf_lab.drill.phases import PLANNED, phases
 from paf_lab.drill.programs import CLIENTS
 from paf_lab.drill.records import Usage
+from paf_lab.drill.timeline import PACEMAKER, POSTGRES, Event
 from tests.unit.drill_world import STARTED, good
 from tests.unit.test_compare_ahead import OURS
 
@@ -51,7 +53,7 @@ def test_a_trial_has_its_load_and_its_cpu() -> None:
     world = replace(good(), load=0.4)
     samples = [Sample(STARTED, 0, 0), Sample(STARTED + 9, 90, 100)]
     found = machine.measured(samples, world, (STARTED + 1, STARTED + 2))
-    assert (found.load, found.cpu, found.clients) == (0.4, 0.9, pytest.approx(0.15))
+    assert (found.load, found.cpu) == (0.4, 0.9) and found.clients == pytest.approx(0.15)
     idle = replace(world, seen=replace(world.seen, usage=(Usage("srv1", 0.0, 20.0),)))
     assert machine.measured(samples, idle, None).clients == 0.0
     assert machine.together([found, Machine(), Machine(0.8, 0.5, 0.2)]).load == pytest.approx(0.6)
@@ -95,6 +97,23 @@ def test_both_ways_stand_in_one_row() -> None:
     assert tables.RETRIES in [title for title, _, _ in tables.tables(found, {})]
     del found[name]
     assert tables.RETRIES not in [title for title, _, _ in tables.tables(found, {})]
+
+
+def test_where_the_time_goes() -> None:
+    texts = (
+        "Initiating demote operation pgsqld_demote_0 on srv1",
+        "Result of demote operation for pgsqld on srv1: ok",
+        "Initiating promote operation pgsqld_promote_0 locally on srv2",
+    )
+    events = [Event(101.0 + at, "srv2", PACEMAKER, text) for at, text in enumerate(texts)]
+    events.append(Event(103.5, "srv2", POSTGRES, "primary, was standby"))
+    found = phases(events, 100.0, PLANNED)
+    assert found == {"announced": 1.0, "demoted": 1.0, "elected": 1.0, "promoted": 0.5}
+    assert phases(events[1:], 100.0, PLANNED) == {}
+    drills = {"switchover": {"multihost": replace(OURS, topology="multihost", phases=found)}}
+    table = next(each for each in tables.tables(drills, {}) if tables.PHASES in each[0])
+    assert table[2] == [("multihost", "1.00 s", "1.00 s", "1.00 s", "0.50 s")]
+    assert len(table[1]) == 5
 
 
 @pytest.mark.parametrize(("pause", "least", "most"), [(0.0, 12, 1000), (0.4, 2, 3)])

@@ -13,7 +13,7 @@ from paf_lab.compare.figures import summary, trial
 from paf_lab.compare.service import Service, Shares
 from paf_lab.drill.audits import Evidence
 from paf_lab.drill.records import ACK, REFUSED, UNKNOWN
-from paf_lab.drill.unserved import Unserved
+from paf_lab.drill.unserved import COUNTED, Unserved
 from tests.unit.drill_world import OUT_OF_RECOVERY, SETTLED, STARTED, attempt, good, spoil
 
 
@@ -44,7 +44,7 @@ def test_a_second_gap_is_added() -> None:
 
 def test_short_gaps_are_no_gaps_but_the_longest_counts() -> None:
     found = service.gaps(without(good(), READER, STARTED + 0.1, STARTED + 0.35), READER)
-    assert found.total == found.longest < service.COUNTED
+    assert found.total == found.longest < COUNTED
 
 
 def test_nobody_was_served_at_the_end() -> None:
