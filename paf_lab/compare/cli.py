@@ -92,8 +92,16 @@ def compare(
         picture.check()
     results: list[Result] = []
     versions: dict[str, str] = {}
-    measured = {**stamp(), "suite": SUITE, "options": options.as_json()}
-    measured["command"] = command(names, some if drills else None, repeat, options, rest)
+    facts = {
+        **stamp(),
+        "command": command(names, some if drills else None, repeat, options, rest),
+        "suite": SUITE,
+        "options": options.as_json(),
+        "repeat": repeat,
+        "drills": some,
+        "versions": versions,
+        "json": str(json_file or "--json FILE"),
+    }
     directory = RECORDS / datetime.now(timezone.utc).strftime("compare-%Y%m%dT%H%M%SZ")
     with alone():
         for what in chosen:
@@ -105,18 +113,24 @@ def compare(
                 _note(results[-1], f"given up: {error}")
             finally:
                 lifecycle.down(purge=False)
-            facts = {**measured, **_facts(some, repeat, versions, json_file)}
-            if json_file is not None:
-                json_file.parent.mkdir(parents=True, exist_ok=True)
-                text = json.dumps(report.as_json(results, facts), indent=1)
-                json_file.write_text(text + "\n")
+            _write(results, facts, json_file, page)
     report.show(console, results)
-    if page is not None:
-        file = page.with_suffix(".png")
-        picture.draw(results, some, file)
-        page.write_text(report.page(results, facts, file.name))
     troubled = (each.notes or any(one.trouble for one in each.trials) for each in results)
     sys.exit(1 if any(troubled) else 0)
+
+
+def _write(
+    results: Sequence[Result], facts: dict[str, Any], json_file: Path | None, page: Path | None
+) -> None:
+    """Writes what has been measured so far: the rest takes hours, and may never come."""
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report.as_json(results, facts), indent=1)
+        json_file.write_text(text + "\n")
+    if page is not None and any(each.trials for each in results):
+        file = page.with_suffix(".png")
+        picture.draw(results, facts["drills"], file)
+        page.write_text(report.page(results, facts, file.name))
 
 
 def _measure(result: Result, plan: Plan, versions: dict[str, str]) -> None:
@@ -182,15 +196,3 @@ def _perform(title: str, target: LabTarget, fault: Fault, number: int, place: Pa
 def _note(result: Result, text: str) -> None:
     result.notes.append(text)
     console.print(f"{result.topology.name}: {text}", markup=False)
-
-
-def _facts(
-    drills: Sequence[str], repeat: int, versions: dict[str, str], json_file: Path | None
-) -> dict[str, Any]:
-    return {
-        "repeat": repeat,
-        "drills": list(drills),
-        "some": list(drills) != list(FAULTS),
-        "versions": versions,
-        "json": str(json_file or "--json FILE"),
-    }

@@ -122,7 +122,7 @@ def test_several_trials() -> None:
 
 STEADY = Steady(120.0, (0.004, 0.003), (0.0005, 0.0004), dict.fromkeys(KINDS, (95.0, 100.0)))
 FACTS = {
-    "date": "2026-11-01T00:00:00+00:00", "repeat": 5, "drills": ["switchover"], "some": True,
+    "date": "2026-11-01T00:00:00+00:00", "repeat": 5, "drills": ["switchover"],
     "cpus": 2, "versions": {"haproxy": "2.6"}, "json": "compared.json", "load": 0.25,
     "commit": "abc1234", "suite": "bookworm", "command": "lab compare --repeat 5",
     "options": {"fencing_delay": 5.0, "pooled": True, "rate": 4.0, "slower": 0},

@@ -129,3 +129,18 @@ def test_slower_clients_come_in_turn(compare: Compare) -> None:
     _, found, _ = compare(healthy, "--slower-clients", "2")
     assert [each.retry_pause for each in settings] == [0, 2, 2, 0] * 2
     assert [len(each["trials"]) for each in found.values()] == [4, 4]
+
+
+def test_the_page_is_there_before_all_is_measured(
+    compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr("paf_lab.compare.picture.check", lambda: None)
+    monkeypatch.setattr(
+        "paf_lab.compare.picture.draw",
+        lambda results, *_: drawn.append([each.topology.name for each in results]),
+    )
+    page = tmp_path / "page.md"
+    compare(lambda name, built: name == "sql-check", "--page", str(page))
+    assert drawn == [["vip"], ["vip", "sql-check"]]
+    assert "- sql-check: given up: PostgreSQL on srv2 is down" in page.read_text()
