@@ -11,7 +11,7 @@ from ..node import NODES, Node
 from .base import Topology
 
 CONFIGURATION = "etc/patroni/config.yml"
-TAKEN_WITHIN = 90.0
+TAKEN_WITHIN = 150.0
 """s until Patroni has written a change into the configuration of each node, and restarted all. It
 looks each loop_wait s (10 by default)."""
 LOOK_EVERY = 3.0  # s
@@ -69,4 +69,4 @@ def _taken(node: Node, values: Mapping[str, str]) -> bool:
 
 
 def _patronictl(node: Node, *words: str, check: bool = True) -> None:
-    node.run("patronictl", "-c", f"/{CONFIGURATION}", *words, check=check, timeout=120)
+    node.run("patronictl", "-c", f"/{CONFIGURATION}", *words, check=check, timeout=240)
