@@ -22,8 +22,11 @@ lint: setup-test ## Run the linters and the type checker alone.
 	$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check && $(VENV)/bin/mypy
 
 compare: setup ## Measure this and what one would have instead, side by side: hours.
-	$(VENV)/bin/pip install -q -e '.[lab,compare]'
-	$(LAB) compare --json results/compared.json --page docs/comparison.md
+	$(VENV)/bin/pip install -q -e '.[lab,compare,open-loop]'
+	$(LAB) compare --fencing-delay 5 --pooled --open-loop 4 --json results/compared.json --page docs/comparison.md
+	$(LAB) compare --drills poweroff --no-steady --json results/compared-instant.json
+	$(LAB) compare vip multihost multihost-vip --drills switchover --slower-clients 2 --no-steady \
+	  --json results/multihost.json
 	$(LAB) grow --json results/growth.json --picture docs/growth.png
 	$(MAKE) docs
 

@@ -12,14 +12,43 @@ HEADER = "| | write outage | / PostgreSQL's absence | failed | misrouted " + (
 )
 
 
+MORE = " sum of gaps | sessions lost | primary's node off: sum of gaps | sessions lost |"
+"""Of reports that have these figures."""
+AHEAD = "| drill | figure | `paf-haproxy` | better |"
+
+
 def table(report: Mapping[str, Any]) -> str:
-    """Returns the table in Markdown. report: as `lab compare --json` writes it."""
-    lines = [HEADER, "|---" * (HEADER.count("|") - 1) + "|"]
-    for name, found in report["topologies"].items():
-        if found["not_run"]:
-            continue
-        lines.append(f"| {' | '.join((f'`{name}`', *row(found['drills'])))} |")
+    """Returns the tables in Markdown. report: as `lab compare --json` writes it. The second one has
+    the figures in which another topology is better.
+    """
+    ran = {name: each for name, each in report["topologies"].items() if not each["not_run"]}
+    more = any("service" in drill for each in ran.values() for drill in each["drills"].values())
+    header = HEADER + (MORE if more else "")
+    lines = [header, _line(header)]
+    for name, found in ran.items():
+        cells = [*row(found["drills"]), *(service_row(found["drills"]) if more else [])]
+        lines.append(f"| {' | '.join((f'`{name}`', *cells))} |")
+    if better := report.get("ahead"):
+        lines += ["", AHEAD, _line(AHEAD)]
+        lines += [f"| {' | '.join(each.values())} |" for each in better]
     return "\n".join(lines) + "\n"
+
+
+def _line(header: str) -> str:
+    return "|---" * (header.count("|") - 1) + "|"
+
+
+def service_row(drills: Mapping[str, Any]) -> list[str]:
+    """Returns the cells of MORE."""
+    cells = []
+    for name in SHOWN:
+        found = drills.get(name, {}).get("service")
+        if found is None:
+            cells += [NOTHING, NOTHING]
+        else:
+            lost = f"{found['sessions_lost']} of {found['sessions']}"
+            cells += [seconds(found["gaps"]), lost]
+    return cells
 
 
 def row(drills: Mapping[str, Any]) -> list[str]:

@@ -66,7 +66,11 @@ def _lab() -> Recipe:
 
 
 def _rivals() -> Recipe:
-    more = ("patroni", "etcd-server", "etcd-client", "keepalived")
+    # Patroni's package of Debian testing leaves the last two out, without which it knows no etcd.
+    more = (
+        "patroni", "etcd-server", "etcd-client", "keepalived",
+        "python3-etcd", "python3-dnspython",
+    )  # fmt: skip
     # Their services are started where they are built.
     disable = 'chroot "$1" systemctl disable --quiet patroni etcd keepalived'
     return Recipe((*_packages(), *more), _lab().scripts, (*_lab().hooks, disable))

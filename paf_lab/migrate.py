@@ -17,6 +17,7 @@ from . import agent, handbook, layout, lifecycle, topology
 from .compare import trial
 from .compare.faults import Fault
 from .compare.figures import Trial
+from .compare.report import finite
 from .drill import commands
 from .drill.audits import Finding
 from .drill.cli import FILE, console
@@ -102,7 +103,7 @@ def migrate(name: str, json_file: Path | None) -> None:
             **measured,
             "findings": [vars(each) for each in findings],
             "versions": commands.versions(NODES[0]),
-            "trials": [asdict(each) for each in found],
+            "trials": [finite(asdict(each)) for each in found],
         }
         json_file.write_text(json.dumps(facts, indent=1) + "\n")
     sys.exit(0 if all(each.passed for each in findings) else 1)

@@ -20,14 +20,23 @@ WITHIN = 60.0  # s
 REPLAYED = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()"
 
 
+def agree() -> bool:
+    """Returns whether Pacemaker, PostgreSQL and HAProxy of our topology agree on the primary."""
+    done = named(primary()).run("paf-haproxy", "status", check=False)
+    return done.returncode == 0
+
+
 @contextlib.contextmanager
-def settings(text: str) -> Iterator[None]:
-    """Lets PostgreSQL run with more settings meanwhile: the lines of a postgresql.conf."""
+def settings(text: str, whole: Callable[[], bool] = agree) -> Iterator[None]:
+    """Lets PostgreSQL run with more settings meanwhile: the lines of a postgresql.conf.
+
+    whole: returns whether the cluster works again after a restart.
+    """
     try:
-        _restart(text)
+        _restart(text, whole)
         yield
     finally:
-        _restart("")
+        _restart("", whole)
 
 
 def primary() -> str:
@@ -38,7 +47,7 @@ def primary() -> str:
     return found
 
 
-def _restart(text: str) -> None:
+def _restart(text: str, whole: Callable[[], bool]) -> None:
     first = named(primary())
     # A standby must not have less of some things than its primary has, or had when it wrote.
     order = sorted(NODES, key=lambda node: (node is first) == bool(text))
@@ -53,8 +62,7 @@ def _restart(text: str) -> None:
                 _await("the standbys have replayed all", lambda: _all_replayed(first))
     finally:
         first.run(*MAINTENANCE, "--delete")
-    agree = ("paf-haproxy", "status")
-    _await("all agree", lambda: first.run(*agree, check=False).returncode == 0)
+    _await("all agree", whole)
 
 
 def _all_replayed(leads: Node) -> bool:

@@ -25,6 +25,8 @@ LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
 REFUSAL = RUN / "power-refuses"
 REFUSED = "the switch is out of order: it was told to refuse"
+DELAY = RUN / "power-delay"
+"""s that it takes to cut a node's power; without the file none."""
 FIRMWARE = 6.0
 """s between power and boot after a reset. A node that is back before the cluster is done with its
 loss is told of its own fencing, and stays down (pacemakerd's exit code 100)."""
@@ -78,6 +80,14 @@ def refuse(whether: bool) -> None:
         REFUSAL.unlink(missing_ok=True)
 
 
+def delay(seconds: float) -> None:
+    """Lets each off and reboot take so many s more, as with real hardware; 0: none."""
+    if seconds:
+        DELAY.write_text(f"{seconds:g}")
+    else:
+        DELAY.unlink(missing_ok=True)
+
+
 def ask(line: str, within: float = 60) -> str:
     """Returns the daemon's answer to one line. Raises LabError if it refuses or is not there."""
     try:
@@ -103,6 +113,8 @@ def switch(line: str) -> str:
     verb, node = words[0], named(words[1])
     if verb != "status" and REFUSAL.exists():
         raise LabError(REFUSED)
+    if verb in ("off", "reboot") and DELAY.exists():
+        time.sleep(float(DELAY.read_text()))
     if verb == "reboot":
         return _reset(node)
     if verb == "off":

@@ -48,6 +48,7 @@ class Client(threading.Thread):
         self.think = settings["transaction"] if kind.startswith("pooled") else 0.0
         self.keeps = keeps
         self.every = settings["every"][kind]
+        self.retry_pause = settings.get("retry_pause", 0)
         self.sequences = range(settings["first"], settings["first"] + settings["most"])
         self.target = dict(settings["connect"], application_name="drill-" + kind)
         self.target["port"] = settings["prod_port" if self.writes else "stdby_port"]
@@ -61,12 +62,14 @@ class Client(threading.Thread):
         for sequence in self.sequences:
             # What was late is not made up for: after a hold there is no burst.
             due = max(due + self.every, time.monotonic())
-            self.attempt(sequence)
+            outcome = self.attempt(sequence)
+            if outcome != "ack" and self.retry_pause:
+                due = max(due, time.monotonic() + self.retry_pause)
             if ending.wait(max(0, due - time.monotonic())):
                 break
         self.drop()
 
-    def attempt(self, sequence: int) -> None:
+    def attempt(self, sequence: int) -> str:
         record: dict[str, Any] = {
             "kind": self.kind,
             "node": self.node,
@@ -100,6 +103,7 @@ class Client(threading.Thread):
             self.drop()
         self.current = None
         put(record)
+        return str(record["outcome"])
 
     def arguments(self, sequence: int) -> tuple[str, int] | None:
         return (self.node + "/" + self.kind, sequence) if self.writes else None

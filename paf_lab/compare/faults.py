@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+from ..bench import dirty
 from ..drill import commands
 from ..drill.faults.postgres import signal
 from ..drill.records import DOWN, PRIMARY, ServersSeen
 from ..drill.stage import Stage
 from ..drill.target import LabTarget
+from ..errors import LabError
+from ..node import Node, named
 from ..recovery import CONNECT_EVERY
 
 SEEN_WITHIN = 10.0  # s
 SETTLED_WITHIN = 60.0  # s
 TAKEN_OVER_WITHIN = 180.0  # s: four times what Patroni's default ttl allows for
+WHOLE_WITHIN = TAKEN_OVER_WITHIN + SETTLED_WITHIN
 
 
 class Fault:
@@ -26,6 +33,13 @@ class Fault:
 
     def expected(self, stage: Stage, target: LabTarget) -> str | None:
         return None
+
+    def arranged(self, target: LabTarget) -> contextlib.AbstractContextManager[None]:
+        """Lets the cluster be as the fault needs it, from before the trial until after it."""
+        return contextlib.nullcontext()
+
+    def prepare(self, stage: Stage, target: LabTarget) -> None:
+        """Does what must be there before the event, while the clients work already."""
 
     def inject(self, stage: Stage, target: LabTarget) -> None:
         """Does it, and returns once it has shown."""
@@ -47,13 +61,46 @@ class Switchover(Fault):
     def inject(self, stage: Stage, target: LabTarget) -> None:
         candidate = self.expected(stage, target)
         stage.say(f"switch over from {stage.primary} to {candidate}")
-        target.topology.move(stage.primary, candidate)
+        self.ask(target, stage.primary, candidate)
         stage.wait(lambda: _no_primary(stage, candidate), TAKEN_OVER_WITHIN)
         # Any sooner, and what a switchover leaves behind is missed: PAF has not set its scores yet.
         stage.wait(target.topology.lacking, SETTLED_WITHIN, every=CONNECT_EVERY)
 
+    def ask(self, target: LabTarget, old: str, new: str) -> None:
+        target.topology.move(old, new)
+
     def undo(self, stage: Stage, target: LabTarget) -> None:
         target.topology.moved()
+
+
+class DirtySwitchover(Switchover):
+    """The same with the command that the topology's documentation names, which may write the
+    buffers back before PostgreSQL stops. The burden is that of `lab bench dirty`.
+    """
+
+    name = "dirty-switchover"
+    summary = "planned switchover with 1 GB of dirty buffers"
+
+    @contextlib.contextmanager
+    def arranged(self, target: LabTarget) -> Iterator[None]:
+        target.topology.await_whole(WHOLE_WITHIN)
+        with target.topology.configured(dirty.SETTINGS):
+            try:
+                commands.psql(_leader(target), target.settings, dirty.MAKE)
+                yield
+            finally:
+                target.topology.await_whole(WHOLE_WITHIN)
+                commands.psql(_leader(target), target.settings, dirty.DROP)
+
+    def prepare(self, stage: Stage, target: LabTarget) -> None:
+        primary = stage.nodes[stage.primary]
+        commands.psql(primary, stage.settings, dirty.CHANGE)
+        found = int(commands.psql(primary, stage.settings, dirty.COUNT))
+        stage.say(f"{found >> 20} MB are to be written back", stage.primary)
+        stage.fail_if(found < dirty.LEAST, f"{found >> 20} MB are dirty, not {dirty.LEAST >> 20}")
+
+    def ask(self, target: LabTarget, old: str, new: str) -> None:
+        target.topology.switch_over(old, new)
 
 
 class Poweroff(Fault):
@@ -115,8 +162,17 @@ class KillHaproxy(Fault):
 
 
 FAULTS: dict[str, Fault] = {
-    each.name: each for each in (Switchover(), Poweroff(), KillPostgres(), KillHaproxy())
+    each.name: each
+    for each in (Switchover(), Poweroff(), KillPostgres(), KillHaproxy(), DirtySwitchover())
 }
+
+
+def _leader(target: LabTarget) -> Node:
+    """Returns the primary's node. Raises LabError if there is none."""
+    primary = target.topology.primary()
+    if primary is None:
+        raise LabError(f"{target.topology.name} has no primary, or two")
+    return named(primary)
 
 
 def _no_primary(stage: Stage, *names: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..access import CONNECTING
 from ..drill.audits import Evidence
@@ -16,7 +16,11 @@ from ..drill.figures import (
     overtaken,
     strip,
 )
-from ..drill.records import DOWN, FAILED, MISROUTED, PRIMARY, REFUSED, UNKNOWN, Attempt, Records
+from ..drill.records import FAILED, MISROUTED, REFUSED, UNKNOWN, Attempt
+from . import machine, service
+from .absence import absence, agreement
+from .machine import Machine, Sample
+from .service import Service
 
 Strip = tuple[float, float, str]
 """Since, until, outcome; in s after the event."""
@@ -52,6 +56,11 @@ class Trial:
     """None where there is no HAProxy, or nothing to agree on."""
     strips: Mapping[str, Sequence[Strip]]
     """Of each connecting client."""
+    reads: int = 0
+    service: Service = field(default_factory=Service)
+    machine: Machine = field(default_factory=Machine)
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Of a switchover with Pacemaker, in s; see paf_lab/drill/phases.py."""
 
     @property
     def ratio(self) -> float | None:
@@ -59,12 +68,21 @@ class Trial:
         return self.outage / self.absence if self.absence else None
 
 
-def trial(topology: str, drill: str, number: int, evidence: Evidence, haproxy: bool) -> Trial:
-    """Returns the figures of what was seen. haproxy: whether clients go through one."""
+def trial(
+    topology: str,
+    drill: str,
+    number: int,
+    evidence: Evidence,
+    haproxy: bool,
+    samples: Sequence[Sample] = (),
+) -> Trial:
+    """Returns the figures of what was seen. haproxy: whether clients go through one. samples: of
+    the machine's CPU.
+    """
     seen = evidence.seen
     living = [each for each in seen.attempts if each.node not in evidence.died]
     new = [each for each in living if each.new]
-    away = _absence(evidence)
+    away = absence(evidence)
     writes = [each for each in seen.attempts if each.writes]
     reads = [each for each in seen.attempts if not each.writes]
     acks = acknowledged(seen.attempts)
@@ -86,57 +104,17 @@ def trial(topology: str, drill: str, number: int, evidence: Evidence, haproxy: b
         two_primaries=len(overtaken(acks)),
         agreement=agreement(seen, evidence, away[1]) if haproxy and away is not None else None,
         strips=_strips(living, evidence.started),
+        reads=len(reads),
+        service=service.measured(evidence),
+        machine=machine.measured(samples, evidence, away),
     )
 
 
 def outage(evidence: Evidence) -> float:
-    """Returns the longest time without writes of a connecting client of a node that lived: between
-    the ends of two acknowledged ones, infinity if there was none at the end. By whom they were
-    acknowledged does not matter: a virtual address tells nobody.
+    """Returns the longest time without writes of a connecting client of a node that lived; infinity
+    if there was none at the end.
     """
-    worst = 0.0
-    for client, attempts in by_client(evidence.seen.attempts).items():
-        node, _, kind = client.partition("/")
-        if kind != CONNECTING or node in evidence.died:
-            continue
-        ends = sorted(each.end for each in acknowledged(attempts))
-        if not ends or ends[-1] < evidence.settled:
-            return math.inf
-        late = [end for end in ends if end >= evidence.started - 1]
-        worst = max([worst, *(after - before for before, after in zip(late, late[1:]))])
-    return worst
-
-
-def _absence(evidence: Evidence) -> tuple[float, float] | None:
-    """Returns since when and until when PostgreSQL took no writes, or None if it always did."""
-    change = evidence.change
-    if change is not None:
-        return change.last_commit, change.out_of_recovery
-    mine = [
-        each
-        for each in evidence.seen.roles
-        if each.node == evidence.primary and each.at >= evidence.started
-    ]
-    down = next((each for each in mine if each.role == DOWN), None)
-    if down is None:
-        return None
-    back = [each.at for each in mine if each.role == PRIMARY and each.at > down.at]
-    return (down.before or down.at, min(back)) if back else None
-
-
-def agreement(seen: Records, evidence: Evidence, since: float) -> float:
-    """Returns how long after `since` the last HAProxy led to the expected primary, and to no other;
-    infinity if one never did. HAProxys of nodes that died need not.
-    """
-    worst = 0.0
-    for node in set(evidence.addresses) - evidence.died:
-        told = [each for each in seen.servers if each.node == node]
-        good = [each.at for each in told if each.leads_to == {evidence.expected}]
-        before = [each for each in told if each.at <= since]
-        if before and before[-1].leads_to == {evidence.expected}:
-            continue  # all along
-        worst = max(worst, min((at for at in good if at >= since), default=math.inf) - since)
-    return worst
+    return service.gaps(evidence, CONNECTING).longest
 
 
 def _strips(attempts: Iterable[Attempt], zero: float) -> dict[str, list[Strip]]:
@@ -173,6 +151,13 @@ class Summary:
     two_primaries: int
     agreement: float
     """NaN where there is nothing to agree on, as are absence and ratio without an absence."""
+    reads: int = 0
+    stray_reads: int = 0
+    service: Service = field(default_factory=Service)
+    machine: Machine = field(default_factory=Machine)
+    worst_load: float = math.nan
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Medians."""
 
 
 def summary(trials: Sequence[Trial]) -> Summary:
@@ -198,4 +183,13 @@ def summary(trials: Sequence[Trial]) -> Summary:
         lost=sum(each.lost for each in trials),
         two_primaries=sum(each.two_primaries for each in trials),
         agreement=median([each.agreement for each in trials if each.agreement is not None]),
+        reads=sum(each.reads for each in trials),
+        stray_reads=sum(each.stray_reads for each in trials),
+        service=service.together([each.service for each in trials]),
+        machine=machine.together([each.machine for each in trials]),
+        worst_load=max((each.machine.load for each in trials), default=math.nan),
+        phases={
+            name: median([each.phases[name] for each in trials if each.phases])
+            for name in dict.fromkeys(name for each in trials for name in each.phases)
+        },
     )

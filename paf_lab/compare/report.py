@@ -15,11 +15,11 @@ from ..display import FittedTable
 from ..drill.settings import Settings
 from ..topology import Topology
 from . import ahead
+from . import tables as cells
 from .figures import Summary, Trial, summary
 from .steady import Steady
-from .words import milliseconds, ratio, seconds
+from .tables import AHEAD, Table
 
-AHEAD = "where another one is ahead"
 TEMPLATE = Path(__file__).with_name("page.md.j2")
 
 
@@ -34,6 +34,8 @@ class Result:
     steady: Steady | None = None
     notes: list[str] = field(default_factory=list)
     """What kept trials from beginning."""
+    settings: Settings | None = None
+    """With which its clients worked; None before they did."""
 
     def summaries(self) -> dict[str, Summary]:
         """Returns the summary of each fault, in the order in which they came."""
@@ -45,17 +47,17 @@ class Result:
 
 def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Returns all figures; what never came is null."""
+    better = ahead.ahead(by_drill(results), steadies(results))
     return {
         **facts,
+        "ahead": [dict(zip(("drill", "figure", "ours", "ahead"), each)) for each in better],
         "topologies": {
             each.topology.name: {
                 "summary": each.topology.summary,
                 "not_run": each.missing,
                 "notes": each.notes,
-                "settings": Settings.of(each.topology.access, each.topology.kinds).as_json(),
-                "drills": {
-                    name: _finite(asdict(found)) for name, found in each.summaries().items()
-                },
+                "settings": (each.settings or _usual(each.topology)).as_json(),
+                "drills": {name: finite(asdict(found)) for name, found in each.summaries().items()},
                 "steady": None if each.steady is None else asdict(each.steady),
                 "trials": [_trial(one) for one in each.trials],
             }
@@ -64,72 +66,46 @@ def as_json(results: Sequence[Result], facts: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def _usual(topology: Topology) -> Settings:
+    return Settings.of(topology.access, topology.kinds)
+
+
 def _trial(one: Trial) -> dict[str, Any]:
     """Returns the figures of a trial without its strips: the picture is drawn while it is run."""
     found = {**asdict(one), "ratio": one.ratio}
     del found["strips"]
-    return _finite(found)
+    return finite(found)
 
 
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns figures for JSON, which knows no infinity and no NaN: they are null."""
     return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        name: finite(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
         for name, value in values.items()
     }
 
 
-COLUMNS = (
-    "topology", "write outage", "worst", "PostgreSQL away", "ratio", "worst ratio", "failed",
-    "misrouted", "held", "rows lost", "agreement",
-)  # fmt: skip
-
-
-def row(found: Summary) -> tuple[str, ...]:
-    """Returns the cells of a topology in the table of one fault."""
-    return (
-        found.topology,
-        seconds(found.outage),
-        seconds(found.worst_outage),
-        seconds(found.absence),
-        ratio(found.ratio),
-        ratio(found.worst_ratio),
-        f"{found.failed} of {found.connections}",
-        f"{found.misrouted} of {found.writes}",
-        str(found.held),
-        f"{found.lost} of {found.acknowledged}",
-        seconds(found.agreement),
-    )
-
-
-STEADY_COLUMNS = (
-    "topology", "CPU of a node at rest", "connect, added", "query, added", "select", "write",
-    "new connections",
-)  # fmt: skip
-
-
-def steady_row(name: str, found: Steady) -> tuple[str, ...]:
-    """Returns the cells of a topology in the table of what it costs at rest."""
-    connect, query = (
-        milliseconds(through - direct) for through, direct in (found.connect, found.query)
-    )
-    rates = (f"{through / direct:.2f}" for through, direct in found.tps.values())
-    return name, f"{found.cpu:.0f} s/h", connect, query, *rates
-
-
-def tables(results: Sequence[Result]) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
-    """Returns each table: its title, its columns, its rows."""
+def by_drill(results: Sequence[Result]) -> dict[str, dict[str, Summary]]:
+    """Returns all summaries, by drill and topology."""
     found: dict[str, dict[str, Summary]] = {}
     for each in results:
         for name, one in each.summaries().items():
             found.setdefault(name, {})[each.topology.name] = one
-    steady = {each.topology.name: each.steady for each in results if each.steady}
-    shown: list[tuple[str, Sequence[str], list[tuple[str, ...]]]] = [
-        (drill, COLUMNS, [row(one) for one in mine.values()]) for drill, mine in found.items()
-    ]
-    rest = [steady_row(name, one) for name, one in steady.items()]
-    better = ahead.ahead(found, steady)
-    more = (("at rest", STEADY_COLUMNS, rest), (AHEAD, ahead.COLUMNS, better))
-    return [*shown, *(table for table in more if table[2])]
+    return found
+
+
+def steadies(results: Sequence[Result]) -> dict[str, Steady]:
+    """Returns what was measured at rest, by topology."""
+    return {each.topology.name: each.steady for each in results if each.steady}
+
+
+def tables(results: Sequence[Result]) -> list[Table]:
+    """Returns each table: its title, its columns, its rows."""
+    return cells.tables(by_drill(results), steadies(results))
 
 
 def fitted(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> FittedTable:

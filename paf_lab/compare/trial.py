@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from ..drill import runner
+from ..drill.phases import PLANNED, phases
 from ..drill.runner import Aftermath
 from ..drill.stage import Stage, View
 from ..drill.target import LabTarget
 from ..errors import LabError
 from . import figures
-from .faults import SETTLED_WITHIN, TAKEN_OVER_WITHIN, Fault
+from .faults import WHOLE_WITHIN, Fault
 from .figures import Trial
-
-WHOLE_WITHIN = TAKEN_OVER_WITHIN + SETTLED_WITHIN
+from .machine import Meter
+from .retries import label
 
 
 def perform(target: LabTarget, fault: Fault, number: int, directory: Path, view: View) -> Trial:
@@ -21,8 +24,14 @@ def perform(target: LabTarget, fault: Fault, number: int, directory: Path, view:
     is part of the figures.
     """
     topology = target.topology
-    seen = runner.perform(TrialProcedure(target, fault), target, directory, view)
-    return figures.trial(topology.name, fault.name, number, seen.evidence, topology.haproxy)
+    with fault.arranged(target), Meter() as meter:
+        seen = runner.perform(TrialProcedure(target, fault), target, directory, view)
+    drill = label(fault.name, target.settings.retry_pause)
+    found = figures.trial(
+        topology.name, drill, number, seen.evidence, topology.haproxy, meter.samples
+    )
+    planned = phases(seen.events, seen.evidence.started, PLANNED)
+    return replace(found, phases=planned)
 
 
 class TrialProcedure:
@@ -47,6 +56,12 @@ class TrialProcedure:
         self._wanted = self._fault.expected(stage, self._target)
 
     def bring_about(self, stage: Stage) -> str:
+        try:
+            self._fault.prepare(stage, self._target)
+        except LabError as error:  # nothing has been done to the cluster
+            self._wanted = None
+            return str(error)
+        stage.started = time.time()
         trouble = ""
         for work in (self._fault.inject, self._fault.undo):
             try:

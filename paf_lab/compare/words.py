@@ -24,3 +24,8 @@ def ratio(value: float | None) -> str:
 def milliseconds(value: float) -> str:
     """Returns a difference of times in s for people."""
     return f"{value * 1000:+.2f} ms"
+
+
+def percent(value: float) -> str:
+    """Returns a share for people."""
+    return NOTHING if math.isnan(value) else f"{value * 100:.1f} %"

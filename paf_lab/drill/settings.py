@@ -42,6 +42,9 @@ class Settings(Access):
     """Longest that a program in a node runs, s."""
     most: int = 100_000
     """Most attempts of one client."""
+    retry_pause: float = 0
+    """s that a client waits after an attempt that was not acknowledged, at least. 0: it goes on as
+    if nothing had happened."""
     patience: float = 40
     """s after which a client gives a connection up; longer than a hold."""
     warm_up: float = 3
@@ -96,6 +99,7 @@ class Settings(Access):
             "transaction": self.transaction * self.slowness,
             "seconds": self.seconds * self.slowness,
             "patience": 5 * self.slowness,
+            "retry_pause": self.retry_pause * self.slowness,
             "prod_port": self.prod_port,
             "stdby_port": self.stdby_port,
             "connect": {

@@ -6,13 +6,13 @@ from ..errors import LabError
 from .base import Topology
 from .documented import Documented
 from .lvs import Lvs
-from .multihost import Multihost
+from .multihost import Multihost, MultihostVip
 from .ours import PafHaproxy
 from .patroni import Patroni, PatroniTuned
 from .pgsql_check import PgsqlCheck
 from .portblock import Portblock
-from .sql_check import SqlCheck
-from .state_socket import StateSocket
+from .sql_check import SqlCheck, SqlCheckTuned
+from .state_socket import StateSocket, StateSocketTuned
 from .vip import Vip
 
 ALL: dict[str, Topology] = {
@@ -22,17 +22,20 @@ ALL: dict[str, Topology] = {
         Vip(),
         Multihost(),
         StateSocket(),
+        StateSocketTuned(),
         SqlCheck(),
+        SqlCheckTuned(),
         PgsqlCheck(),
         Portblock(),
         Patroni(),
         PatroniTuned(),
         Lvs(),
+        MultihostVip(),
         Documented(),
     )
 }
 DEFAULT = PafHaproxy.name
-COMPARED = tuple(name for name in ALL if name != Documented.name)
+COMPARED = tuple(name for name in ALL if name not in (Documented.name, MultihostVip.name))
 __all__ = ["ALL", "COMPARED", "DEFAULT", "Topology", "named"]
 
 

@@ -16,6 +16,7 @@ from ..errors import LabError
 from ..image import LAB
 from ..node import NODES, Node
 from ..recovery import CONNECT_EVERY, HELP_AFTER, Recovery
+from . import clients
 
 HAPROXY_SOCKET = "/run/haproxy/admin.sock"
 """Of the distribution's HAProxy."""
@@ -38,7 +39,7 @@ class Topology:
     """Whether clients go through a HAProxy."""
     fences = True
     """Whether a node that is lost is fenced, and so gets its power back."""
-    access = Access(admin_socket=HAPROXY_SOCKET)
+    access = Access(admin_socket=HAPROXY_SOCKET, targets=clients.targets(clients.PROXIED))
     kinds: tuple[str, ...] = KINDS
     """The kinds of clients that it serves."""
 
@@ -66,6 +67,22 @@ class Topology:
     def move(self, old: str, new: str) -> None:
         """Asks for a planned switchover; returns when that is accepted."""
         raise NotImplementedError
+
+    def switch_over(self, old: str, new: str) -> None:
+        """The same by the command that its documentation names for a planned switchover."""
+        self.move(old, new)
+
+    def configured(self, text: str) -> AbstractContextManager[None]:
+        """Lets PostgreSQL of all nodes run with more settings meanwhile, and restarts it twice for
+        that. text: the lines of a postgresql.conf.
+        """
+        raise NotImplementedError
+
+    def pool(self) -> int:
+        """Sees that PgBouncer runs on every node, if the topology supports it. Returns its port, or
+        0. Called once it is whole.
+        """
+        return self.access.pooler_port
 
     def moved(self) -> None:
         """Takes away what a switchover leaves behind."""

@@ -8,9 +8,10 @@ from .. import health
 from ..access import Access
 from ..node import Node
 from ..scripts import script
+from . import pooler
 from .paf import OnPaf
 
-POOLER = "45-pgbouncer"
+SWITCHED_WITHIN = 400.0  # s: the checkpoints come first
 
 
 class PafHaproxy(OnPaf):
@@ -20,17 +21,21 @@ class PafHaproxy(OnPaf):
     summary = "HAProxy on every node, led by PAF's own promote and demote notifications"
     scripts = ("30-fencing", "50-paf", "60-haproxy", "70-constraints")
     made_by = "haproxy"
-    access = Access(pooler_port=6432)
+    access = Access(pooler_port=pooler.PORT)
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # Drills kill PostgreSQL more often in an hour than the agent reports by default.
         return {"HAPROXY_OPTIONS": "pooler=/run/postgresql crash_reports=1000"}
 
     def seed(self, node: Node) -> None:
-        script(node, POOLER, "role")
+        script(node, pooler.NAME, "role")
 
     def equip(self, node: Node) -> None:
-        script(node, POOLER, "node")
+        script(node, pooler.NAME, "node")
+
+    def switch_over(self, old: str, new: str) -> None:
+        words = ("paf-haproxy", "switchover", new)
+        health.anyone().run(*words, timeout=SWITCHED_WITHIN)
 
     def lacking(self) -> str:
         return health.healthy()

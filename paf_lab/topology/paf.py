@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from xml.etree import ElementTree
 
-from .. import cluster, health
+from .. import cluster, health, postgresql
 from ..errors import LabError
 from ..node import NODES, Node, named
 from ..recovery import Recovery
@@ -71,6 +72,11 @@ class OnPaf(Topology):
     def move(self, old: str, new: str) -> None:
         node = named(new)
         node.run("crm_resource", "--move", "--promoted", "--resource", CLONE, "--node", new)
+
+    @contextlib.contextmanager
+    def configured(self, text: str) -> Iterator[None]:
+        with postgresql.settings(text, lambda: not self.lacking()):
+            yield
 
     def moved(self) -> None:
         health.anyone().run("crm_resource", "--clear", "--resource", CLONE)

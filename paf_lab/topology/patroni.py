@@ -17,10 +17,12 @@ from ..layout import PGBIN, PGDATA
 from ..node import NODES, Node, named
 from ..recovery import Recovery
 from ..shell import together
-from . import proxy
+from . import patroni_settings, pooler, proxy
 from .base import Step, Topology
+from .patroni_members import PatroniRecovery, members
+from .patroni_settings import CONFIGURATION
 
-CONFIGURATION = "etc/patroni/config.yml"
+LEADS = "curl -sf -o /dev/null http://127.0.0.1:8008/primary"
 ETCD = """ETCD_NAME={{ node.name }}
 ETCD_DATA_DIR=/var/lib/etcd/lab
 ETCD_LISTEN_PEER_URLS=http://{{ node.address }}:2380
@@ -58,7 +60,9 @@ DATABASE: dict[str, Any] = {
 
 
 class Patroni(Topology):
-    """Timings, checks and pace are those of Patroni's documentation. No watchdog, no fencing."""
+    """Timings, checks and pace are those of Patroni's documentation ("Dynamic Configuration
+    Settings", and haproxy.cfg of its repository). No watchdog, no fencing.
+    """
 
     name = "patroni"
     summary = "Patroni, etcd on the three nodes, HAProxy asking its REST API"
@@ -66,6 +70,8 @@ class Patroni(Topology):
     fences = False
     timing: Mapping[str, int] = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
     pace = "inter 3s fall 3 rise 2 on-marked-down shutdown-sessions"
+    more: tuple[str, ...] = ("timeout connect 4s", "retries 2")
+    """Lines of both pools beside those of the check."""
 
     def build(self, step: Step) -> None:
         if not all((node.root / CONFIGURATION).exists() for node in NODES):
@@ -129,13 +135,13 @@ class Patroni(Topology):
 
     def sections(self) -> tuple[str, ...]:
         return tuple(
-            proxy.pool(name, _asked(path), self.pace, "check port 8008")
+            proxy.pool(name, (*self.more, *_asked(path)), self.pace, "check port 8008")
             for name, path in (("prod", "/primary"), ("stdby", "/replica"))
         )
 
     def candidate(self, primary: str) -> str:
         """Returns the synchronous standby: Patroni lets no other take over."""
-        found = [each["Member"] for each in _members(primary) if each["Role"] == "Sync Standby"]
+        found = [each["Member"] for each in members(primary) if each["Role"] == "Sync Standby"]
         if not found:
             raise LabError("Patroni has no synchronous standby to switch over to")
         return str(found[0])
@@ -155,6 +161,12 @@ class Patroni(Topology):
         if "uccessfully switched over" not in done.stdout:
             raise LabError(f"Patroni does not switch over: {done.stdout.strip()[-200:]}")
 
+    def configured(self, text: str) -> contextlib.AbstractContextManager[None]:
+        return patroni_settings.settings(self, text)
+
+    def pool(self) -> int:
+        return pooler.start(named(self.primary() or ""))
+
     def status(self) -> str:
         words = ("patronictl", "-c", f"/{CONFIGURATION}", "list", "lab")
         running = next(node for node in NODES if node.running)
@@ -164,45 +176,15 @@ class Patroni(Topology):
         return PatroniRecovery(self, rest)
 
 
-class PatroniRecovery(Recovery):
-    """Patroni brings nodes back by itself; an instance that cannot follow is made anew."""
-
-    def __init__(self, patroni: Patroni, rest: Callable[[float], object]) -> None:
-        super().__init__(patroni.lacking, rest)
-        self._primary = patroni.primary
-
-    def help(self, waited: float) -> None:
-        with contextlib.suppress(LabError):  # a node went down under our hands
-            if (primary := self._primary()) is not None:
-                _reinitialize(primary)
-
-
-def _reinitialize(primary: str) -> None:
-    """Lets Patroni make those instances anew that cannot follow the primary."""
-    words = ("patronictl", "-c", f"/{CONFIGURATION}")
-    for member in _members(primary):
-        if member.get("State") in ("start failed", "crashed"):
-            anew = ("reinit", "--force", "lab", member["Member"])
-            named(primary).run(*words, *anew, check=False, timeout=120)
-
-
-def _members(node: str) -> list[dict[str, Any]]:
-    """Returns what Patroni on a node knows of all members."""
-    words = ("patronictl", "-c", f"/{CONFIGURATION}", "list", "--format", "json", "lab")
-    found: list[dict[str, Any]] = json.loads(named(node).run(*words, check=False).stdout or "[]")
-    return found
-
-
-LEADS = "curl -sf -o /dev/null http://127.0.0.1:8008/primary"
-
-
 def _asked(path: str) -> tuple[str, ...]:
     return f"option httpchk OPTIONS {path}", "http-check expect status 200"
 
 
 class PatroniTuned(Patroni):
-    """As fast as its documentation allows: the least ttl, loop_wait and retry_timeout that Patroni
-    takes, a leader that crashed is given up at once, and checks that come twice a second.
+    """As fast as its documentation allows ("Dynamic Configuration Settings" of Patroni 4.1): the
+    least ttl, loop_wait and retry_timeout that Patroni takes, which keep its rule loop_wait + 2 *
+    retry_timeout <= ttl; a leader that crashed is given up at once; and HAProxy checks twice a
+    second, four times while the state of a server is in doubt.
     """
 
     name = "patroni-tuned"
@@ -213,4 +195,7 @@ class PatroniTuned(Patroni):
         "retry_timeout": 3,
         "primary_start_timeout": 0,
     }
-    pace = "inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions"
+    pace = (
+        "inter 500ms fastinter 250ms downinter 500ms fall 1 rise 1 on-marked-down shutdown-sessions"
+    )
+    more = proxy.FAST_FAILURE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..node import NODES, Node
+from ..node import NODES, Node, named
+from . import pooler
 from .base import HAPROXY_SOCKET
 from .paf import OnPaf
 
@@ -24,6 +25,9 @@ defaults
 PORTS = {"prod": 5432, "stdby": 5433}
 DECK = "inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions"
 """The deck's pace; for all topologies whose source names no other."""
+FAST_FAILURE = ("timeout connect 1s", "timeout check 1s", "retries 2", "option redispatch 1")
+"""A server that answers nothing costs a client 1 s, then it gets another server (HAProxy
+Configuration Manual: "timeout connect", "timeout check", "retries", "option redispatch")."""
 
 
 def pool(name: str, checks: Sequence[str], pace: str = DECK, check: str = "check") -> str:
@@ -58,3 +62,6 @@ class OnPafWithProxy(OnPaf):
 
     def route(self, node: Node) -> None:
         serve(node, *self.sections())
+
+    def pool(self) -> int:
+        return pooler.start(named(self.primary() or ""))

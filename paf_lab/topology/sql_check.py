@@ -44,10 +44,30 @@ class SqlCheck(OnPafWithProxy):
 
     name = "sql-check"
     summary = "PAF, and HAProxy that asks PostgreSQL in its own protocol (trust)"
+    pace = proxy.DECK
+    more: tuple[str, ...] = ()
+    """Lines of both pools beside those of the check."""
 
     def environment(self, node: Node) -> Mapping[str, str]:
         hba = f"{GUARD}\nhost postgres haproxy samenet trust"
         return {**super().environment(node), "PG_HBA": hba}
 
     def sections(self) -> tuple[str, ...]:
-        return proxy.pool("prod", checks(NO)), proxy.pool("stdby", checks(YES))
+        pools = (("prod", NO), ("stdby", YES))
+        return tuple(
+            proxy.pool(name, (*self.more, *checks(role)), self.pace) for name, role in pools
+        )
+
+
+class SqlCheckTuned(SqlCheck):
+    """Checks come four times a second while a server is down or its state is in doubt (HAProxy
+    Configuration Manual, "Server and default-server options": inter, fastinter, downinter, fall,
+    rise, on-marked-down). A failed check is repeated once: a false alarm would end all sessions.
+    """
+
+    name = "sql-check-tuned"
+    summary = "the same, with shorter intervals and timeouts"
+    pace = (
+        "inter 500ms fastinter 250ms downinter 250ms fall 2 rise 1 on-marked-down shutdown-sessions"
+    )
+    more = proxy.FAST_FAILURE

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from ..access import CONNECTING, SESSION, Access
+from ..access import Access
 from ..node import Node
+from . import clients
 from .paf import CLONE, GUARD, OnPaf, Pcs
 
 ADDRESS = "10.20.30.60"
-TARGET: dict[str, Any] = {"host": ADDRESS, "port": 5434}
-WRITERS = (CONNECTING, SESSION)
+WRITERS: clients.Words = {"host": ADDRESS, "port": 5434, **clients.DIRECT}
 
 
 class Vip(OnPaf):
     """The address comes after the promotion and goes after the demotion, as in PAF's documentation:
-    the last WAL goes through it.
+    the last WAL goes through it. Readers name all nodes, since no address follows the standbys.
     """
 
     name = "vip"
     summary = "PAF and a virtual address (ocf:heartbeat:IPaddr2)"
     haproxy = False
-    access = Access(targets=dict.fromkeys(WRITERS, TARGET))
-    kinds: tuple[str, ...] = WRITERS
+    access = Access(targets=clients.targets(WRITERS, clients.PREFER_STANDBY))
 
     def environment(self, node: Node) -> Mapping[str, str]:
         # The old primary may still hold the address; it must not replicate from itself.

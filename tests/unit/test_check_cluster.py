@@ -20,6 +20,7 @@ from tests.unit.check_world import (
 )
 
 COLOCATION = "colocation-haproxy-clone-pgsqld-clone-INFINITY"
+STICKINESS = 'name="resource-stickiness" value="100"'
 PROMOTE = 'id="order-pgsqld-clone-haproxy-clone-mandatory" symmetrical="false"'
 
 
@@ -50,13 +51,13 @@ PROMOTE = 'id="order-pgsqld-clone-haproxy-clone-mandatory" symmetrical="false"'
         (replaced('name="pgport" value="5434"', 'name="pgport" value="5432"'), "PAF pgport", WRONG,
          "PAF's pgport is 5432, parameter pgport of the agent is 5434",
          "crm_resource --resource haproxy --set-parameter pgport --parameter-value 5432"),
-        (replaced('name="resource-stickiness" value="100"', 'name="resource-stickiness" value="11"'),
+        (replaced(STICKINESS, 'name="resource-stickiness" value="11"'),
          "PAF stickiness", WRONG, "resource-stickiness is 11, needs 12",
          "--resource pgsqld --meta --set-parameter resource-stickiness --parameter-value 100"),
-        (replaced('name="resource-stickiness" value="100"', 'name="resource-stickiness" value="12"'),
+        (replaced(STICKINESS, 'name="resource-stickiness" value="12"'),
          "PAF stickiness", FINE, "12: a standby stays where it runs", ""),
-        (replaced('name="resource-stickiness" value="100"',
-                  'name="resource-stickiness" value="INFINITY"'), "PAF stickiness", FINE, "INF", ""),
+        (replaced(STICKINESS, 'name="resource-stickiness" value="INFINITY"'), "PAF stickiness", FINE,
+         "INFINITY: a standby stays where it runs", ""),
         (removed("nvpair", "pgsqld-meta_attributes-resource-stickiness"), "PAF stickiness", WRONG,
          "resource-stickiness is 1, needs 12", "--parameter-value 100"),
         (replaced('name="migration-threshold" value="INFINITY"',

@@ -122,8 +122,10 @@ def test_several_trials() -> None:
 
 STEADY = Steady(120.0, (0.004, 0.003), (0.0005, 0.0004), dict.fromkeys(KINDS, (95.0, 100.0)))
 FACTS = {
-    "date": "2026-11-01T00:00:00+00:00", "repeat": 5, "drills": ["switchover"], "some": True,
-    "cpus": 2, "versions": {"haproxy": "2.6"}, "json": "compared.json",
+    "date": "2026-11-01T00:00:00+00:00", "repeat": 5, "drills": ["switchover"],
+    "cpus": 2, "versions": {"haproxy": "2.6"}, "json": "compared.json", "load": 0.25,
+    "commit": "abc1234", "suite": "bookworm", "command": "lab compare --repeat 5",
+    "options": {"fencing_delay": 5.0, "pooled": True, "rate": 4.0, "slower": 0},
 }  # fmt: skip
 
 
@@ -138,7 +140,12 @@ def results() -> list[Result]:
 
 def test_the_page() -> None:
     text = report.page(results(), FACTS, "compared.png")
-    assert "| vip | never | never | 1.50 s | never | never | 0 of" in text
+    gaps = f"{judged(good()).service.gaps:.2f} s"
+    assert f"| vip | never | never | {gaps} | 1.50 s | never | never | 0 of" in text
+    assert "Made by `lab compare --repeat 5`\non 2026-11-01" in text
+    assert "from commit abc1234" in text and "The load average of the machine was 0.25" in text
+    assert "the power is cut 5 s after the order" in text and "PgBouncer on each node" in text
+    assert "fixed rate: 4 a second" in text
     assert "| paf-haproxy | 120 s/h | +1.00 ms | +0.10 ms | 0.95 | 0.95 | 0.95 |" in text
     assert "Not run: the kernel has no IPVS" in text
     assert "- vip: built anew before switchover 1\n" in text
@@ -158,7 +165,9 @@ def test_the_figures_are_json() -> None:
     assert found["vip"]["drills"]["switchover"]["outage"] is None
     assert found["lvs"]["not_run"] and found["lvs"]["trials"] == []
     assert "strips" not in found["paf-haproxy"]["trials"][0]
-    assert found["paf-haproxy"]["trials"][0]["ratio"]
+    trial = found["paf-haproxy"]["trials"][0]
+    assert trial["ratio"] and trial["machine"]["cpu"] is None, "null, not NaN"
+    assert trial["machine"]["load"] == 0 and trial["service"]["sessions"] == 3
 
 
 def test_the_picture(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from paf_lab.bench.rest import Rest
 from paf_lab.compare import growth, report
 from paf_lab.compare.figures import Trial
 from paf_lab.compare.growth import Size
+from paf_lab.compare.machine import Machine
+from paf_lab.compare.service import Service, Shares
 from paf_lab.compare.steady import Steady
 from paf_lab.display import FittedTable, print_list
 from paf_lab.drill.alarms import cli as alarms
@@ -73,16 +75,29 @@ def statuses() -> FittedTable:
     ])  # fmt: skip
 
 
+def performed(told: dict[str, Any]) -> Trial:
+    """Returns a trial of a report; those of older ones have fewer figures."""
+    fields = {key: value for key, value in told.items() if key != "ratio"}
+    fields["outage"] = math.inf if told["outage"] is None else told["outage"]
+    if served := told.get("service"):
+        times: dict[str, Any] = {
+            key: math.nan if value is None else value for key, value in served.items()
+        }
+        shares = served["open_loop"]
+        times["open_loop"] = shares and Shares(shares["requests"], tuple(shares["within"]))
+        fields["service"] = Service(**times)
+        values = told["machine"].values()
+        fields["machine"] = Machine(*(math.nan if each is None else each for each in values))
+    return Trial(**{**fields, "strips": {}})
+
+
 def compared(place: int) -> FittedTable:
     """Returns one of the tables of `lab compare`, as it was published, of all topologies."""
     found = loaded(RESULTS / "compared.json")["topologies"]
-    results = [report.Result(ALL[name]) for name in COMPARED]
+    results = [report.Result(ALL[name]) for name in COMPARED if name in found]
     for result in results:
         one = found[result.topology.name]
-        for each in one["trials"]:
-            outage = math.inf if each["outage"] is None else each["outage"]
-            fields = {key: value for key, value in each.items() if key != "ratio"}
-            result.trials.append(Trial(**{**fields, "outage": outage, "strips": {}}))
+        result.trials += [performed(each) for each in one["trials"]]
         result.steady = Steady(**one["steady"]) if one["steady"] else None
     return report.fitted(*report.tables(results)[place])
 

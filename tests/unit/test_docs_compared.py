@@ -36,3 +36,22 @@ def test_what_went_wrong() -> None:
 def test_a_fault_that_was_left_out() -> None:
     text = compared.table(report(**{"kill-haproxy": BAD}))
     assert "| `vip` | - | - | - | - | - | - | - | 3 of 1700 |" in text
+
+
+SERVICE = {"gaps": 3.5, "sessions": 15, "sessions_lost": 4}
+
+
+def test_gaps_and_sessions_of_reports_that_have_them() -> None:
+    assert "sum of gaps" not in compared.table(report(switchover=GOOD))
+    text = compared.table(report(switchover={**GOOD, "service": SERVICE}, poweroff=GOOD))
+    header, line, row = text.splitlines()
+    assert row.endswith("| 0 of 3400 | 3.50 s | 4 of 15 | - | - |")
+    assert header.count("|") == line.count("|") == row.count("|")
+
+
+def test_where_another_one_is_better() -> None:
+    better = {"drill": "switchover", "figure": "failed", "ours": "1", "ahead": "vip 0"}
+    text = compared.table({**report(switchover=GOOD), "ahead": [better]})
+    *_, empty, header, line, row = text.splitlines()
+    assert (empty, row) == ("", "| switchover | failed | 1 | vip 0 |")
+    assert header.count("|") == line.count("|") == row.count("|")

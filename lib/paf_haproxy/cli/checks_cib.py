@@ -134,7 +134,7 @@ def _stickiness(paf: Resource, nodes: int) -> Check:
     """Returns whether a standby keeps its instance if a former primary's node comes back."""
     lowest = STANDBY_SCORE - SCORE_STEP * max(0, nodes - 2)
     least = PRIMARY_SCORE - lowest + 1
-    # Without a value, an instance of a clone has 1 (Pacemaker Explained, "Resource Meta-Attributes").
+    # Pacemaker Explained, "Resource Meta-Attributes": an instance of a clone has 1.
     text = paf.meta.get("resource-stickiness", "1")
     value = 1_000_000 if text.lstrip("+") == "INFINITY" else int(text) if text.isdecimal() else 0
     if value >= least:
