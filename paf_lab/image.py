@@ -36,7 +36,7 @@ node-postgres with Node.js.
 """
 PGX_SOURCE = PACKAGE / "clients" / "drivers" / "pgx.go"
 PGX = "/usr/local/bin/pgx-sessions"
-"""The program of pgx, as it is compiled in the image: that takes Go half a minute."""
+"""The program of pgx. It is compiled in the image, so that no compiler runs beside the cluster."""
 
 LAB, RIVALS, BLANK, BOX, APPLICATION = "lab", "rivals", "blank", "box", "application"
 """Everything that a node needs; with what other topologies need besides; Debian and no more; what a
