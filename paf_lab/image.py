@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import cgroup, handbook, sources
 from .errors import LabError
-from .layout import CACHE, POSTGRESQL, REPO, SUITE
+from .layout import CACHE, PACKAGE, POSTGRESQL, REPO, SUITE
 from .shell import run
 
 PROVISION = REPO / "provision"
@@ -29,8 +29,14 @@ VAGRANT_KEYS = "/usr/share/rubygems-integration/all/gems/vagrant-*/keys/vagrant.
 
 DRIVERS = (
     "python3-psycopg", "default-jre-headless", "ecj", "libpostgresql-jdbc-java",
+    "golang-go", "golang-github-jackc-pgx-v4-dev", "node-pg",
 )  # fmt: skip
-"""Client drivers: pgbench, psycopg 3, pgjdbc with Java and a compiler for it."""
+"""Client drivers: pgbench, psycopg 3, pgjdbc with Java and a compiler for it, pgx with Go,
+node-postgres with Node.js.
+"""
+PGX_SOURCE = PACKAGE / "clients" / "drivers" / "pgx.go"
+PGX = "/usr/local/bin/pgx-sessions"
+"""The program of pgx. It is compiled in the image, so that no compiler runs beside the cluster."""
 
 LAB, RIVALS, BLANK, BOX, APPLICATION = "lab", "rivals", "blank", "box", "application"
 """Everything that a node needs; with what other topologies need besides; Debian and no more; what a
@@ -93,7 +99,13 @@ def _application() -> Recipe:
     # pgbench comes with the server, which must not run there.
     disable = 'chroot "$1" systemctl disable --quiet postgresql'
     server = f"postgresql-{POSTGRESQL[SUITE]}"
-    return Recipe((*MACHINE, server, *DRIVERS), (), (disable,))
+    copy = f'cp "{PGX_SOURCE}" "$1/root/pgx.go"'
+    # Debian's packages of Go are a GOPATH, which needs no network.
+    go = "env GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=/root/go-build CGO_ENABLED=0 go"
+    build_pgx = f'chroot "$1" {go} build -o {PGX} /root/pgx.go'
+    clean = 'rm -rf "$1/root/go-build"'
+    packages = (*MACHINE, server, *DRIVERS)
+    return Recipe(packages, (PGX_SOURCE,), (disable, copy, build_pgx, clean))
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

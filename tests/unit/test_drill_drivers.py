@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from paf_lab import image
 from paf_lab.drill.drivers import figures
 from paf_lab.drill.drivers.cli import drivers
-from paf_lab.drill.drivers.driver import DIRECT, DRIVERS, POOLED, Driver, chosen
+from paf_lab.drill.drivers.driver import DIRECT, DRIVERS, KINDS, POOLED, Driver, chosen
 from paf_lab.drill.drivers.figures import Transaction
 from paf_lab.drill.settings import Settings
+from paf_lab.image import PGX
+from paf_lab.layout import PACKAGE, PGBIN
 
 SETTINGS = Settings(pooler_port=6432)
 
@@ -30,9 +35,48 @@ def test_a_driver_is_led_to_haproxy_or_to_pgbouncer(driver: Driver) -> None:
 
 
 def test_settings_of_pgjdbc_are_in_its_url() -> None:
-    command = DRIVERS[-1].command("d0", POOLED, "srv3", SETTINGS)
-    assert command[-2].endswith("&prepareThreshold=0&sslResponseTimeout=45000")
-    assert "prepareThreshold" not in " ".join(DRIVERS[-2].command("d0", POOLED, "srv3", SETTINGS))
+    plain, set_up = (each.command("d0", POOLED, "srv3", SETTINGS) for each in chosen(["pgjdbc"]))
+    assert set_up[-2].endswith("?user=drill&prepareThreshold=0&sslResponseTimeout=45000")
+    assert "prepareThreshold" not in " ".join(plain)
+
+
+def test_settings_of_pgx_are_in_its_connection_strings() -> None:
+    plain, set_up = (each.command("d0", POOLED, "srv3", SETTINGS) for each in chosen(["pgx"]))
+    assert all(each.endswith(" user=drill statement_cache_mode=describe") for each in set_up[-2:])
+    assert plain == [PGX, "d0", *(each.rpartition(" ")[0] for each in set_up[-2:])]
+
+
+def test_the_options_of_a_program_follow_its_targets() -> None:
+    (_, driver) = chosen(["pgbench"])
+    words = driver.command("d0", DIRECT, "srv3", SETTINGS)
+    assert words[-2:] == [f"{PGBIN}/pgbench", "pipeline"] and "port=5433" in words[-3]
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.title)
+def test_the_time_of_a_driver_without_an_answer_is_taken_on_its_own_machine(
+    driver: Driver,
+) -> None:
+    words = shlex.split(driver.silent(5999))
+    assert "silent" in words and driver.more in words[-1]
+    assert sum("127.0.0.1" in word and "5999" in word for word in words) == 2
+
+
+def test_every_program_is_there_and_a_driver_uses_it() -> None:
+    assert {each.program for each in DRIVERS} == set(KINDS)
+    assert all((PACKAGE / "clients" / "drivers" / name).exists() for name in KINDS)
+
+
+def test_the_image_of_the_application_has_pgx_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "pgx.go"
+    source.write_text("package main")
+    monkeypatch.setattr(image, "PGX_SOURCE", source)
+    hooks = " && ".join(image.RECIPES[image.APPLICATION]().hooks)
+    assert hooks.index(str(source)) < hooks.index(f"build -o {image.PGX}")
+    before = image.path(image.APPLICATION)
+    source.write_text("package other")
+    assert image.path(image.APPLICATION) != before, "the image of the old program is used again"
 
 
 def test_drivers_are_chosen_by_the_beginning_of_their_names() -> None:

@@ -53,7 +53,7 @@ def gives_up_after(command: str) -> float | None:
 
 
 def know(user: str, password: str) -> None:
-    """Lets every driver find the password: libpq and pgjdbc read the same file."""
+    """Lets every driver find the password: all of them read the same file."""
     _write("/root/.pgpass", f"*:*:*:{user}:{password}\n")
 
 

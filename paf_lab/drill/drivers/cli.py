@@ -24,7 +24,7 @@ from ..run import perform
 from ..target import LabTarget
 from . import application, figures
 from .attended import Attended, AttendedCrash, AttendedPowerOff, AttendedSwitchover, name
-from .driver import DRIVERS, ROUTES, Driver, chosen, silent
+from .driver import DRIVERS, ROUTES, Driver, chosen
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 EVENTS: tuple[tuple[str, type[Attended]], ...] = (
@@ -33,7 +33,10 @@ EVENTS: tuple[tuple[str, type[Attended]], ...] = (
     ("power-off", AttendedPowerOff),
 )
 ITERATIONS = 4096  # of SCRAM; pgjdbc refuses fewer
-PACKAGES = ("python3-psycopg", "libpostgresql-jdbc-java", "default-jre-headless")
+PACKAGES = (
+    "python3-psycopg", "libpostgresql-jdbc-java", "default-jre-headless",
+    "golang-github-jackc-pgx-v4-dev", "node-pg",
+)  # fmt: skip
 console = new_console()
 
 
@@ -48,7 +51,7 @@ console = new_console()
 def drivers(
     show_list: bool, only: tuple[str, ...], names: tuple[str, ...], file: Path | None
 ) -> None:
-    """What sessions of psycopg 3, pgbench and pgjdbc see, with PgBouncer and without it."""
+    """What sessions of real client drivers see, with PgBouncer and without it."""
     if show_list:
         print_list(console, ((each.title,) for each in DRIVERS))
         return
@@ -71,9 +74,9 @@ def drivers(
         }
         found["patience"] = application.PATIENCE
         found["gives_up_after"] = {
-            driver.title: application.gives_up_after(silent(driver, application.SILENT))
+            driver.title: application.gives_up_after(driver.silent(application.SILENT))
             for driver in plan
-            if driver.program == "Sessions.java"
+            if not driver.kind.libpq
         }
         for event, what in EVENTS:
             if not names or event in names:
