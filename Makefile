@@ -42,6 +42,7 @@ docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py growth >docs/growth.md
 	$(VENV)/bin/python docs/make.py measured >docs/measured.md
 	$(VENV)/bin/python docs/make.py readme
+	test ! -e results/noise.json || $(VENV)/bin/python docs/make.py noise
 	command -v dot >/dev/null || apt-get install -y -q --no-install-recommends graphviz
 	dot -Tsvg docs/voices.dot >docs/voices.svg
 

@@ -4,6 +4,7 @@ faults), alarms (what is reported as a crash), drivers (what clients see), rest 
 (of a switchover), growth (more nodes), compared (README's table of the comparison).
 
 make.py failures [DIRECTORY]: writes the tables in the pages of docs/failures, or of a copy of them.
+make.py readme: writes the figures in README.md. make.py noise: writes the table in docs/quiet.md.
 
 Parameters are made from what the agent itself reads (lib/paf_haproxy), drills and picture from the
 reports that `lab drill --all` wrote, the rest from those of `lab grow` and `lab compare`, so that
@@ -44,6 +45,7 @@ import drills  # noqa: E402
 import drivers  # noqa: E402
 import failures  # noqa: E402
 import measured  # noqa: E402
+import noise  # noqa: E402
 from paf_haproxy import __version__, metadata, params, values  # noqa: E402
 
 
@@ -125,6 +127,12 @@ def write_failures(directory: Path) -> None:
         page.write_text(failures.written(page.read_text(), reports))
 
 
+def quiet(text: str) -> str:
+    """Returns docs/quiet.md with the table of results/noise.json."""
+    results = measured.Results(RESULTS, measured.changed_since(DOCS.parent))
+    return noise.written(text, noise.table(results.report("noise"), results.when("noise")))
+
+
 def drilled() -> dict[str, Any]:
     """Returns what the page of the drills shows."""
     found = published()
@@ -165,6 +173,10 @@ if __name__ == "__main__":
         readme = DOCS.parent / "README.md"
         readme.write_text(measured.written(readme.read_text(), render("figures")))
         sys.exit()
+    if sys.argv[1:] == ["noise"]:
+        page = DOCS / "quiet.md"
+        page.write_text(quiet(page.read_text()))
+        sys.exit()
     if len(sys.argv) != 2 or sys.argv[1] not in known:
-        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)} | failures [DIRECTORY] | readme")
+        sys.exit(f"usage: {sys.argv[0]} {'|'.join(known)} | failures [DIRECTORY] | readme | noise")
     sys.stdout.write(document(sys.argv[1]))

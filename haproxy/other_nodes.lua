@@ -1,24 +1,13 @@
--- Asks the other nodes' HAProxys whether their PostgreSQL fits prod and stdby.
+-- Whether the PostgreSQL of another node fits prod and stdby, by what that node's HAProxy answers (node_question.lua).
 --
--- This HAProxy asks each of them on the role port, for both pools at once, on a connection that stays open. Its own
--- agent-checks ask this file: so a slow network delays an answer, and no agent-check fails because of it.
+-- This HAProxy's own agent-checks ask this file: so a slow network delays an answer, and no agent-check fails because
+-- of it.
 --
 -- If a node's HAProxy is silent, the node keeps its place in stdby, where the plain check sees whether PostgreSQL
 -- answers. silent_node.lua decides on its place in prod.
 
-local NODE = os.getenv("PAF_NODE")
-local INTERVAL = tonumber(os.getenv("PAF_CHECK_INTERVAL") or 50) -- ms
-
-local CONNECT_WITHIN = 2 -- s for another node
-local ANSWER_WITHIN = 4 -- s; another node may delay an answer by 0.9 s (long polling)
 local FRESH = 2 -- s; an older answer is not used
 local ASKED_WITHIN = 3 -- s since the last agent-check of a server; after that, its node is not asked either
-local KEEPS = ";$" -- at the end of an answer: the other side keeps the connection open
-local ROUND = 100 -- ms between two looks whether there are agent-checks
-local RETRY = 100 -- ms after the first failure; after each further one, as many more
-local MOST_RETRY = 1000 -- ms
-
-local ID = "x" .. (tostring({}):match("(%x+)$") or "") .. os.time() -- of this process
 
 -- By node: its last answers by pool, when they came, failures since then, and when an agent-check asked last, by pool.
 local records = {}
@@ -91,89 +80,19 @@ function paf.silent()
     return found
 end
 
-local connections = {} -- by node: the connection to its role port
-
-local function connect(node)
-    local session = paf.connect(core.proxies["prod"].servers[node], CONNECT_WITHIN)
-    if session then
-        session:settimeout(ANSWER_WITHIN)
-    end
-    return session
-end
-
--- Asks a question on a node's open connection, or on a new one. Returns the line of the answer, or nil.
-local function exchange(node, text)
-    local began, kept = paf.seconds(), connections[node]
-    local session = kept or connect(node)
-    connections[node] = nil
-    if not session then
-        return nil
-    end
-    session:send(text .. "\n")
-    local line = session:receive("*l")
-    if line and line:find(KEEPS) then
-        connections[node] = session
-        return line
-    end
-    session:close()
-    if kept and not line and paf.seconds() - began < ANSWER_WITHIN - 1 then
-        return exchange(node, text) -- the other side had closed the open connection
-    end
-    return line
-end
-
--- One question to a node. Returns nil if its answer is not the role port's.
-local function question(node, pools)
-    local _, line = paf.try(exchange, node, pools .. " " .. ID .. " keep")
-    return line and (line:find("^up") or line:find("^down")) and line or nil
-end
-
--- Takes in the answer for a pool; nil: the node did not answer. Returns whether it did.
+-- Takes in the answer for a pool; nil: the node did not answer. Returns the number of failures since the last answer.
 local function learn(node, pool, answer)
     local it = record(node)
     if not answer then
         it.failures = it.failures + 1
-        return false
+        return it.failures
     end
     local changed = it.answers[pool] ~= answer .. "\n"
     it.answers[pool], it.at, it.failures = answer .. "\n", paf.seconds(), 0
     if changed then
         paf.on_change(node)
     end
-    return true
+    return 0
 end
 
--- Asks a node once. Returns ms until the next question.
-local function ask(node)
-    local began = paf.seconds()
-    local line = question(node, "prod,stdby")
-    local prod, stdby = (line or ""):match("^([^;]+);?([^;]*)")
-    local answered = learn(node, "prod", prod)
-    if answered then
-        -- An older agent answers for one pool at a time.
-        answered = learn(node, "stdby", stdby ~= "" and stdby or question(node, "stdby"))
-    end
-    if not answered then
-        return math.min(MOST_RETRY, RETRY * record(node).failures)
-    end
-    return INTERVAL - (paf.seconds() - began) * 1000
-end
-
-local function ask_on(node)
-    while not paf.stopping() do
-        local wait = wanted(node) and ask(node) or ROUND
-        core.msleep(math.max(1, math.floor(wait)))
-    end
-end
-
-core.register_task(function()
-    for _, node in ipairs(paf.nodes()) do
-        if node ~= NODE then
-            core.register_task(function()
-                ask_on(node)
-            end)
-        end
-    end
-end)
-
-paf.others = { asked = asked, wanted = wanted, tried = tried, failing = failing, fresh = fresh }
+paf.others = { asked = asked, wanted = wanted, tried = tried, failing = failing, fresh = fresh, learn = learn }

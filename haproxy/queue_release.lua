@@ -28,7 +28,10 @@ local function limit(name, server, most)
 end
 
 -- Asks the HAProxy on the node of a server how many more connections it grants; nil without an answer.
-local function ask(server, connections, waiting)
+local function ask(name, server, connections, waiting)
+    if paf.others.failing(name) then
+        return nil -- it is silent, and each question to it may last for ANSWER_WITHIN
+    end
     local question = "slots " .. NODE .. " " .. connections .. " " .. waiting
     return tonumber(paf.ask_node(server, question, ANSWER_WITHIN) or "")
 end
@@ -53,7 +56,7 @@ local function look()
         elseif not served then
             limit(name, server, connections + paf.FIRST)
         elseif stats["status"]:find("^UP") then
-            local _, more = paf.try(ask, server, connections, pool["qcur"])
+            local _, more = paf.try(ask, name, server, connections, pool["qcur"])
             more = more or paf.seconds() - since > PATIENCE and paf.FIRST or 0
             limit(name, server, connections + more)
         end

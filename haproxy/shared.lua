@@ -24,6 +24,7 @@
 --     unknown_role: clear_reason reason refusing report_unknown set_reason unknown
 
 local ROLE_PORT = tonumber(os.getenv("PAF_ROLE_PORT"))
+local ANSWER_ROUND = 2 -- ms between two looks whether an answer has come
 local STOPPING_ROUND = 0.1 -- s for which a look at HAProxy's state is used
 
 paf = {}
@@ -92,9 +93,7 @@ function paf.connect(server, within)
     return host and paf.open(host, ROLE_PORT, within)
 end
 
--- Asks one question on the role port of a server's node. within: s, for the connection and for the answer. Returns the
--- first line of the answer, or nil.
-function paf.ask_node(server, question, within)
+local function ask(server, question, within)
     local session = paf.connect(server, within)
     if not session then
         return nil
@@ -102,6 +101,21 @@ function paf.ask_node(server, question, within)
     session:send(question .. "\n")
     local line = session:receive("*l")
     session:close()
+    return line
+end
+
+-- Asks one question on the role port of a server's node. within: s. Returns the first line of the answer, or nil. A
+-- task of its own asks, because HAProxy may try a refused connection again for longer than that (node_question.lua).
+function paf.ask_node(server, question, within)
+    local done, line = false, nil
+    core.register_task(function()
+        local _, answer = paf.try(ask, server, question, within)
+        done, line = true, answer
+    end)
+    local ends = paf.seconds() + within
+    while not done and paf.seconds() < ends do
+        core.msleep(ANSWER_ROUND)
+    end
     return line
 end
 

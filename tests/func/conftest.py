@@ -47,14 +47,19 @@ def installed(request: pytest.FixtureRequest) -> None:
         os.utime(Path("/usr/share/paf-haproxy", name), (0, 0))  # it is not being upgraded
 
 
-class Pair:
-    """Two instances, srv1 the primary and srv2 its standby, that can be put back to that."""
+def address(last: int) -> str:
+    """Returns a loopback address that no other run of these tests has."""
+    return f"127.{os.getpid() >> 8 & 255 | 64}.{os.getpid() & 255}.{last}"
 
-    def __init__(self, directory: Path) -> None:
-        # Addresses that no other run of these tests has.
-        net = f"127.{os.getpid() >> 8 & 255 | 64}.{os.getpid() & 255}"
-        self.srv1 = Instance("srv1", f"{net}.11", directory / "srv1")
-        self.srv2 = Instance("srv2", f"{net}.12", directory / "srv2")
+
+class Pair:
+    """Two instances, srv1 the primary and srv2 its standby, that can be put back to that. first:
+    the last number of the first address. programs: as for Instance.
+    """
+
+    def __init__(self, directory: Path, first: int = 11, programs: Path | None = None) -> None:
+        self.srv1 = Instance("srv1", address(first), directory / "srv1", programs)
+        self.srv2 = Instance("srv2", address(first + 1), directory / "srv2", programs)
         self.all = (self.srv1, self.srv2)
         self.pristine = directory / "pristine"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.tools import TEMPLATE
@@ -52,3 +53,11 @@ def test_an_error_of_a_socket_ends_no_task(running: Cluster, tmp_path: Path) -> 
     finally:
         node.postgres.start()
     eventually(lambda: node.tells() == "production", "and on")
+
+
+def test_haproxy_does_not_warn_of_lua(running: Cluster) -> None:
+    """From 3.1 on it does, if tune.lua.bool-sample-conversion is not set."""
+    node = running.srv1
+    words = [node.program, "-c", "-f", str(node.statedir / "haproxy.cfg")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "tune.lua" not in done.stdout + done.stderr

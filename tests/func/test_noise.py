@@ -1,33 +1,40 @@
 """What HAProxy's checks leave in PostgreSQL's log and in pg_stat_statements, and how docs/quiet.md
 silences it.
 
-    NOISE_WINDOW=60 pytest -s tests/func/test_noise.py      prints what the page says of 60 s
+    NOISE_WINDOW=60 NOISE_JSON=results/noise.json pytest tests/func/test_noise.py
+
+counts for 60 s and writes what `docs/make.py noise` makes the table of the page from.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 import psycopg2
 import pytest
 
-from paf_lab import handbook
+from paf_lab import handbook, provenance
 from tests.func.conftest import Pair
-from tests.tools import ROOT
+from tests.tools import ROOT, noise
 from tests.tools.instance import Instance
-from tests.tools.node import Cluster
+from tests.tools.node import Cluster, Node
 from tests.tools.waiting import eventually
 
 WINDOW = float(os.environ.get("NOISE_WINDOW", "10"))  # s
-LOUD = """
+JSON = os.environ.get("NOISE_JSON")
+LOUD = f"""
 shared_preload_libraries = 'pg_stat_statements'
 log_connections = on
 log_disconnections = on
 log_statement = 'all'
 log_min_duration_statement = 0
-log_line_prefix = 'line %u '
+log_line_prefix = '{noise.PREFIX}'
 """
 # As 40-postgresql.sh writes it; the tests themselves come in as postgres.
 HBA = """
@@ -37,14 +44,7 @@ host all postgres,app 127.0.0.0/8 trust
 host replication all 127.0.0.0/8 trust
 host all all 127.0.0.0/8 scram-sha-256
 """
-KINDS = {
-    "connections": "connection received",
-    "logins of haproxy": "line haproxy LOG:  connection authorized",
-    "statements of haproxy": "line haproxy LOG:  statement",
-    "durations of haproxy": "line haproxy LOG:  duration",
-    "other lines of haproxy": "line haproxy ",
-}
-CALLS = """
+CALLS_OF_HAPROXY = """
 SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements
 JOIN pg_roles ON pg_roles.oid = userid WHERE rolname = 'haproxy'
 """
@@ -64,17 +64,19 @@ def lines(instance: Instance) -> Counter[str]:
     instance.sql("SELECT pg_stat_statements_reset()")
     instance.log.write_text("")
     time.sleep(WINDOW)
-    text = instance.log.read_text()
-    found: Counter[str] = Counter({"calls": instance.sql(CALLS)})
-    for line in text.splitlines():
-        kind = next((kind for kind, part in KINDS.items() if part in line), "")
-        found[kind] += bool(kind)
+    found = noise.counted(instance.log.read_text())
+    found[noise.CALLS] = instance.sql(CALLS_OF_HAPROXY)
     return found
 
 
-def show(what: str, found: Counter[str]) -> None:
-    kinds = ", ".join(f"{found[kind]} {kind}" for kind in (*KINDS, "calls"))
-    print(f"\n{what}, {WINDOW:g} s, two nodes: {kinds}")
+def versions(node: Node) -> dict[str, str]:
+    """Returns the versions of what has been measured."""
+    words = [node.program, "-v"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"version (\S+)", said)
+    assert found, said
+    postgresql = str(node.postgres.sql("SHOW server_version")).split()[0]
+    return {"PostgreSQL": postgresql, "HAProxy": found[1]}
 
 
 @pytest.fixture
@@ -92,8 +94,8 @@ def loud(cluster: Cluster, fresh: Pair) -> Cluster:
 
 def test_what_the_checks_leave_and_how_to_silence_them(loud: Cluster, fresh: Pair) -> None:
     primary = fresh.srv1
+    stamp = provenance.stamp()
     before = lines(primary)
-    show("before", before)
     # Each HAProxy connects every 2 s (server_interval), and does not log in.
     assert WINDOW - 3 <= before["connections"] <= WINDOW + 3
     assert before["logins of haproxy"] <= 1
@@ -110,7 +112,10 @@ def test_what_the_checks_leave_and_how_to_silence_them(loud: Cluster, fresh: Pai
     old += " AND usename = 'haproxy'"
     eventually(lambda: primary.sql(old) == 0, "the session of before has ended", within=30)
     after = lines(primary)
-    show("after", after)
+    if JSON:
+        nodes = len(loud.nodes)
+        measured = noise.Measured(WINDOW, nodes, before, after, versions(loud.srv1))
+        Path(JSON).write_text(json.dumps(noise.report(measured, stamp), indent=1) + "\n")
     assert WINDOW - 3 <= after["connections"] <= WINDOW + 3
     quiet = ("statements of haproxy", "durations of haproxy", "calls", "other lines of haproxy")
     assert {kind: after[kind] for kind in quiet} == dict.fromkeys(quiet, 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import socket
 import socketserver
 import subprocess
 import threading
@@ -104,3 +106,35 @@ def test_the_connection_to_a_node_stays_open(running: Cluster) -> None:
     always(lambda: connected() == before, "the same session", during=3)
     srv2.do("reload")
     eventually(lambda: connected() and connected() != before, "a session to the new process")
+
+
+@contextlib.contextmanager
+def accepting_nothing(address: str) -> Iterator[None]:
+    """A port whose queue is full: a connection to it is neither accepted nor refused."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, ROLE))
+        listener.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex((address, ROLE))
+        yield
+
+
+def test_a_node_that_accepts_no_connection_is_silent_soon(running: Cluster) -> None:
+    """Its HAProxy ends, and each connection to it would last for seconds."""
+    srv1, srv2 = running.nodes
+    srv1.await_up("stdby/srv2")
+
+    def silent() -> bool:
+        return bool(json.loads(srv1.read(ROLE, b"view\n"))["silent"] == "srv2")
+
+    assert not silent()
+    srv2.kill()
+    with accepting_nothing(srv2.address):
+        eventually(silent, "two connections have failed", within=2)
+        always(silent, "it stays silent", during=3)
+    srv2.do("start")
+    eventually(lambda: not silent(), "it answers", within=4)

@@ -46,8 +46,12 @@ ROLES = (
 GRANT = "GRANT ALL ON t TO app"
 
 
-def program(name: str) -> str:
-    """Returns the path of one of PostgreSQL's programs, of the newest version that is there."""
+def program(name: str, programs: Path | None = None) -> str:
+    """Returns the path of one of PostgreSQL's programs: in a directory, or of the newest version
+    that is installed.
+    """
+    if programs:
+        return str(programs / name)
     found = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3])
     )
@@ -97,10 +101,15 @@ def _signal(pid: int, number: signal.Signals) -> bool:
 
 
 class Instance:
-    """One PostgreSQL. directory: of the node, readable by all. address: 127.x.y.z."""
+    """One PostgreSQL. directory: of the node, readable by all. address: 127.x.y.z. programs: the
+    directory of its programs; None: those of the newest version that is installed.
+    """
 
-    def __init__(self, name: str, address: str, directory: Path) -> None:
+    def __init__(
+        self, name: str, address: str, directory: Path, programs: Path | None = None
+    ) -> None:
         self.name = name
+        self.programs = programs
         self.address = address
         self.data = directory / "data"
         self.socket = directory / "socket"
@@ -109,16 +118,20 @@ class Instance:
     def build(self) -> None:
         """Makes a new instance, stopped."""
         self._directories()
-        as_postgres(program("initdb"), "-D", str(self.data), "-N", "-A", "trust", "--wal-segsize=1")
+        where = ("-D", str(self.data))
+        as_postgres(self._program("initdb"), *where, "-N", "-A", "trust", "--wal-segsize=1")
         self.configure()
 
     def copy(self, primary: Instance) -> None:
         """Makes a standby of a running instance, stopped."""
         self._directories()
         source = ("-h", primary.address, "-p", str(PORT), "-D", str(self.data), "-c", "fast")
-        as_postgres(program("pg_basebackup"), *source, "-N")
+        as_postgres(self._program("pg_basebackup"), *source, "-N")
         self.configure()
         self.become_standby()
+
+    def _program(self, name: str) -> str:
+        return program(name, self.programs)
 
     def _directories(self) -> None:
         self.socket.mkdir(parents=True)
@@ -146,7 +159,7 @@ class Instance:
         self._ctl("promote")
 
     def _ctl(self, *words: str) -> None:
-        as_postgres(program("pg_ctl"), "-s", "-w", "-D", str(self.data), *words)
+        as_postgres(self._program("pg_ctl"), "-s", "-w", "-D", str(self.data), *words)
 
     @property
     def postmaster(self) -> int:
@@ -185,7 +198,7 @@ class Instance:
 
     def checkpoint_location(self) -> str:
         """Returns the location of the last checkpoint of a stopped instance."""
-        text = as_postgres(program("pg_controldata"), str(self.data))
+        text = as_postgres(self._program("pg_controldata"), str(self.data))
         (location,) = re.findall(r"Latest checkpoint location: +(\S+)", text)
         return str(location)
 
