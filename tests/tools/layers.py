@@ -42,8 +42,8 @@ LAYERS: dict[str, dict[str, str]] = {
         "access": """
             command pacemaker paf_notify memory apply
             postgres postmaster standing pgbouncer pooler
-            certificate configuration copies kept launch master network ports process rejection
-            render runtime startup stats supervisor
+            certificate configuration copies kept launch master network parameters_file ports
+            process rejection render runtime startup stats supervisor
             """,
         "actions": """
             actions crash dispatch request

@@ -69,6 +69,7 @@ LAYERS = [
         "network",
         "pacemaker",
         "paf_notify",
+        "parameters_file",
         "pgbouncer",
         "ports",
         "rolefile",
