@@ -37,7 +37,7 @@ LAYERS: dict[str, dict[str, str]] = {
     "lib/paf_haproxy": {
         "data and values": """
             __init__ ocf log context values params metadata
-            crash_evidence rolefile routing silence view
+            crash_evidence haproxy_note rolefile routing silence view
             """,
         "access": """
             command pacemaker paf_notify memory apply

@@ -59,7 +59,7 @@ STANDARD = {
 
 # Each knows only those before it.
 LAYERS = [
-    {"ocf"},
+    {"haproxy_note", "ocf"},
     {"command", "context", "crash_evidence", "log", "postmaster", "view"},
     {"routing"},
     {"values"},
