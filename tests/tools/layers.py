@@ -46,7 +46,7 @@ LAYERS: dict[str, dict[str, str]] = {
             process rejection render runtime startup stats supervisor
             """,
         "actions": """
-            actions crash dispatch request
+            actions crash dispatch missed_change request
             """,
         "command line": """
             main cli

@@ -81,7 +81,7 @@ LAYERS = [
     {"copies", "supervisor"},
     {"process"},
     {"configuration", "launch"},
-    {"crash", "kept", "request"},
+    {"crash", "kept", "missed_change", "request"},
     {"startup"},
     {"actions.fast_monitor", "actions.notify", "actions.reconcile"},
     {
@@ -139,7 +139,7 @@ def test_what_a_report_does_not_import(tmp_path: Path) -> None:
     done = run(code, "report", OCF_RESKEY_statedir=str(tmp_path))
     assert done.returncode == 0, done.stderr
     found = imported(done.stderr)
-    assert {"paf_haproxy.crash", "json"} <= found
+    assert {"paf_haproxy.crash", "paf_haproxy.missed_change", "json"} <= found
     assert not found & SLOW
 
 
