@@ -1,4 +1,4 @@
-"""Other programs that the agent runs: their output, their failures, and their time."""
+"""Programs that run beside the agent. test_tools.py has those that it waits for at once."""
 
 from __future__ import annotations
 
@@ -14,38 +14,17 @@ from paf_haproxy.ocf import AgentError
 from tests.tools.waiting import eventually
 
 
-def test_the_output() -> None:
-    assert run(["sh", "-c", "echo out; echo err >&2"]) == "out\n"
-
-
-def test_nothing_to_read() -> None:
-    assert run(["cat"]) == ""
-
-
-def test_a_failure() -> None:
-    command = ["sh", "-c", "echo out; echo err >&2; exit 3"]
-    with pytest.raises(CommandError, match="ended with 3: out\\nerr") as caught:
-        run(command)
-    assert (caught.value.status, caught.value.timed_out) == (3, False)
-    assert run(command, fails=True) == "out\n"
+def test_a_failure_that_is_expected() -> None:
+    assert run(["sh", "-c", "echo out; echo err >&2; exit 3"], fails=True) == "out\n"
 
 
 def test_the_environment() -> None:
     assert run(["/bin/sh", "-c", "echo $A$HOME"], environment={"A": "1"}) == "1\n"
 
 
-def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match="nosuch is not installed"):
-        run(["nosuch"])
+def test_a_program_that_cannot_be_run(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match=f"cannot run {tmp_path}: "):
         run([str(tmp_path)])
-
-
-def test_a_program_that_takes_too_long() -> None:
-    began = time.monotonic()
-    with pytest.raises(CommandError, match=r"no end within 0\.2 s") as caught:
-        run(["sleep", "60"], 0.2)
-    assert caught.value.timed_out and time.monotonic() - began < 10
 
 
 def test_a_program_runs_beside_the_agent(tmp_path: Path) -> None:
@@ -56,12 +35,12 @@ def test_a_program_runs_beside_the_agent(tmp_path: Path) -> None:
 
 
 def test_its_time_counts_from_its_start() -> None:
-    with Program(["sleep", "60"], 0.3) as program:
-        time.sleep(0.4)
+    with Program(["sleep", "60"], 1.0) as program:
+        time.sleep(1.1)
         began = time.monotonic()
         with pytest.raises(CommandError, match="no end within"):
             program.output()
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 0.8
 
 
 def test_it_is_killed_if_it_is_not_needed(tmp_path: Path) -> None:
