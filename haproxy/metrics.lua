@@ -4,6 +4,7 @@ local NODE = os.getenv("PAF_NODE")
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE")
 local REJECTED = os.getenv("PAF_REJECTED_FILE") -- exists while HAProxy runs with an older configuration
 local known = false -- whether there has been a primary
+local unserved -- s, since when prod has served nobody, or nil
 local began -- s, since when a transition has been under way, or nil
 local ended = 0 -- s, when the last one did; 0: none yet
 local lasted = 0 -- s, how long the last one was
@@ -45,10 +46,12 @@ function paf.watch()
             lasted = ended - began
             began = nil
         end
-        known = true
-    elseif known and not began then
-        began = paf.seconds()
+        known, unserved = true, nil
+        return
     end
+    unserved = unserved or paf.seconds()
+    began = began or known and unserved or nil
+    paf.look_for_change(unserved)
 end
 
 local function held()
@@ -98,7 +101,7 @@ local function metrics()
     metric(lines, "notifications_total", "counter", "Notifications that changed the view.",
         counts["notified"] or 0)
     metric(lines, "drift_repaired_total", "counter",
-        "Monitor actions that had to repair the servers or to restart HAProxy.",
+        "Times that the agent had to repair the servers or to restart HAProxy.",
         counts["repaired"] or 0)
     metric(lines, "transitions_total", "counter", "Times that new connections had no primary and got one again.",
         transitions)

@@ -3,7 +3,8 @@
 -- The last confirmed role and its postmaster. HAProxy writes this file, so that the next process finds them.
 local MEMORY = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/role"
 local CONFIRMED = os.getenv("PAF_CONFIRMED") -- the same, written by the agent, which has asked as a superuser
-local ENDED = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/ended" -- systemd starts the agent on a change
+-- systemd starts the agent when this file changes (supervisor.watch, which keeps its name).
+local NOTE = os.getenv("PAF_MEMORY") and os.getenv("PAF_MEMORY") .. "/ended"
 local ROLE_FILE = os.getenv("PAF_ROLE_FILE") -- Pacemaker's view, written by the agent
 
 local function remember(role, postmaster)
@@ -33,7 +34,18 @@ end
 
 -- PostgreSQL has ended, and nobody has announced it: the agent finds out whether it has crashed (crash.py).
 local function note_end(role)
-    paf.write_file(ENDED, os.time() .. " " .. role .. "\n")
+    paf.write_file(NOTE, os.time() .. " " .. role .. "\n")
 end
 
-paf.memory = { remember = remember, recall = recall, note_end = note_end, settled_primary = settled_primary }
+-- A node is the primary, and this node was not told: the agent asks Pacemaker (missed_change.py).
+local function note_missed(node)
+    paf.write_file(NOTE, os.time() .. " missed " .. node .. "\n")
+end
+
+paf.memory = {
+    remember = remember,
+    recall = recall,
+    note_end = note_end,
+    note_missed = note_missed,
+    settled_primary = settled_primary,
+}

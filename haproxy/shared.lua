@@ -8,6 +8,7 @@
 --     hold: hold
 --     json: object
 --     metrics: view watch
+--     missed_change: look_for_change
 --     other_nodes: fit_of others silent
 --     postgres_session: session
 --     probation: note_return on_probation recovering returning

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from . import log, runtime
+from . import log, rolefile, runtime
 from .ocf import AgentError
 from .routing import SHUTDOWN, closing, commands, wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .rolefile import Role
     from .routing import Server
@@ -29,6 +29,22 @@ def project(statedir: str, role: Role, gone: Iterable[str] = ()) -> list[str]:
     if objections:
         raise AgentError(f"HAProxy refuses a command: {'; '.join(objections)}")
     return lines
+
+
+def settle(statedir: str, role: Role) -> Iterator[tuple[Role, list[str]]]:
+    """Sets HAProxy's servers to the states of the role, and then to those of the role file for as
+    long as that says something else: a notification may come meanwhile, and its word counts. Yields
+    each role, and the commands that it took.
+
+    Raises AgentError as project does, or if the role file cannot be believed.
+    """
+    last: Role | None = role
+    while last is not None:
+        role = last
+        yield role, project(statedir, role)
+        last = rolefile.load(statedir)
+        if last and (last.view, last.drained) == (role.view, role.drained):
+            return
 
 
 def close_rest(statedir: str, lines: list[str]) -> None:

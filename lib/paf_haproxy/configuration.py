@@ -12,7 +12,17 @@ import os
 import pwd
 import shutil
 
-from . import copies, log, ports, postgres, process, rejection, render, supervisor
+from . import (
+    copies,
+    log,
+    parameters_file,
+    ports,
+    postgres,
+    process,
+    rejection,
+    render,
+    supervisor,
+)
 from .command import CommandError, run
 from .ocf import ERR_CONFIGURED, ERR_INSTALLED, AgentError, Rejected
 from .params import Params, parse, parse_leniently
@@ -46,27 +56,13 @@ def effective(context: Context) -> Params:
         asked = None
     if asked is not None and not rejection.reason(context.statedir):
         return asked
-    running = used(context.statedir)
+    running = parameters_file.read(context.statedir)
     return running or asked or parse_leniently(context.parameters, log.warning)
-
-
-def used(statedir: str) -> Params | None:
-    """Returns the parameters of the configuration in a directory, or None if they are not there."""
-    try:
-        with open(parameters_path(statedir), encoding="utf-8") as file:
-            return parse({**json.load(file), "statedir": statedir})
-    except (OSError, ValueError, AgentError, TypeError):
-        return None
 
 
 def kept_directory(keepdir: str, statedir: str) -> str:
     """Returns the directory on disk for the last valid configuration of a state directory."""
     return f"{keepdir}/{supervisor.name(statedir)}"
-
-
-def parameters_path(directory: str) -> str:
-    """Returns the file with the parameters of the configuration beside it."""
-    return directory + "/parameters"
 
 
 def make(params: Params, node: str) -> str:
@@ -115,7 +111,7 @@ def _check_postgres(params: Params) -> None:
     the socket of the new one. Otherwise every node would report its PostgreSQL as down.
     """
     kept = kept_directory(params.keepdir, params.statedir)
-    before = used(params.statedir) or used(kept)
+    before = parameters_file.read(params.statedir) or parameters_file.read(kept)
     if before is None or not postgres.listening(before) or postgres.listening(params):
         return
     moved = before.pghost != params.pghost
@@ -163,7 +159,7 @@ def install(params: Params, new: str) -> None:
             os.unlink(source_path(params))
         with open(f"{new}.parameters", "w", encoding="utf-8") as file:
             json.dump(dict(params.raw), file)
-        os.replace(f"{new}.parameters", parameters_path(params.statedir))
+        os.replace(f"{new}.parameters", parameters_file.path(params.statedir))
         os.replace(new, config_path(params))
     except OSError as error:
         raise Rejected(f"cannot write below {params.statedir}: {error.strerror}") from error
@@ -196,7 +192,7 @@ def digest(path: str) -> str:
 @contextlib.contextmanager
 def before(params: Params) -> Iterator[Callable[[], None]]:
     """Copies the configuration in the state directory, and yields a function that puts it back."""
-    paths = (parameters_path(params.statedir), source_path(params), config_path(params))
+    paths = (parameters_file.path(params.statedir), source_path(params), config_path(params))
     saved = {path: f"{path}.{os.getpid()}.before" for path in paths if os.path.exists(path)}
     umask = os.umask(0o077)  # it may name a password
     try:

@@ -17,7 +17,7 @@ FOLLOW = "follow"
 ANSWER = "answer"
 """What a monitor starts the agent with: another node has asked something (request.py)."""
 REPORT = "report"
-"""What systemd starts the agent with: PostgreSQL has ended (crash.py)."""
+"""What systemd starts the agent with: HAProxy has written a note (actions/report.py)."""
 
 
 class Notice:

@@ -2,9 +2,9 @@
 later.
 
 HAProxy's session to PostgreSQL ends with the postmaster. HAProxy then writes a file, systemd
-notices that and starts `report` (supervisor.watch). Without systemd, the recurring monitor does it.
-PAF's own monitor, run outside of the cluster, confirms the crash. All decisions are Pacemaker's and
-PAF's.
+notices that and starts `report` (actions/report.py). Without systemd, the recurring monitor calls
+`attempt`. PAF's own monitor, run outside of the cluster, confirms the crash. All decisions are
+Pacemaker's and PAF's.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 import fcntl
 import time
 
-from . import configuration, log, pacemaker, postmaster, rolefile, supervisor
-from .command import run
-from .crash_evidence import is_crash, running_resource
-from .ocf import SUCCESS, AgentError
+from . import log, pacemaker, postmaster, rolefile, supervisor
+from .command import Program, run
+from .crash_evidence import is_crash, running
+from .ocf import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,20 +46,21 @@ def watch(context: Context) -> None:
         log.warning(f"{error.reason}; the next monitor reports a crash of PostgreSQL")
 
 
-def report(context: Context) -> int:
-    """What systemd starts: reports the crash of the local PostgreSQL, if it has crashed."""
-    params = configuration.used(context.statedir)
-    if params is None:
-        return SUCCESS
+def report(context: Context, params: Params) -> None:
+    """Reports the crash of the local PostgreSQL, if it has crashed: now, or after the transition
+    that is under way.
+    """
     end = time.monotonic() + PATIENCE
-    while attempt(context, params) and time.monotonic() < end:
+    busy = attempt(context, params)
+    while busy and time.monotonic() < end:
         time.sleep(PAUSE)
-    return SUCCESS
+        busy = attempt(context, params, again=True)
 
 
-def attempt(context: Context, params: Params) -> bool:
+def attempt(context: Context, params: Params, again: bool = False) -> bool:
     """Reports the crash of the local PostgreSQL if there is one to report. Returns whether another
-    attempt may do so later, because Pacemaker is at work. It never fails a monitor.
+    attempt may do so later, because Pacemaker is at work. It never fails a monitor. again: whether
+    Pacemaker was at work a moment ago.
     """
     which = postmaster.crashed(params.pghost, params.pgport)
     if not which or not params.crash_reports:
@@ -70,7 +71,7 @@ def attempt(context: Context, params: Params) -> bool:
             notes.seek(0)
             reason = settled(notes.read(), which, time.time(), params.crash_reports)
             if not reason:
-                resource = confirm(context, params)
+                resource = confirm(context, params, again)
                 if postmaster.crashed(params.pghost, params.pgport) != which:
                     return False  # PostgreSQL has been started meanwhile
                 notes.write(f"{time.time():.0f} {which}\n")
@@ -103,22 +104,30 @@ def settled(notes: str, which: str, now: float, most: int) -> str:
     return ""
 
 
-def confirm(context: Context, params: Params) -> str:
+def confirm(context: Context, params: Params, again: bool) -> str:
     """Returns PAF's resource if Pacemaker believes that the instance runs, and PAF's monitor says
-    that it has crashed.
+    that it has crashed. again: as in attempt().
 
     Raises Busy if Pacemaker is at work, and AgentError if there is nothing to report or that cannot
     be told.
     """
     status = run(["crm_mon", "--one-shot", "--inactive", "--output-as=xml"], ASK_WITHIN)
-    resource = running_resource(status, params.pgsql_clone, context.node)
-    if not pacemaker.idle():
-        raise Busy("a transition is under way")
-    check = ["crm_resource", "--resource", resource, "--force-check", "--output-as=xml"]
-    answer = run(check, CHECK_WITHIN, fails=True, environment={"PATH": PATH, **PROMOTABLE})
+    found = running(status, params.pgsql_clone, context.node)
+    if again:
+        _require_idle(found.dc)  # a transition needs the CPU that PAF's monitor would take
+    check = ["crm_resource", "--resource", found.resource, "--force-check", "--output-as=xml"]
+    with Program(check, CHECK_WITHIN, {"PATH": PATH, **PROMOTABLE}) as monitor:
+        _require_idle(found.dc)  # while PAF's monitor runs, which takes longer
+        answer = monitor.output(fails=True)
     if not is_crash(answer):
         raise AgentError("PAF's own monitor does not confirm it")
-    return resource
+    return found.resource
+
+
+def _require_idle(dc: str) -> None:
+    """Raises Busy if Pacemaker is at work. dc: the DC's node."""
+    if not pacemaker.idle(dc):
+        raise Busy("a transition is under way")
 
 
 def fail(resource: str, node: str) -> None:

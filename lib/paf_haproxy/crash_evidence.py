@@ -36,8 +36,20 @@ RESOURCE = {
 }
 
 
-def running_resource(status: str, clone: str, node: str) -> str:
-    """Returns the name of PAF's resource. status: crm_mon's XML.
+class Running:
+    """An instance that runs for Pacemaker. resource: PAF's, e.g. 'pgsqld'. dc: the DC's node, '' if
+    crm_mon does not name it.
+    """
+
+    __slots__ = ("dc", "resource")
+
+    def __init__(self, resource: str, dc: str) -> None:
+        self.resource = resource
+        self.dc = dc
+
+
+def running(status: str, clone: str, node: str) -> Running:
+    """Returns the instance of this node. status: crm_mon's XML.
 
     Raises AgentError if Pacemaker does not take the instance on this node for running, or leaves it
     alone.
@@ -55,7 +67,7 @@ def running_resource(status: str, clone: str, node: str) -> str:
             _expect("the resource", resource, RESOURCE)
             if resource.get("pending"):
                 raise AgentError(f"Pacemaker is about to change it: {resource.get('pending')}")
-            return resource.get("id", "").partition(":")[0]
+            return Running(resource.get("id", "").partition(":")[0], dc.get("name", ""))
     raise AgentError(f"Pacemaker has no instance of {clone} on record that runs on this node")
 
 

@@ -12,7 +12,7 @@ import glob
 import os
 import shutil
 
-from . import configuration, copies, log, render, rolefile
+from . import configuration, copies, log, parameters_file, render, rolefile
 from .copies import CERTIFICATE, LUA
 from .ocf import AgentError
 
@@ -55,7 +55,7 @@ def restore(keepdir: str, statedir: str) -> Params | None:
     source = configuration.kept_directory(keepdir, statedir)
     if not os.path.exists(f"{source}/{CONFIGURATION}"):
         source += ".old"  # a save was interrupted between two renames
-    params = configuration.used(source)
+    params = parameters_file.read(source)
     if params is None or not os.path.exists(f"{source}/{CONFIGURATION}"):
         return None
     params = params.copy()
@@ -79,7 +79,7 @@ def _names(statedir: str) -> list[str]:
     copies = [name for name in os.listdir(statedir) if name.startswith((LUA, CERTIFICATE))]
     return [
         *(name for name in sorted(copies) if f"{statedir}/{name}" in text),
-        os.path.basename(configuration.parameters_path(statedir)),
+        os.path.basename(parameters_file.path(statedir)),
         CONFIGURATION,
     ]
 

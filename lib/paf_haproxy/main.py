@@ -52,6 +52,10 @@ def run(action: str) -> int:
             from .actions.follow import follow
 
             return follow(context.statedir)
+        if action == REPORT:
+            from .actions.report import report
+
+            return report(context)
         if action == "monitor":
             from .actions.fast_monitor import look
 
@@ -66,10 +70,6 @@ def run(action: str) -> int:
             from .request import answer
 
             return answer(context)
-        if action == REPORT:
-            from .crash import report
-
-            return report(context)
         from . import dispatch
 
         return dispatch.perform(context)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from . import haproxy_note
+
 WITHIN = 5.0  # s that a report is valid; HAProxy writes it every second (silent_node.lua)
 
 
@@ -39,20 +41,8 @@ def reported(statedir: str) -> bool:
 
 
 def read(statedir: str) -> Silence | None:
-    """Returns the node of prod whose HAProxy is silent, or None. HAProxy wrote the file, not root:
-    what has another form counts for nothing.
-    """
-    try:
-        fd = os.open(path(statedir), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        age = time.time() - os.fstat(fd).st_mtime
-        words = os.read(fd, 512).decode("ascii", "replace").split()
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    if len(words) != 5 or not 0 <= age <= WITHIN or not words[3].isdecimal():
+    """Returns the node of prod whose HAProxy is silent, or None."""
+    words = haproxy_note.words(path(statedir), WITHIN)
+    if len(words) != 5 or not words[3].isdecimal():
         return None
     return Silence(words[0], words[1] == "trusted", words[2], int(words[3]))

@@ -132,14 +132,16 @@ def _stop(params: Params, *options: str) -> None:
             raise
 
 
-def ended_path(statedir: str) -> str:
-    """Returns the file that HAProxy writes when PostgreSQL has ended (role_memory.lua)."""
+def note_path(statedir: str) -> str:
+    """Returns the file that HAProxy writes when PostgreSQL has ended or this node has missed a
+    change of primary (role_memory.lua).
+    """
     return statedir + "/memory/ended"
 
 
 def watch(context: Context) -> None:
-    """Has systemd start `report` when HAProxy writes that PostgreSQL has ended; nothing runs
-    meanwhile (systemd.path(5)). Does nothing if systemd does so already, or is not there.
+    """Has systemd start `report` when HAProxy writes a note (note_path); nothing runs meanwhile
+    (systemd.path(5)). Does nothing if systemd does so already, or is not there.
 
     Raises AgentError if systemd refuses, or does not answer.
     """
@@ -155,8 +157,8 @@ def watch(context: Context) -> None:
         [
             "systemd-run",
             f"--unit={watcher}",
-            f"--path-property=PathChanged={ended_path(context.statedir)}",
-            "--description=report of a crash of PostgreSQL to Pacemaker, by ocf:paf:haproxy",
+            f"--path-property=PathChanged={note_path(context.statedir)}",
+            "--description=answer to a note of HAProxy, by ocf:paf:haproxy",
             "--property=Type=oneshot",
             "--property=StartLimitIntervalSec=0",
             *(f"--setenv={key}={value}" for key, value in names.items()),

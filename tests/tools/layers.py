@@ -38,16 +38,16 @@ LAYERS: dict[str, dict[str, str]] = {
     "lib/paf_haproxy": {
         "data and values": """
             __init__ ocf log context values params metadata
-            crash_evidence rolefile routing silence view
+            crash_evidence haproxy_note rolefile routing silence view
             """,
         "access": """
             command pacemaker paf_notify memory apply
             postgres postmaster standing pgbouncer pooler
-            certificate configuration copies kept launch master network ports process rejection
-            render runtime startup stats supervisor
+            certificate configuration copies kept launch master network parameters_file ports
+            process rejection render runtime startup stats supervisor
             """,
         "actions": """
-            actions crash dispatch request
+            actions crash dispatch missed_change request
             """,
         "command line": """
             main cli

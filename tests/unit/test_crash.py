@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from paf_haproxy import configuration, crash, pacemaker
+from paf_haproxy import crash, pacemaker
 from paf_haproxy.command import CommandError
 from paf_haproxy.context import Context, Notice
 from paf_haproxy.crash import KNOWN, settled
@@ -84,25 +84,56 @@ class World:
         self.status = STATUS
         self.reports: list[tuple[str, ...]] = []
         self.on_check: Callable[[], None] = lambda: None
+        self.course: list[str] = []
+        """What has happened, in order."""
 
-    def run(self, command: list[str], timeout: float = 0, **_: object) -> str:
+    def run(self, command: list[str], timeout: float = 0) -> str:
         if command[0] == "crm_mon":
             return self.status
-        if "--force-check" in command:
-            self.on_check()
-            return f'<r><agent-status code="{self.code}"/></r>'
         assert command[:2] == ["crm_resource", "--fail"]
         self.reports.append(tuple(command[2:]))
+        self.course.append("report")
         return ""
 
-    def is_idle(self) -> bool:
-        return self.idle.pop(0) if len(self.idle) > 1 else self.idle[0]
+    def start(self, command: list[str], timeout: float, environment: dict[str, str]) -> Monitor:
+        assert command[:4] == ["crm_resource", "--resource", "pgsqld", "--force-check"]
+        assert timeout <= crash.CHECK_WITHIN and "OCF_RESKEY_CRM_meta_master_max" in environment
+        self.course.append("start")
+        return Monitor(self)
+
+    def is_idle(self, dc: str) -> bool:
+        assert dc == "srv1", "crm_mon has named it"
+        found = self.idle.pop(0) if len(self.idle) > 1 else self.idle[0]
+        self.course.append("idle" if found else "busy")
+        return found
 
     def attempt(self) -> bool:
         return crash.attempt(self.context(), parse(self.raw))
 
+    def report(self) -> None:
+        crash.report(self.context(), parse(self.raw))
+
     def context(self) -> Context:
         return Context("report", "srv1", self.raw, Notice(""))
+
+
+class Monitor:
+    """PAF's monitor, which runs beside the agent."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.world.course.append("end")
+
+    def output(self, fails: bool) -> str:
+        assert fails, "its exit code is the answer"
+        self.world.course.append("output")
+        self.world.on_check()
+        return f'<r><agent-status code="{self.world.code}"/></r>'
 
 
 @pytest.fixture
@@ -110,9 +141,9 @@ def world(tmp_path: Path, ended: int, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     lock(tmp_path, ended)
     monkeypatch.setattr(crash, "run", made.run)
+    monkeypatch.setattr(crash, "Program", made.start)
     monkeypatch.setattr(crash, "PAUSE", 0.01)
     monkeypatch.setattr(pacemaker, "idle", made.is_idle)
-    monkeypatch.setattr(configuration, "used", lambda _: parse(made.raw))
     return made
 
 
@@ -128,8 +159,34 @@ def test_it_is_reported_once(world: World, capfd: pytest.CaptureFixture[str]) ->
 
 def test_it_is_reported_when_pacemaker_is_idle(world: World) -> None:
     world.idle = [False, False, True]
-    crash.report(world.context())
+    world.report()
     assert world.reports == [REPORT]
+
+
+def test_pafs_monitor_runs_while_the_dc_is_asked(world: World) -> None:
+    world.report()
+    assert world.course == ["start", "idle", "output", "end", "report"]
+
+
+def test_pafs_monitor_is_ended_by_a_transition(world: World) -> None:
+    """And it is started again only after that."""
+    world.idle = [False, False, True]
+    world.report()
+    busy = ["start", "busy", "end", "busy"]
+    assert world.course == [*busy, "idle", "start", "idle", "output", "end", "report"]
+
+
+def test_a_transition_that_begins_meanwhile(world: World) -> None:
+    world.idle = [False, True, False, True]
+    world.report()
+    assert world.course.count("output") == 1 and world.reports == [REPORT]
+
+
+def test_a_transition_that_does_not_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crash, "PATIENCE", 0.1)
+    world.idle = [False]
+    world.report()
+    assert world.reports == [] and world.course.count("start") == 1
 
 
 @pytest.mark.parametrize("code", [0, 7, 8])
@@ -175,7 +232,7 @@ def test_a_report_that_pacemaker_does_not_take_is_not_repeated(
 ) -> None:
     """It may have taken it all the same."""
 
-    def run(command: list[str], timeout: float = 0, **_: object) -> str:
+    def run(command: list[str], timeout: float = 0) -> str:
         if "--fail" in command:
             world.reports.append(tuple(command))
             raise CommandError(command, 1, "no answer")

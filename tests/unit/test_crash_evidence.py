@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paf_haproxy.crash_evidence import is_crash, running_resource
+from paf_haproxy.crash_evidence import is_crash, running
 from paf_haproxy.ocf import AgentError
 
 STATUS = (Path(__file__).parent / "data" / "crm_mon-a-node-down.xml").read_text()
@@ -18,12 +18,19 @@ NODE = '<node name="srv1" id="1" online="true" standby="false"'
 
 @pytest.mark.parametrize("node", ["srv1", "srv3"])
 def test_an_instance_that_runs_for_pacemaker(node: str) -> None:
-    assert running_resource(STATUS, "pgsqld-clone", node) == "pgsqld"
+    found = running(STATUS, "pgsqld-clone", node)
+    assert (found.resource, found.dc) == ("pgsqld", "srv1")
+
+
+def test_a_dc_without_a_name() -> None:
+    text = STATUS.replace('a3f44794f94" name="srv1" id="1" with_quorum', 'a3f44794f94" with_quorum')
+    assert text != STATUS
+    assert running(text, "pgsqld-clone", "srv1").dc == ""
 
 
 def test_a_unique_instance_has_a_number() -> None:
     text = STATUS.replace('<resource id="pgsqld"', '<resource id="pgsqld:0"')
-    assert running_resource(text, "pgsqld-clone", "srv1") == "pgsqld"
+    assert running(text, "pgsqld-clone", "srv1").resource == "pgsqld"
 
 
 @pytest.mark.parametrize(
@@ -57,12 +64,12 @@ def test_a_unique_instance_has_a_number() -> None:
 def test_what_forbids_a_report(old: str, new: str, reason: str) -> None:
     assert old in STATUS
     with pytest.raises(AgentError, match=reason):
-        running_resource(STATUS.replace(old, new), "pgsqld-clone", "srv1")
+        running(STATUS.replace(old, new), "pgsqld-clone", "srv1")
 
 
 def test_a_node_where_it_does_not_run() -> None:
     with pytest.raises(AgentError, match="online=false"):
-        running_resource(STATUS, "pgsqld-clone", "srv2")
+        running(STATUS, "pgsqld-clone", "srv2")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ STANDARD = {
 
 # Each knows only those before it.
 LAYERS = [
-    {"ocf"},
+    {"haproxy_note", "ocf"},
     {"command", "context", "crash_evidence", "log", "postmaster", "view"},
     {"routing"},
     {"values"},
@@ -69,6 +69,7 @@ LAYERS = [
         "network",
         "pacemaker",
         "paf_notify",
+        "parameters_file",
         "pgbouncer",
         "ports",
         "rolefile",
@@ -80,7 +81,7 @@ LAYERS = [
     {"copies", "supervisor"},
     {"process"},
     {"configuration", "launch"},
-    {"crash", "kept", "request"},
+    {"crash", "kept", "missed_change", "request"},
     {"startup"},
     {"actions.fast_monitor", "actions.notify", "actions.reconcile"},
     {
@@ -89,6 +90,7 @@ LAYERS = [
         "actions.meta_data",
         "actions.promote",
         "actions.reload",
+        "actions.report",
         "actions.start",
         "actions.stop",
         "actions.validate_all",
@@ -125,6 +127,20 @@ def test_what_a_notify_imports(tmp_path: Path) -> None:
     assert own == {"paf_haproxy"} | {f"paf_haproxy.{name}" for name in HOT}
     assert found - own <= STANDARD
     assert {"_socket", "syslog"} <= found, "the list is that of this run"
+
+
+SLOW = {"psycopg2", "jinja2", "ssl", "hashlib", "shutil", "site", "typing", "dataclasses"}
+
+
+def test_what_a_report_does_not_import(tmp_path: Path) -> None:
+    """Clients wait for a primary meanwhile."""
+    (tmp_path / "parameters").write_text(f'{{"pghost": "{tmp_path}"}}')
+    code = AGENT.read_text().replace("/usr/share/paf-haproxy", str(LIB))
+    done = run(code, "report", OCF_RESKEY_statedir=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = imported(done.stderr)
+    assert {"paf_haproxy.crash", "paf_haproxy.missed_change", "json"} <= found
+    assert not found & SLOW
 
 
 def run(code: str, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from paf_haproxy import configuration, copies, kept, ports, render
+from paf_haproxy import configuration, copies, kept, parameters_file, ports, render
 from paf_haproxy.ocf import ERR_CONFIGURED, Rejected
 from paf_haproxy.params import Params, parse
 
@@ -68,7 +68,7 @@ def test_installed(tmp_path: Path) -> None:
     params = parse({"haproxy": str(haproxy), "statedir": str(tmp_path), "user": "root"})
     install(params)
     assert (tmp_path / "haproxy.cfg").read_text() == (tmp_path / "checked").read_text()
-    used = configuration.used(str(tmp_path))
+    used = parameters_file.read(str(tmp_path))
     assert used and used.values == params.values
     assert not list(tmp_path.glob("haproxy.cfg.*"))
 

@@ -79,7 +79,7 @@ def test_an_end_needs_no_other_program(
     def out_of_memory(*_: object, **__: object) -> None:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
-    monkeypatch.setattr(subprocess, "run", out_of_memory)
+    monkeypatch.setattr(subprocess, "Popen", out_of_memory)
     eventually(lambda: len(process.members(sleeper.pid)) == 2, "it has a worker")
     pids = process.members(sleeper.pid)
     process.stop(params, 5)

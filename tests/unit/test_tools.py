@@ -139,6 +139,14 @@ def test_idle(
     assert asked.commands[1:] in ([], [["crmadmin", "--status", "srv1"]])
 
 
+@pytest.mark.parametrize(("state", "idle"), [("S_IDLE", True), ("S_NOT_DC", False)])
+def test_idle_if_the_dc_is_known(monkeypatch: pytest.MonkeyPatch, state: str, idle: bool) -> None:
+    """It is not looked up, and may be the DC no more."""
+    asked = answer(monkeypatch, f"Controller on srv2 in state {state}: ok\n")
+    assert pacemaker.idle("srv2") is idle
+    assert asked.commands == [["crmadmin", "--status", "srv2"]]
+
+
 def test_the_promotion_score(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answer(monkeypatch, "", "")
     pacemaker.set_promotable("haproxy", "srv1")

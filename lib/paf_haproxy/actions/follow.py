@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from .. import log, rolefile
-from ..apply import describe, project
+from ..apply import describe, settle
 from ..ocf import SUCCESS
 from . import fast_monitor
 
 
 def follow(statedir: str) -> int:
-    """Brings a HAProxy that was started, and knows of no primary, in step with the role file.
-
-    A notification may come meanwhile, and is not undone: the file's last word counts.
-    """
+    """Brings a HAProxy that was started, and knows of no primary, in step with the role file."""
     fast_monitor.forget(statedir)
     role = rolefile.load(statedir)
-    while role is not None:
-        changed = describe(project(statedir, role))
-        log.info(f"HAProxy has started, and follows the role file: {role.view}; {changed}")
-        done, role = role, rolefile.load(statedir)
-        if role and (role.view, role.drained) == (done.view, done.drained):
-            break
+    if role is not None:
+        for now, lines in settle(statedir, role):
+            changed = describe(lines)
+            log.info(f"HAProxy has started, and follows the role file: {now.view}; {changed}")
     return SUCCESS

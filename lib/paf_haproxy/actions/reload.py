@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from .. import configuration, launch, log, pooler, process, rejection, rolefile, runtime, stats
+from .. import (
+    configuration,
+    launch,
+    log,
+    parameters_file,
+    pooler,
+    process,
+    rejection,
+    rolefile,
+    runtime,
+    stats,
+)
 from ..apply import describe, project
 from ..context import RESERVE
 from ..memory import remembered
@@ -85,7 +96,7 @@ def put_into_use(context: Context, params: Params, new: str) -> None:
         except (AgentError, OSError) as error:
             undo()
             if process.leader(params) is None:
-                launch.start(configuration.used(params.statedir) or params, timeout / 4)
+                launch.start(parameters_file.read(params.statedir) or params, timeout / 4)
             if isinstance(error, Refused):
                 _note_refusal(params, f"{tried} {error.reason}")
             raise
