@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from . import cgroup
+from . import cgroup, disorder
 from .errors import LabError
 from .layout import POWER, REPO, RUN
 from .node import NODES, SPARE, Node, named
@@ -23,7 +23,6 @@ from .node import NODES, SPARE, Node, named
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
-REFUSAL = RUN / "power-refuses"
 REFUSED = "the switch is out of order: it was told to refuse"
 FIRMWARE = 6.0
 """s between power and boot after a reset. A node that is back before the cluster is done with its
@@ -70,14 +69,6 @@ def fencings(since: float) -> list[str]:
     return found
 
 
-def refuse(whether: bool) -> None:
-    """Lets every order to the switch fail, or not."""
-    if whether:
-        REFUSAL.touch()
-    else:
-        REFUSAL.unlink(missing_ok=True)
-
-
 def ask(line: str, within: float = 60) -> str:
     """Returns the daemon's answer to one line. Raises LabError if it refuses or is not there."""
     try:
@@ -101,8 +92,12 @@ def switch(line: str) -> str:
     if len(words) != 2 or words[0] not in ("status", "off", "on", "reboot"):
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])
-    if verb != "status" and REFUSAL.exists():
+    if verb != "status" and disorder.refuses():
         raise LabError(REFUSED)
+    if verb in ("off", "reboot"):
+        time.sleep(disorder.lateness())
+    if verb != "status" and disorder.pretends():
+        return f"{'on' if verb == 'on' else 'off'} {disorder.PRETENDED}"
     if verb == "reboot":
         return _reset(node)
     if verb == "off":
