@@ -77,7 +77,9 @@ class IsolateAsync(Asynchronous, Isolate):
 
 
 class OneWayAsync(Asynchronous, OneWay):
-    """The same, and the primary's node hears the others meanwhile."""
+    """The same, and the primary's node hears the others meanwhile: it may stop PostgreSQL itself
+    before it is fenced.
+    """
 
     name = "one-way-async"
     summary = "one-way with asynchronous replication: rows may be lost, two primaries never"

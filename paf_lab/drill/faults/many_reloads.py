@@ -24,10 +24,10 @@ OLD_WORKERS = 10
 MOST_PROCESSES = OLD_WORKERS + 3
 """The master, the worker that serves, and one that ends."""
 MOST_MEMORY = 40
-"""MB for each process; the pages that a worker shares with its master count in both."""
+"""MB for each process, which counts its share of the pages that others have, too (Pss)."""
 USE = f"""for pid in $(pgrep -f '{commands.HAPROXY}'); do
 awk '/^Pss:/ {{ n += $2 }} END {{ print n + 0 }}' /proc/$pid/smaps_rollup 2>/dev/null; done"""
-OPEN_WITHIN = 45.0  # s
+ENDED: dict[str, Any] = {"error": "its program has ended"}
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,7 @@ class ManyReloads(Drill):
         """Opens one more session. Raises LabError if it is refused."""
         self._tell(keeper, "one more")
         line = keeper.stdout.readline() if keeper.stdout is not None else ""
-        told: dict[str, Any] = (
-            json.loads(line) if line.strip() else {"error": "it has ended", "alive": 0}
-        )
+        told: dict[str, Any] = json.loads(line) if line.strip() else ENDED
         if told["error"]:
             raise LabError(f"{name}: no session more: {told['error']}")
         self._alive[name] = int(told["alive"])

@@ -37,6 +37,7 @@ class MixedVersions(Switchover):
         super().__init__(to)
         self._versions: dict[str, str] = {}
         self._pid: int | None = None
+        self._installed = False
 
     def breaks(self, stage: Stage) -> Collection[str]:
         return (self._target or stage.primary,)
@@ -49,6 +50,7 @@ class MixedVersions(Switchover):
         root = named(node.name).root
         (root / agent.MARK).unlink(missing_ok=True)
         shutil.copy(deb, root / DEB)
+        self._installed = True
         node.run("dpkg", "-i", f"/{DEB}")
         stage.wait(lambda: self._same(stage), RELOADED_WITHIN, every=1)
         stage.await_healthy()
@@ -70,9 +72,13 @@ class MixedVersions(Switchover):
         try:
             super().undo(stage)
         finally:
-            stage.say("the package of before", self._target)
-            self._pid = commands.haproxy_pid(stage.nodes[self._target], stage.settings)
-            agent.install(named(self._target))
+            if self._installed:
+                self._take_back(stage)
+
+    def _take_back(self, stage: Stage) -> None:
+        stage.say("the package of before", self._target)
+        self._pid = commands.haproxy_pid(stage.nodes[self._target], stage.settings)
+        agent.install(named(self._target))
         stage.wait(lambda: self._same(stage), RELOADED_WITHIN, every=1)
         let_go(stage)
 

@@ -58,6 +58,7 @@ class Strike(Switchover):
     """
 
     moves = None
+    clearings = 2
     pooled = False
     with_ratio = False
     reader_gap = 25.0
@@ -76,7 +77,7 @@ class Strike(Switchover):
         self._where = ""
         self._program: subprocess.Popen[str] | None = None
 
-    def expected(self, stage: Stage) -> None:
+    def expected(self, stage: Stage) -> None:  # type: ignore[override]
         super().expected(stage)
         self._where = self.victim.place(stage, self._target)
 
@@ -150,7 +151,6 @@ class Strike(Switchover):
             *Drill.judge(self, evidence),
             failed,
             without_primary(evidence, self.victim.away),
-            self.fault(evidence),
         ]
 
     def fault(self, evidence: Evidence) -> Finding:

@@ -87,7 +87,10 @@ def table(rows: Sequence[Row]) -> FittedTable:
             milliseconds(each.struck),
             each.before if each.after == each.before else f"{each.before} -> {each.after}",
             "forever" if each.without_primary is None else f"{each.without_primary:.1f} s",
-            *map(str, (each.failed, each.misrouted, each.lost, each.split)),
+            str(each.failed),
+            str(each.misrouted),
+            str(each.lost),
+            str(each.split),
             "; ".join(each.broken),
         )
         for each in rows
