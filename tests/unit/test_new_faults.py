@@ -78,7 +78,7 @@ def test_limits_and_reasons(make: type[Drill]) -> None:
 
 def test_the_delays_and_their_costs() -> None:
     delays = [(each.delay, each.gap, each.failed) for each in SLOW_FENCING]
-    assert delays == [(20, 45, 1), (40, 65, 2), (60, 85, 3)]
+    assert delays == [(20, 45, 2), (40, 65, 2), (60, 85, 3)]
 
 
 def test_every_daemon_is_stopped_once() -> None:
