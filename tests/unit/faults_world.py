@@ -126,6 +126,9 @@ class Stage:
     def repair(self, what: str, node: str) -> None:
         self.repairs.append(f"{node}: {what}")
 
+    def clear_failures(self, resource: str) -> None:
+        self.done.append(f"clear failures of {resource}")
+
     def rest(self, seconds: float) -> None:
         self.done.append(f"rest {seconds:g}")
 

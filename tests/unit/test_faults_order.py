@@ -214,11 +214,11 @@ def test_a_candidate_without_haproxy(stage: Any) -> None:
     drill.inject(stage)
     drill.follow(stage)
     drill.undo(stage)
-    found = list(steps(stage.done, "chmod", "crm_resource"))
+    found = list(steps(stage.done, "chmod", "crm_resource", "clear failures"))
     assert "chmod a-x /usr/sbin/haproxy; kill -9 77" in found[0] and "srv2" in stage.died
     assert found[1].endswith("--node srv2") and found[2].endswith("--node srv3")
     assert found[3] == "srv2: chmod a+x /usr/sbin/haproxy"
-    assert "--cleanup" in found[4] and "--clear" in found[5]
+    assert found[4] == "clear failures of haproxy" and "--clear" in found[5]
     away = (
         ServersSeen("srv2", STARTED + 0.2, STARTED + 0.1, None),
         ServersSeen("srv2", STARTED + 4, STARTED + 3.9, states("srv2")),

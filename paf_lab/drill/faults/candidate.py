@@ -28,6 +28,7 @@ class CandidateWithoutHaproxy(Switchover):
     name = "candidate-without-haproxy"
     gap = 12.0  # two switchovers
     pooled = False
+    clearings = 2  # its start failed, and Pacemaker does not try again for 30 s
     failed = 1  # nobody on the candidate's node tells that its PostgreSQL stops
     stray_reads = 3
     summary = "switchover to a node whose HAProxy cannot start, and away from it"
@@ -86,7 +87,7 @@ class CandidateWithoutHaproxy(Switchover):
     def undo(self, stage: Stage) -> None:
         try:
             stage.nodes[self._candidate].run("chmod", "a+x", PROGRAM)
-            commands.cleanup(stage.anyone, stage.settings.haproxy)
+            stage.clear_failures(stage.settings.haproxy)
         finally:
             # PAF has set the scores by now, or the move has failed.
             super().undo(stage)

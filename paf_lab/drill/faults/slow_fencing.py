@@ -111,4 +111,4 @@ def _slow(seconds: int, failed: int) -> type[SlowFencing]:
 
 
 SLOW_FENCING = (_slow(20, 2), _slow(40, 2), _slow(60, 3))
-"""With the 10 s of a power-off the hold of 30 s ends about when the outage does, once, and twice."""
+"""With the 10 s of a power-off the hold of 30 s ends as the outage does, then once, then twice."""
