@@ -129,6 +129,7 @@ def test_a_slow_switch(make: Any, took: float, stage: Any) -> None:
     stage.nodes["srv1"].answers["boot_id"] = "first"
     drill = make()
     drill.expected(stage)
+    drill.prepare(stage)
     patient = [each for each in stage.done if "--name stonith-timeout" in each]
     assert patient == ([] if took < 50 else [
         "srv1: crm_attribute --type crm_config --name stonith-timeout --update 120s"

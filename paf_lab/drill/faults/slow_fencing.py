@@ -40,12 +40,12 @@ class SlowFencing(PowerOffPrimary):
         self._took: list[float] = []
         self._patient = False
 
-    def expected(self, stage: Stage) -> str | None:
+    def prepare(self, stage: Stage) -> None:
+        super().prepare(stage)
         if self.delay + 10 > DEFAULT_TIMEOUT:
             self._patient = True
             words = ("--type", "crm_config", "--name", TIMEOUT, "--update", f"{2 * self.delay:g}s")
             stage.anyone.run("crm_attribute", *words)
-        return super().expected(stage)
 
     def inject(self, stage: Stage) -> None:
         stage.say(f"the power switch is {self.delay:g} s late")
@@ -58,7 +58,8 @@ class SlowFencing(PowerOffPrimary):
 
     def undo(self, stage: Stage) -> None:
         disorder.delay(0)
-        self._took = [took for _, took in disorder.durations(power.LOG.read_text(), stage.started)]
+        log = power.LOG.read_text() if power.LOG.exists() else ""
+        self._took = [took for _, took in disorder.durations(log, stage.started)]
         if self._patient:
             words = ("--type", "crm_config", "--name", TIMEOUT, "--delete")
             stage.anyone.run("crm_attribute", *words)
