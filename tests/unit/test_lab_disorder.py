@@ -12,6 +12,7 @@ import pytest
 from paf_lab import cgroup, confine, container, disorder, package, power
 from paf_lab.confine import Cell
 from paf_lab.errors import LabError
+from paf_lab.layout import GROUP
 
 LOG = """\
 1970-01-01T00:20:00+00:00 reboot srv3
@@ -86,7 +87,7 @@ def test_how_long_a_fencing_took(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.fixture
 def tree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A hierarchy with the group of srv1 in it."""
-    group = tmp_path / cgroup.GROUP / "srv1"
+    group = tmp_path / GROUP / "srv1"
     group.mkdir(parents=True)
     monkeypatch.setattr(cgroup, "hierarchies", lambda: [tmp_path / "v1", tmp_path])
     return group
@@ -198,9 +199,9 @@ def test_an_older_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setattr(package, "WORK", tmp_path / "work")
     monkeypatch.setattr(package, "_make", lambda tree, target: target.write_text(tree.name))
     monkeypatch.setattr(package, "_versioned", lambda deb, version, target: (deb, version, target))
-    deb, version, target = package.older("HEAD~20", "0.0.9")  # type: ignore[misc]
-    assert deb == tmp_path / "older-0123456789ab.deb" and version == "0.0.9"
-    assert target == tmp_path / "older.deb" and deb.exists()
+    deb = tmp_path / "older-0123456789ab.deb"
+    found: Any = package.older("HEAD~20", "0.0.9")
+    assert found == (deb, "0.0.9", tmp_path / "older.deb") and deb.exists()
     assert "archive" in done[1] and "tar -x" in done[2]
     package.older("HEAD~20", "0.0.9")
     assert len(done) == 4, "it is built once"

@@ -43,9 +43,9 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(cli, "alone", contextlib.nullcontext)
     monkeypatch.setattr(cli, "stamp", lambda: MEASURED)
     monkeypatch.setattr(cli, "STATE", tmp_path)
-    monkeypatch.setattr(cli.commands, "versions", lambda *_: {"haproxy": "2.6"})
-    monkeypatch.setattr(cli.report, "LiveView", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("paf_lab.drill.commands.versions", lambda *_: {"haproxy": "2.6"})
+    monkeypatch.setattr("paf_lab.drill.report.LiveView", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     return found
 
 
