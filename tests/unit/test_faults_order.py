@@ -116,7 +116,8 @@ def test_thawed_beside_a_new_primary(stage: Any, monkeypatch: pytest.MonkeyPatch
     drill.undo(stage)
     assert not disorder.pretends() and not stage.out_of_touch
     assert stage.done == [
-        "srv1: frozen", "rest 5", "srv1: thawed", "rest 10", "srv1: power off", "srv1: boot",
+        "srv1: frozen", "rest 5", "srv1: thawed", "rest 10", "srv1: thawed", "srv1: power off",
+        "srv1: boot",
     ]  # fmt: skip
     assert stage.repairs == ["srv1: power cut, as a person would"]
     assert drill.fault(hushed(good(), "srv1", 5)).passed

@@ -97,6 +97,7 @@ def test_a_node_is_frozen(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LabError, match="srv1 cannot be frozen: mount cgroup2"):
         cgroup.freeze("srv1", True)
     assert not cgroup.frozen("srv1")
+    cgroup.freeze("srv1", False)  # off, or without a freezer: nothing to thaw
     (tree / "cgroup.freeze").write_text("0")
     (tree / "cgroup.events").write_text("populated 1\nfrozen 0\n")
     with pytest.raises(LabError, match=r"srv1 is not frozen after 0\.03 s"):

@@ -36,10 +36,10 @@ def freeze(stage: Stage, name: str) -> None:
 
 
 def thaw(stage: Stage, name: str) -> None:
-    """A node that was fenced meanwhile is not frozen any more."""
+    """Also if the node has not stood still as a whole, or was fenced meanwhile."""
     if cgroup.frozen(name):
         stage.say("thaw", name)
-        cgroup.freeze(name, False)
+    cgroup.freeze(name, False)
     stage.out_of_touch = set()
 
 
