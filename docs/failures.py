@@ -12,7 +12,7 @@ from typing import Any
 import drills
 
 PART = re.compile(
-    r"^<!-- (?P<what>drills|phases): (?P<names>[a-z -]+) -->\n(?P<old>.*?)^<!-- end -->$",
+    r"^<!-- (?P<what>drills|phases): (?P<names>[a-z0-9 -]+) -->\n(?P<old>.*?)^<!-- end -->$",
     re.MULTILINE | re.DOTALL,
 )
 BEGIN = re.compile("^<!-- (?:drills|phases):", re.MULTILINE)

@@ -13,6 +13,7 @@ from .layout import GROUP
 ENTERED = "entered"
 """The child of a node's group for what we start in the node. Not the group itself: in a pure cgroup
 v2 hierarchy a group that has children takes no process."""
+FREEZER, EVENTS = "cgroup.freeze", "cgroup.events"
 
 
 def hierarchies() -> list[Path]:
@@ -51,6 +52,37 @@ def wrap(name: str, command: list[str]) -> list[str]:
         files.append(str(group / "cgroup.procs"))
     enter = "".join(f'echo $$ > "{file}" && ' for file in files)
     return ["sh", "-c", f'{enter}exec "$@"', "sh", *command]
+
+
+def freeze(name: str, whether: bool, within: float = 5) -> None:
+    """Stops every process of the node at its place, or lets them go on. Returns once they have
+    stopped. A frozen process can still be killed. Its kernel goes on: it answers to packets.
+
+    Raises LabError if the kernel has no cgroup2 freezer (Linux 5.2), or after `within` s.
+    """
+    found = [group for group in groups(name) if (group / FREEZER).exists()]
+    if not found and not whether:
+        return  # a node that is off
+    if not found:
+        raise LabError(f"{name} cannot be frozen: mount cgroup2 on a directory of /sys/fs/cgroup")
+    for group in found:
+        (group / FREEZER).write_text("1" if whether else "0")
+    end = time.monotonic() + within
+    while frozen(name) != whether:
+        if time.monotonic() > end:
+            raise LabError(f"{name} is not {'frozen' if whether else 'thawed'} after {within:g} s")
+        time.sleep(0.01)
+
+
+def frozen(name: str) -> bool:
+    """Returns whether all processes of the node stand still."""
+    for group in groups(name):
+        try:
+            if "frozen 1" in (group / EVENTS).read_text().splitlines():
+                return True
+        except OSError:
+            continue  # a hierarchy without a freezer, or a node that is off
+    return False
 
 
 def kill(name: str, within: float = 20) -> None:

@@ -15,13 +15,20 @@ def leader(name: str) -> int | None:
     """Returns the pid of the container's first process as the host sees it; None if it does not
     run.
     """
+    return host_pid(name, 1)
+
+
+def host_pid(name: str, inside: int) -> int | None:
+    """Returns the pid, as the host sees it, of the process that has the pid `inside` in the
+    container; None if there is none.
+    """
     for pid in sorted(cgroup.members(name)):
         try:
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
             continue
         spaces = [line for line in status.splitlines() if line.startswith("NSpid:")]
-        if spaces and spaces[0].split()[2:] == ["1"]:
+        if spaces and spaces[0].split()[2:] == [str(inside)]:
             return pid
     return None
 

@@ -8,6 +8,7 @@ import shutil
 import threading
 from pathlib import Path
 
+from .errors import LabError
 from .layout import CACHE, REPO
 from .shell import run
 
@@ -67,22 +68,58 @@ def _build(target: Path) -> None:
     for path in sources():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPO / path, tree / path)
+    _make(tree, target)
+    packages = sorted(CACHE.glob("paf-haproxy-*.deb"), key=lambda path: path.stat().st_mtime)
+    for old in packages[:-KEPT]:
+        old.unlink()
+
+
+def _make(tree: Path, target: Path) -> None:
+    """Builds the package of a source tree in WORK, which is removed then."""
     # -d: the host has what is needed (paf_lab/host.py); another Debian may call it otherwise.
     words = ["env", "-C", str(tree), "dpkg-buildpackage", "-us", "-uc", "-b", "-d"]
     run(words, timeout=300)
     (made,) = WORK.glob("paf-haproxy_*.deb")
     made.replace(target)
     shutil.rmtree(WORK)
-    packages = sorted(CACHE.glob("paf-haproxy-*.deb"), key=lambda path: path.stat().st_mtime)
-    for old in packages[:-KEPT]:
-        old.unlink()
 
 
 def variant(version: str) -> Path:
     """Returns the path of the same package with another version, for an upgrade."""
-    tree, target = CACHE / "upgrade", CACHE / "upgrade.deb"
+    return _versioned(build(), version, CACHE / "upgrade.deb")
+
+
+def older(revision: str, version: str) -> Path:
+    """Returns the path of the package of an earlier commit of this checkout, with this version.
+
+    Raises LabError if this is no checkout, if it does not have the commit, or if the package cannot
+    be built from it.
+    """
+    words = ["git", "-C", str(REPO), "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
+    commit = run(words, check=False).stdout.strip()
+    if not commit:
+        raise LabError(f"the checkout {REPO} has no commit {revision}: git fetch --unshallow")
+    with BUILDING:
+        target = CACHE / f"older-{commit[:12]}.deb"
+        if not target.exists():
+            _build_commit(commit, target)
+    return _versioned(target, version, CACHE / "older.deb")
+
+
+def _build_commit(commit: str, target: Path) -> None:
+    tree, archive = WORK / "source", WORK / "source.tar"
+    shutil.rmtree(WORK, ignore_errors=True)
+    tree.mkdir(parents=True)
+    run(["git", "-C", str(REPO), "archive", "--output", str(archive), commit])
+    run(["tar", "-x", "-f", str(archive), "-C", str(tree)])
+    _make(tree, target)
+
+
+def _versioned(deb: Path, version: str, target: Path) -> Path:
+    """Makes a package with the content of another, and this version. Returns its path."""
+    tree = target.with_suffix("")
     shutil.rmtree(tree, ignore_errors=True)
-    run(["dpkg-deb", "--raw-extract", str(build()), str(tree)])
+    run(["dpkg-deb", "--raw-extract", str(deb), str(tree)])
     for file, line in (
         ("DEBIAN/control", f"Version: {version}\n"),
         ("usr/share/paf-haproxy/paf_haproxy/__init__.py", f'__version__ = "{version}"\n'),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from . import cgroup
+from . import cgroup, disorder
 from .errors import LabError
 from .layout import POWER, REPO, RUN
 from .node import NODES, SPARE, Node, named
@@ -23,10 +23,7 @@ from .node import NODES, SPARE, Node, named
 SOCKET = POWER / "socket"
 LOG = RUN / "power.log"
 OUTPUT = RUN / "power.out"
-REFUSAL = RUN / "power-refuses"
 REFUSED = "the switch is out of order: it was told to refuse"
-DELAY = RUN / "power-delay"
-"""s that it takes to cut a node's power; without the file none."""
 FIRMWARE = 6.0
 """s between power and boot after a reset. A node that is back before the cluster is done with its
 loss is told of its own fencing, and stays down (pacemakerd's exit code 100)."""
@@ -72,22 +69,6 @@ def fencings(since: float) -> list[str]:
     return found
 
 
-def refuse(whether: bool) -> None:
-    """Lets every order to the switch fail, or not."""
-    if whether:
-        REFUSAL.touch()
-    else:
-        REFUSAL.unlink(missing_ok=True)
-
-
-def delay(seconds: float) -> None:
-    """Lets each off and reboot take so many s more, as with real hardware; 0: none."""
-    if seconds:
-        DELAY.write_text(f"{seconds:g}")
-    else:
-        DELAY.unlink(missing_ok=True)
-
-
 def ask(line: str, within: float = 60) -> str:
     """Returns the daemon's answer to one line. Raises LabError if it refuses or is not there."""
     try:
@@ -111,10 +92,12 @@ def switch(line: str) -> str:
     if len(words) != 2 or words[0] not in ("status", "off", "on", "reboot"):
         raise LabError("expected: list, or status|off|on|reboot NODE")
     verb, node = words[0], named(words[1])
-    if verb != "status" and REFUSAL.exists():
+    if verb != "status" and disorder.refuses():
         raise LabError(REFUSED)
-    if verb in ("off", "reboot") and DELAY.exists():
-        time.sleep(float(DELAY.read_text()))
+    if verb in ("off", "reboot"):
+        time.sleep(disorder.lateness())
+    if verb != "status" and disorder.pretends():
+        return f"{'on' if verb == 'on' else 'off'} {disorder.PRETENDED}"
     if verb == "reboot":
         return _reset(node)
     if verb == "off":

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .. import lifecycle, power, topology
+from .. import disorder, lifecycle, topology
 from ..drill import commands, latency
 from ..drill.cli import FILE, console
 from ..drill.report import LiveView
@@ -176,7 +176,7 @@ def _try(result: Result, plan: Plan, target: LabTarget, fault: Fault, number: in
 
 def _ready(what: Topology, options: Options) -> LabTarget:
     """Returns what trials are performed on, with what the options ask for."""
-    power.delay(options.fencing_delay)
+    disorder.delay(options.fencing_delay)
     target = LabTarget(what)
     port = what.pool() if options.pooled else 0
     target.settings = options.settings(target.settings, port)

@@ -38,5 +38,8 @@ witness       what shows that the fault really took place: what the observers sa
 control       a drill without its injection (`--control`): its verdict must fail by its witness.
 open loop     requests that begin at a fixed rate (`--open-loop RATE`), whether earlier ones were
               answered or not; each counts from when it was due (latency.py).
+sweep         one process is killed in many switchovers, each time later after the pre-demote
+              notification (`lab drill sweep`). The longest time in which no client at all got a
+              write acknowledged counts as the time without a primary.
 stall         of one client: the longest time between the ends of two consecutive acks.
 """

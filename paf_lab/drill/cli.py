@@ -26,6 +26,7 @@ from .drill import Drill
 from .drivers.cli import drivers
 from .faults import DRILLS, SHORT, faults_named
 from .faults.switchover import Switchover
+from .sweep.cli import sweep
 from .target import LabTarget, RemoteTarget, Target
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -191,6 +192,7 @@ drill.add_command(switchover)
 drill.add_command(blast)
 drill.add_command(false_alarms)
 drill.add_command(drivers)
+drill.add_command(sweep)
 for _each in DRILLS:
     if _each is not Switchover:
         drill.add_command(_command(_each))

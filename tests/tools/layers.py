@@ -19,7 +19,7 @@ LAYERS: dict[str, dict[str, str]] = {
     "paf_lab": {
         "machines": """
             __init__ display errors layout shell lock mounts
-            cgroup container disk network host sources handbook image package root
+            cgroup confine container disk disorder network host sources handbook image package root
             machine node remote power ssh
             """,
         "cluster": """
@@ -32,7 +32,7 @@ LAYERS: dict[str, dict[str, str]] = {
         "commands": """
             __main__ bench cli compare forward migrate
             drill.cli drill.series drill.alarms.cli drill.blast.cli drill.control.cli
-            drill.drivers.cli
+            drill.drivers.cli drill.sweep.cli
             """,
     },
     "lib/paf_haproxy": {

@@ -47,7 +47,7 @@ def compare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compare:
             return 6432
 
         settings.clear()
-        monkeypatch.setattr("paf_lab.power.DELAY", tmp_path / "power-delay")
+        monkeypatch.setattr("paf_lab.disorder.DELAY", tmp_path / "power-delay")
         monkeypatch.setattr("paf_lab.topology.proxy.OnPafWithProxy.pool", pool)
         monkeypatch.setattr(cli, "RECORDS", tmp_path)
         monkeypatch.setattr("paf_lab.lock.RUN", tmp_path / "run")

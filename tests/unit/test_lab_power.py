@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -37,24 +36,3 @@ def test_what_was_refused_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert power.refusals(0) == ["srv2"]
     since = datetime(2026, 11, 23, 3, 50, tzinfo=timezone.utc).timestamp()
     assert power.refusals(since) == []
-
-
-def test_only_what_cuts_the_power_is_delayed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-    node = SimpleNamespace(power_off=lambda: None, boot=lambda: None, running=True)
-    monkeypatch.setattr(power, "DELAY", tmp_path / "power-delay")
-    monkeypatch.setattr(power, "REFUSAL", tmp_path / "power-refuses")
-    monkeypatch.setattr(power, "named", lambda _: node)
-    monkeypatch.setattr(power, "_reset", lambda _: "off")
-    monkeypatch.setattr("time.sleep", slept.append)
-    power.switch("off srv1")
-    assert slept == []
-    power.delay(5.5)
-    for verb in ("status", "on", "off", "reboot"):
-        power.switch(f"{verb} srv1")
-    assert slept == [5.5, 5.5]
-    power.delay(0)
-    power.switch("off srv1")
-    assert len(slept) == 2

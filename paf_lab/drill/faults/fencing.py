@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ... import power
+from ... import disorder, power
 from .. import witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -24,7 +24,7 @@ class FencingFails(Drill):
     deadline = 180.0
 
     def inject(self, stage: Stage) -> None:
-        power.refuse(True)
+        disorder.refuse(True)
         stage.say("power off, and the power switch refuses", stage.primary)
         stage.nodes[stage.primary].power_off()
 
@@ -36,7 +36,7 @@ class FencingFails(Drill):
 
     def undo(self, stage: Stage) -> None:
         stage.say("the power switch works again")
-        power.refuse(False)
+        disorder.refuse(False)
 
     def fault(self, evidence: Evidence) -> Finding:
         here = evidence.primary

@@ -18,7 +18,7 @@ class Switchover(Drill):
     name = "switchover"
     clearings = 0
     gap = 6.0
-    moves = True
+    moves: bool | None = True
     pooled = True
     with_ratio = True
     """Whether the write outage is held to PostgreSQL's own absence."""
