@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
+from ...machine import Machine
 from .. import service
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -24,6 +25,12 @@ def hears(stage: Stage, name: str, other: str) -> bool:
 def must_not_hear(stage: Stage, name: str, other: str) -> None:
     if hears(stage, name, other):
         raise LabError(f"{name} still hears {other}")
+
+
+def port_rule(node: Machine, verb: str, address: str, port: int) -> None:
+    """Lets a node send nothing to a port of an address (verb add), or lets it again (del)."""
+    where = ("to", address, "ipproto", "tcp", "dport", str(port), "blackhole")
+    node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
 
 
 class Isolate(Drill):
@@ -109,10 +116,8 @@ class PortCut(Drill):
         self._victim = ""
 
     def _rule(self, stage: Stage, verb: str) -> None:
-        port = ("ipproto", "tcp", "dport", str(stage.settings.pgport))
-        where = ("to", stage.addresses[stage.primary], *port, "blackhole")
-        node = stage.nodes[self._victim]
-        node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
+        address = stage.addresses[stage.primary]
+        port_rule(stage.nodes[self._victim], verb, address, stage.settings.pgport)
 
     def inject(self, stage: Stage) -> None:
         self._victim = next(name for name in sorted(stage.names) if name != stage.primary)

@@ -21,6 +21,12 @@ fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek
 true"""
 
 
+def spoils(primary: str) -> tuple[str, str, str]:
+    """Returns commands that make a role file corrupt, make it stale, and remove it."""
+    path = f"{STATEDIR}/role"
+    return f"echo junk >{path}", f"sed -i s/{primary}/srv9/ {path}", f"rm -f {path}"
+
+
 class RoleFiles(Switchover):
     """Corrupt on one node, stale on another, gone on the third: right before a switchover, and once
     more when HAProxy has been told that the primary leaves.
@@ -50,9 +56,7 @@ class RoleFiles(Switchover):
 
     @staticmethod
     def _spoil(stage: Stage) -> None:
-        path = f"{STATEDIR}/role"
-        spoils = (f"echo junk >{path}", f"sed -i s/{stage.primary}/srv9/ {path}", f"rm -f {path}")
-        for name, spoil in zip(stage.names, spoils):
+        for name, spoil in zip(stage.names, spoils(stage.primary)):
             stage.say(f"role file: {spoil}", name)
             stage.nodes[name].run("sh", "-c", spoil)
 
