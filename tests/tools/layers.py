@@ -27,11 +27,11 @@ LAYERS: dict[str, dict[str, str]] = {
             spare status topology
             """,
         "measuring": """
-            clients drill inventory provenance
+            clients drill inventory provenance soak
             """,
         "commands": """
             __main__ bench cli compare forward migrate
-            drill.cli drill.series drill.alarms.cli drill.blast.cli drill.drivers.cli
+            drill.cli drill.series drill.alarms.cli drill.blast.cli drill.drivers.cli soak.cli
             """,
     },
     "lib/paf_haproxy": {
