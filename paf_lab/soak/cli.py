@@ -23,6 +23,7 @@ from ..layout import REPO, STATE
 from ..lock import alone
 from ..provenance import stamp
 from . import draw, faults, minimize, report, run, schedule, table
+from .round import Round
 from .scene import Scene
 from .schedule import Entry, Schedule
 
@@ -77,11 +78,14 @@ def soak(
     what = schedule.read(given) if given else None
     target = LabTarget()
     target.check()
-    facts: dict[str, Any] = {**stamp(), "versions": commands.versions(target.nodes[0], OURS)}
+    facts: dict[str, Any] = stamp()
     scene = Scene(target, _say)
     directory = keep or RECORDS / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+    if directory.exists() and any(directory.iterdir()):
+        raise LabError(f"{directory} is not empty: give --keep another directory")
     with alone():
         run.prepare(scene)
+        facts["versions"] = commands.versions(scene.anyone, OURS)
         try:
             if shrunk is not None and what is not None:
                 _shrink(scene, what, runs, directory, facts)
@@ -124,12 +128,26 @@ def _run(
 ) -> bool:
     """Performs the rounds and writes the summary. Returns whether all passed."""
     began = time.monotonic()
-    done = run.rounds(bursts, seconds, scene, directory, keep, facts["seed"])
-    facts["lasted"] = round((time.monotonic() - began) / 3600, 2)
-    found = report.summary(done.rounds, facts, done.trouble)
-    for file in filter(None, (directory / "report.json", json_file)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(found, indent=1) + "\n")
+    done: list[Round] = []
+
+    def summary(trouble: str) -> dict[str, Any]:
+        lasted = round((time.monotonic() - began) / 3600, 2)
+        found = report.summary(done, {**facts, "lasted": lasted}, trouble)
+        for file in filter(None, (directory / "report.json", json_file)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(found, indent=1) + "\n")
+        return found
+
+    trouble = ""
+    try:
+        for each in run.rounds(bursts, seconds, scene, directory, keep, facts["seed"]):
+            done.append(each)
+            summary("not at its end yet")  # so that hours are not lost if this is killed
+    except LabError as error:
+        trouble = str(error)
+    except KeyboardInterrupt:
+        trouble = "interrupted"
+    found = summary(trouble)
     if found["passed"] and (leads := scene.leader()):
         table.drop(scene.nodes[leads], scene.access)
     for line in report.lines(found):
@@ -147,10 +165,8 @@ def _shrink(
     def replay(each: Schedule) -> frozenset[str]:
         table.make(scene.nodes[scene.leader() or scene.roles[schedule.PRIMARY]], scene.access)
         place = directory / f"replay-{next(tries):02}"
-        done = run.rounds(each.bursts(), float("inf"), scene, place, keep=False, seed=each.seed)
-        if done.trouble and not done.kinds:
-            raise LabError(done.trouble)
-        return done.kinds
+        rounds = run.rounds(each.bursts(), float("inf"), scene, place, keep=False, seed=each.seed)
+        return frozenset().union(*(done.kinds for done in rounds))
 
     found = minimize.minimize(what, replay, runs, _say)
     bursts = "-".join(str(number) for number in sorted({e.burst for e in found.schedule.entries}))

@@ -6,7 +6,7 @@ Times are s of the host's monotonic clock, which all nodes of the lab share.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,10 @@ FAILED, REFUSED = "failed", "refused"
 """The server refused the statement, or there was no session: no row may be there."""
 LIFE = 1_000_000
 """A client that is started again begins to count at the next multiple of this."""
-LOGS = "*.soak.jsonl"
+LOGS, ROWS = "*.soak.jsonl", "rows.tsv"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One attempt of a client, with the answer.
 
@@ -91,6 +91,12 @@ def read(directory: Path) -> tuple[Operation, ...]:
     files = sorted(directory.glob(LOGS))
     found = (_operation(line) for file in files for line in file.open(errors="replace"))
     return tuple(sorted((each for each in found if each), key=lambda each: each.start))
+
+
+def keep(rows: Iterable[Row], directory: Path) -> None:
+    """Writes the rows beside the logs, so that a round can be judged again."""
+    lines = (f"{row.client}\t{row.sequence}\t{row.value}\n" for row in rows)
+    (directory / ROWS).write_text("".join(lines))
 
 
 def _operation(line: str) -> Operation | None:

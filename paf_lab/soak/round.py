@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LabError
-from . import burst, figures, oracle, table, whole
+from . import burst, figures, history, oracle, table, whole
 from .attendance import Attendance
 from .burst import Outcome
 from .figures import Counts
-from .history import History, Operation, Row, Total
+from .history import History, Row, Total
 from .oracle import Violation
 from .scene import Scene
 from .schedule import Schedule
@@ -26,7 +26,7 @@ NOT_WHOLE, UNSERVED, UNREAD = "not-whole", "unserved", "unread"
 SCHEDULE = "schedule.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """without_writes, whole_after: s; the latter None if the cluster did not become whole. rebuilt:
     former primaries whose instance was made anew. totals: of all rounds so far. stuck: why no other
@@ -82,7 +82,9 @@ def perform(
         scene.attendance = None
     stuck = _settled(scene, found)
     operations = attendance.operations()
-    totals = _judged(scene, number, operations, before, found)
+    rows, totals = _table(scene, number, before, found)
+    history.keep(rows or (), directory)
+    found += oracle.judge(History(operations, rows))
     return Round(
         number=number,
         outcomes=outcomes,
@@ -131,7 +133,7 @@ def _settled(scene: Scene, found: list[Violation]) -> str:
         if any(each.kind == NOT_WHOLE for each in found):
             scene.say("repaired by the lab")
             scene.target.repair()
-        scene.target.topology.forget()
+        whole.tidy(scene)
     except LabError as error:
         if not any(each.kind == NOT_WHOLE for each in found):
             found.append(Violation(NOT_WHOLE, 1, str(error)))
@@ -139,24 +141,19 @@ def _settled(scene: Scene, found: list[Violation]) -> str:
     return ""
 
 
-def _judged(
-    scene: Scene,
-    number: int,
-    operations: tuple[Operation, ...],
-    before: Mapping[int, Total],
-    found: list[Violation],
-) -> Mapping[int, Total]:
-    """Adds what the oracle finds. Returns the totals now, or those of before if they are unread."""
-    rows: tuple[Row, ...] | None = None
-    totals = before
+def _table(
+    scene: Scene, number: int, before: Mapping[int, Total], found: list[Violation]
+) -> tuple[tuple[Row, ...] | None, Mapping[int, Total]]:
+    """Returns the rows of the round, or None, and the totals now, or those of before if the table
+    cannot be read.
+    """
     try:
         leads = scene.nodes[scene.leader() or ""]
         rows = table.rows(leads, scene.access, number)
         totals = table.totals(leads, scene.access)
-    except KeyError:
-        found.append(Violation(UNREAD, 1, "no node is promoted"))
-    except LabError as error:
-        found.append(Violation(UNREAD, 1, str(error)))
-    found += oracle.judge(History(operations, rows))
+    except (KeyError, LabError) as error:
+        why = str(error) if isinstance(error, LabError) else "no node is promoted"
+        found.append(Violation(UNREAD, 1, why))
+        return None, before
     found += oracle.kept(before, totals)
-    return totals
+    return rows, totals

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import LabError
@@ -13,8 +12,8 @@ from . import faults, table
 from .history import Total
 from .round import SCHEDULE, Round, perform
 from .scene import Scene
-from .schedule import KINDS, Entry, Schedule
-from .whole import SoakRecovery
+from .schedule import KINDS, PRIMARY, Entry, Schedule
+from .whole import SoakRecovery, tidy
 
 WHOLE_WITHIN = 60.0
 """s before the first round, until the lab repairs what an earlier command may have left."""
@@ -37,21 +36,8 @@ def prepare(scene: Scene) -> None:
             faults.end(scene, Entry(0, 0.0, kind.name, victim, 0.0))
     if left := scene.not_undone():
         raise LabError(f"cannot be taken back: {left}: lab down, then lab up")
-    scene.target.topology.forget()
-    table.make(scene.node("primary"), scene.access)
-
-
-@dataclass(frozen=True)
-class Soak:
-    """rounds: in their order. trouble: why it ended before its time, or ''."""
-
-    rounds: tuple[Round, ...]
-    trouble: str = ""
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of violations of all rounds."""
-        return frozenset().union(*(each.kinds for each in self.rounds))
+    tidy(scene)
+    table.make(scene.node(PRIMARY), scene.access)
 
 
 def rounds(
@@ -61,35 +47,30 @@ def rounds(
     directory: Path,
     keep: bool,
     seed: int | None = None,
-) -> Soak:
-    """Performs a round for each burst; none begins when `seconds` have passed. A round that cannot
-    begin, and one after which the cluster cannot be repaired, is the last.
+) -> Iterator[Round]:
+    """Performs a round for each burst, and yields it; none begins when `seconds` have passed.
+    Raises LabError if a round cannot begin, or if the cluster cannot be repaired after one.
 
     keep: whether the logs of rounds that passed stay in `directory`, as those of others do.
     """
     end = time.monotonic() + seconds
-    found: list[Round] = []
     totals: dict[int, Total] = {}
     done: list[Entry] = []
     for number, entries in enumerate(bursts, start=1):
         if time.monotonic() >= end:
-            break
+            return
         place = directory / f"round-{number:04}"
         done += entries
         Schedule(tuple(done), seed).write(directory / SCHEDULE)
         scene.say(f"round {number}: {len(entries)} faults")
-        try:
-            each = perform(scene, number, Schedule(entries, seed), place, totals)
-        except LabError as error:
-            return Soak(tuple(found), f"round {number} cannot begin: {error}")
+        each = perform(scene, number, Schedule(entries, seed), place, totals)
         totals = dict(each.totals)
-        found.append(each)
         _tell(scene, each, place)
         if each.passed and not keep:
             shutil.rmtree(place)
+        yield each
         if each.stuck:
-            return Soak(tuple(found), f"not repaired after round {number}: {each.stuck}")
-    return Soak(tuple(found))
+            raise LabError(f"the cluster cannot be repaired: {each.stuck}")
 
 
 def _tell(scene: Scene, each: Round, place: Path) -> None:

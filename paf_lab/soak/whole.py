@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 
 from .. import health
-from ..drill import cluster, commands
+from ..drill import cluster, commands, segments
 from ..errors import LabError
 from ..machine import Machine
 from ..recovery import CONNECT_EVERY, HELP_AFTER, PafRecovery
@@ -42,6 +42,18 @@ def lacking(scene: Scene) -> str:
         return "" if commands.idle(node, status.dc) else "Pacemaker is not idle"
     except LabError as error:  # a node that is on its way down or up
         return str(error)
+
+
+def tidy(scene: Scene) -> None:
+    """Forgets the failures that are on record, as an administrator does after an incident. Raises
+    LabError if no primary is promoted, or if PAF would not promote each standby.
+    """
+    scene.target.topology.forget()
+    leads = scene.leader()
+    if leads is None:
+        raise LabError("no primary is promoted")
+    # Otherwise PAF may cancel a switchover (segments.py).
+    segments.use_up(scene.nodes, scene.nodes[leads], scene.access)
 
 
 def former(

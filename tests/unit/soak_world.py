@@ -57,12 +57,19 @@ class World:
         sequence, value = self._sequence(client), self.random.getrandbits(31)
         acked = outcome == ACK
         found = Operation(
-            WRITE, client, 1, sequence, start, end, outcome, value,
+            kind=WRITE,
+            client=client,
+            session=1,
+            sequence=sequence,
+            start=start,
+            end=end,
+            outcome=outcome,
+            value=value,
             server=self.server if acked else None,
             recovery=False if acked else None,
             timeline=self.timeline if acked else 0,
             lsn=self.lsn if acked else 0,
-        )  # fmt: skip
+        )
         if there:
             self.lsn += self.random.randint(1, 50)
             self.rows.append(Row(client, sequence, value))
@@ -75,11 +82,20 @@ class World:
         client, counter = self.random.choice(READERS), self.random.choice(WRITERS)
         start, end = self._span(client)
         seen = max((row.sequence for row in self.rows if row.client == counter), default=0)
-        where = {"counter": counter, "server": self.server, "recovery": False}
-        sequence = self._sequence(client)
-        self.operations.append(
-            Operation(READ, client, 1, sequence, start, end, ACK, seen, **where)  # type: ignore[arg-type]
+        found = Operation(
+            kind=READ,
+            client=client,
+            session=1,
+            sequence=self._sequence(client),
+            start=start,
+            end=end,
+            outcome=ACK,
+            value=seen,
+            counter=counter,
+            server=self.server,
+            recovery=False,
         )
+        self.operations.append(found)
 
     def promote(self, server: str | None = None) -> None:
         """Lets a server begin a new timeline: another one, or the same after a crash."""

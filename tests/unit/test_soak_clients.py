@@ -119,9 +119,18 @@ def test_clients_without_an_answer_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes = [SimpleNamespace(name="srv1"), SimpleNamespace(name="srv2")]
-    made = Attendance(nodes, Settings(), 1, tmp_path)  # type: ignore[arg-type]
+    made = Attendance(nodes, Settings(), 1, tmp_path)
     found = [
-        Operation(WRITE, client, 1, 1, start, start + 1, outcome, 0)
+        Operation(
+            kind=WRITE,
+            client=client,
+            session=1,
+            sequence=1,
+            start=start,
+            end=start + 1,
+            outcome=outcome,
+            value=0,
+        )
         for client, start, outcome in (
             *((client, 5.0, ACK) for client in sorted(made.clients)[2:]),
             (sorted(made.clients)[0], 5.0, UNKNOWN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,8 +24,8 @@ KILL = Entry(1, 1.0, "kill-postgres", PRIMARY, 0.0)
 
 def wrote(sequence: int, end: float, outcome: str = ACK, server: str = "10.0.0.1") -> Operation:
     return Operation(
-        WRITE, "srv1/writer", 1, sequence, end - 0.1, end, outcome, 7,
-        server=server, recovery=False, timeline=1, lsn=sequence,
+        kind=WRITE, client="srv1/writer", session=1, sequence=sequence, start=end - 0.1, end=end,
+        outcome=outcome, value=7, server=server, recovery=False, timeline=1, lsn=sequence,
     )  # fmt: skip
 
 
@@ -43,9 +44,7 @@ class FakeScene:
         self.said: list[str] = []
         self.access = None
         self.attendance: object = None
-        self.target = self.topology = SimpleNamespace(
-            repair=self.repair, topology=SimpleNamespace(forget=self.repair)
-        )
+        self.target = SimpleNamespace(repair=self.repair)
         self.leads: str | None = "srv1"
 
     def repair(self) -> None:
@@ -97,6 +96,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     monkeypatch.setattr(round, "Attendance", Attends)
     monkeypatch.setattr(whole, "SoakRecovery", Recovery)
+    monkeypatch.setattr(whole, "tidy", lambda scene: scene.repair())
     monkeypatch.setattr(burst, "run", lambda entries, _: tuple(Outcome(e, "") for e in entries))
     monkeypatch.setattr(table, "rows", lambda *_: tuple(made.rows))
     monkeypatch.setattr(table, "totals", lambda *_: {1: Total(3, 21)})
@@ -114,6 +114,7 @@ def test_a_round_passes(staged: SimpleNamespace, tmp_path: Path) -> None:
     assert found.operations == {"write": {"ack": 3}}
     assert found.totals == {1: Total(3, 21)} and found.outcomes == (Outcome(KILL, ""),)
     assert (tmp_path / "schedule.json").exists()
+    assert (tmp_path / "rows.tsv").read_text().startswith("srv1/writer\t1\t7\n")
 
 
 def test_a_lost_row_and_one_of_an_earlier_round(staged: SimpleNamespace, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_time_without_writes_lasts_until_the_end_of_the_round() -> None:
 
 
 def test_reads_of_a_primary_through_stdby_are_counted() -> None:
-    read = Operation(STANDBY_READ, "srv1/stdby", 1, 1, 0.0, 0.1, ACK, 0, recovery=False)
+    read = replace(wrote(1, 1.0), kind=STANDBY_READ)
     assert figures.stray_reads((*OPERATIONS, read)) == 1
 
 
@@ -206,10 +207,22 @@ def test_rounds_end_with_their_time_and_keep_what_failed(
     monkeypatch.setattr(run, "perform", perform)
     scene: Any = FakeScene()
     bursts = [(KILL,)] * 4
-    done = run.rounds(bursts, 60, scene, tmp_path, keep=False, seed=3)
-    assert done.kinds == {"lost"} and len(done.rounds) == 2
-    assert done.trouble == "round 3 cannot begin: no node runs"
+    done: list[Round] = []
+    with pytest.raises(LabError, match="no node runs"):
+        for each in run.rounds(bursts, 60, scene, tmp_path, keep=False, seed=3):
+            done.append(each)
+    assert done == results[:2]
     assert not (tmp_path / "round-0001").exists()
     shrunk = tmp_path / "round-0002" / "schedule.json"
     assert shrunk.exists() and f"lab soak --shrink {shrunk}" in scene.said
-    assert not run.rounds(bursts, 0, scene, tmp_path, keep=False).rounds
+    assert not list(run.rounds(bursts, 0, scene, tmp_path, keep=False))
+
+
+def test_a_cluster_that_cannot_be_repaired_ends_the_soak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "perform", lambda *_: a_round(1, Violation("x", 1, ""), stuck="why"))
+    found = run.rounds([(KILL,)] * 3, 60, FakeScene(), tmp_path, keep=False)  # type: ignore[arg-type]
+    assert next(found).number == 1
+    with pytest.raises(LabError, match="cannot be repaired: why"):
+        next(found)
