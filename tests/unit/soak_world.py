@@ -1,4 +1,4 @@
-"""Legal histories for the oracle: a cluster that keeps what it acknowledges, and its clients."""
+"""Legal histories for the oracle, of a cluster that keeps what it acknowledges; and a round."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from paf_lab.soak.burst import Outcome
 from paf_lab.soak.history import (
     ACK,
     FAILED,
@@ -18,10 +19,14 @@ from paf_lab.soak.history import (
     Operation,
     Row,
 )
+from paf_lab.soak.oracle import Violation
+from paf_lab.soak.round import Round
+from paf_lab.soak.schedule import PRIMARY, Entry
 
 WRITERS = ("srv1/writer", "srv2/writer")
 READERS = ("srv1/reader", "srv3/reader")
 SERVERS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+KILL = Entry(1, 1.0, "kill-postgres", PRIMARY, 0.0)
 
 
 @dataclass
@@ -139,3 +144,12 @@ def changed(history: History, old: Operation, **fields: object) -> History:
     """Returns the history with one operation told otherwise."""
     told = (replace(old, **fields) if each is old else each for each in history.operations)  # type: ignore[arg-type]
     return replace(history, operations=tuple(sorted(told, key=lambda each: each.start)))
+
+
+def a_round(number: int, *violations: Violation, skipped: str = "", stuck: str = "") -> Round:
+    """Returns a round with these violations, and one fault."""
+    return Round(
+        number=number, outcomes=(Outcome(KILL, skipped),), violations=violations,
+        operations={"write": {"ack": 10}}, stray_reads=1, without_writes=float(number),
+        whole_after=30.0, rebuilt=("srv1",), totals={}, stuck=stuck,
+    )  # fmt: skip

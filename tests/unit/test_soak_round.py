@@ -17,9 +17,8 @@ from paf_lab.soak.burst import Outcome
 from paf_lab.soak.history import ACK, STANDBY_READ, UNKNOWN, WRITE, Operation, Row, Total
 from paf_lab.soak.oracle import Violation
 from paf_lab.soak.round import Round
-from paf_lab.soak.schedule import PRIMARY, Entry, Schedule
-
-KILL = Entry(1, 1.0, "kill-postgres", PRIMARY, 0.0)
+from paf_lab.soak.schedule import PRIMARY, Schedule
+from tests.unit.soak_world import KILL, a_round
 
 
 def wrote(sequence: int, end: float, outcome: str = ACK, server: str = "10.0.0.1") -> Operation:
@@ -164,14 +163,6 @@ def test_time_without_writes_lasts_until_the_end_of_the_round() -> None:
 def test_reads_of_a_primary_through_stdby_are_counted() -> None:
     read = replace(wrote(1, 1.0), kind=STANDBY_READ)
     assert figures.stray_reads((*OPERATIONS, read)) == 1
-
-
-def a_round(number: int, *violations: Violation, skipped: str = "", stuck: str = "") -> Round:
-    return Round(
-        number=number, outcomes=(Outcome(KILL, skipped),), violations=violations,
-        operations={"write": {"ack": 10}}, stray_reads=1, without_writes=float(number),
-        whole_after=30.0, rebuilt=("srv1",), totals={}, stuck=stuck,
-    )  # fmt: skip
 
 
 def test_the_summary_adds_up() -> None:
