@@ -27,7 +27,9 @@ from .history import (
 
 @dataclass(frozen=True)
 class Violation:
-    """kind: a key of RULES, or what a round adds. count: how often. first: the first, in a line."""
+    """kind: a key of RULES, CHANGED, or what a round adds. count: how often. first: the first one,
+    in a line.
+    """
 
     kind: str
     count: int
@@ -154,6 +156,9 @@ RULES: Mapping[str, Callable[[History], Iterator[str]]] = {
     "behind": behind,
 }
 
+CHANGED = "changed"
+"""The kind of violation that `kept` finds."""
+
 
 def judge(history: History) -> tuple[Violation, ...]:
     """Returns what each rule finds; nothing if the history is legal."""
@@ -169,7 +174,7 @@ def kept(before: Mapping[int, Total], now: Mapping[int, Total]) -> tuple[Violati
         for number, total in sorted(before.items())
         if now.get(number, nothing) != total
     ]
-    return (Violation("changed", len(lines), lines[0]),) if lines else ()
+    return (Violation(CHANGED, len(lines), lines[0]),) if lines else ()
 
 
 def _timelines(history: History) -> dict[int, list[Operation]]:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from . import figures
-from .round import Round
+from . import figures, oracle
+from .round import NOT_WHOLE, UNREAD, UNSERVED, Round
 from .schedule import BY_NAME
 
 DONE, SKIPPED = "done", "skipped"
+KINDS = (*oracle.RULES, oracle.CHANGED, NOT_WHOLE, UNSERVED, UNREAD)
+"""All kinds of violations."""
 
 
 def summary(rounds: Sequence[Round], facts: Mapping[str, Any], trouble: str = "") -> dict[str, Any]:
@@ -43,7 +45,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     done = sum(each[DONE] for each in found["faults"].values())
     operations = sum(sum(of.values()) for of in found["operations"].values())
     yield f"{found['rounds']} rounds, {done} faults, {operations} operations"
-    yield f"violations: {found['violations'] or 'none'}"
+    told = [f"{count} {kind}" for kind, count in found["violations"].items() if count]
+    yield f"violations: {', '.join(told) or 'none'}"
     yield f"longest time without writes: {found['without_writes']:g} s"
     yield f"longest time until whole: {found['whole_after']:g} s"
     yield f"former primaries made anew: {found['rebuilt']}"
@@ -63,12 +66,12 @@ def faults(rounds: Iterable[Round]) -> dict[str, dict[str, int]]:
 
 
 def violations(rounds: Iterable[Round]) -> dict[str, int]:
-    """Returns how often each kind of violation came."""
-    found: Counter[str] = Counter()
+    """Returns how often each kind of violation came; 0 for those that did not."""
+    found = Counter(dict.fromkeys(KINDS, 0))
     for each in rounds:
         for violation in each.violations:
             found[violation.kind] += violation.count
-    return dict(sorted(found.items()))
+    return dict(found)
 
 
 def _failed(each: Round) -> dict[str, Any]:

@@ -172,7 +172,8 @@ def test_the_summary_adds_up() -> None:
     assert found["faults"]["kill-postgres"] == {"done": 1, "skipped": 1}
     assert found["faults"]["cut"] == {"done": 0, "skipped": 0}
     assert found["operations"] == {"write": {"ack": 20}}
-    assert found["violations"] == {"lost": 2}
+    assert found["violations"] == {**dict.fromkeys(report.KINDS, 0), "lost": 2}
+    assert "violations: 2 lost" in list(report.lines(found))
     assert (found["without_writes"], found["rebuilt"], found["stray_reads"]) == (2.0, 2, 2)
     assert [each["round"] for each in found["failed_rounds"]] == [2]
     assert "FAILED" in list(report.lines(found))
