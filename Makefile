@@ -5,8 +5,10 @@ PYTHON := /usr/bin/python3
 VENV := .venv
 VERSION = $(shell sed -n 's/^Version: *//p' rpm/paf-haproxy.spec)
 LAB := $(VENV)/bin/lab
+HOURS ?= 4
+SEED ?=
 
-.PHONY: help demo test lint compare docs pictures deb rpm setup setup-test install clean
+.PHONY: help demo test lint compare soak docs pictures deb rpm setup setup-test install clean
 
 help: ## Name these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,10 @@ compare: setup ## Measure this and what one would have instead, side by side: ho
 	  --json results/multihost.json
 	$(LAB) grow --json results/growth.json --picture docs/growth.png
 	$(MAKE) docs
+
+soak: setup ## Overlapping random faults for HOURS hours (4), drawn from SEED, on the three-node lab.
+	$(LAB) up
+	$(LAB) soak --hours $(HOURS) $(if $(SEED),--seed $(SEED)) --json results/soak.json
 
 docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md

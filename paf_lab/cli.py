@@ -22,6 +22,7 @@ from .forward import forward_ports
 from .migrate import migrate
 from .node import LOG_SINK, NODES, named
 from .shell import run
+from .soak.cli import soak
 from .status import show
 
 console = display.new_console()
@@ -172,3 +173,4 @@ main.add_command(bench)
 main.add_command(compare)
 main.add_command(grow)
 main.add_command(migrate)
+main.add_command(soak)

@@ -122,22 +122,31 @@ def unhealthy(
     return next((why for why in _reasons(now, nodes, pgsql, haproxy, primary) if why), "")
 
 
+def misplaced(status: ClusterState, nodes: Sequence[str], pgsql: str, haproxy: str) -> str:
+    """Returns in one line what Pacemaker does not run where it should; empty if it runs all."""
+    absent = sorted(set(nodes) - status.online)
+    if absent:
+        return f"{', '.join(absent)} not online"
+    leads = status.promoted(pgsql)
+    if leads is None:
+        return f"{pgsql} is promoted nowhere"
+    for clone in (pgsql, haproxy):
+        lacking = sorted(set(nodes) - status.clones.get(clone, Clone()).started)
+        if lacking:
+            return f"{clone} does not run on {', '.join(lacking)}"
+    there = status.promoted(haproxy)
+    return f"{haproxy} is promoted on {there or 'no node'}, not {leads}" if there != leads else ""
+
+
 def _reasons(
     now: Snapshot, nodes: Sequence[str], pgsql: str, haproxy: str, primary: str | None
 ) -> Iterable[str]:
     status = now.status
-    absent = sorted(set(nodes) - status.online)
-    yield f"{', '.join(absent)} not online" if absent else ""
+    yield misplaced(status, nodes, pgsql, haproxy)
     leads = status.promoted(pgsql)
     if leads is None:
-        yield f"{pgsql} is promoted nowhere"
         return
     yield f"{pgsql} is promoted on {leads}, not {primary}" if primary not in (None, leads) else ""
-    for clone in (pgsql, haproxy):
-        lacking = sorted(set(nodes) - status.clones.get(clone, Clone()).started)
-        yield f"{clone} does not run on {', '.join(lacking)}" if lacking else ""
-    there = status.promoted(haproxy)
-    yield f"{haproxy} is promoted on {there or 'no node'}, not {leads}" if there != leads else ""
     yield f"failed action {status.failures[0]}" if status.failures else ""
     yield f"constraint {now.moves[0]} is left from a move" if now.moves else ""
     for node in nodes:

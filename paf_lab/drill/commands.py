@@ -88,6 +88,27 @@ def cleanup(node: Machine, resource: str | None = None) -> None:
     node.run("crm_resource", "--cleanup", *words)
 
 
+def set_parameter(node: Machine, resource: str, name: str, value: str) -> None:
+    """Changes a parameter of a resource while it runs."""
+    words = ("--set-parameter", name, "--parameter-value", value)
+    node.run("crm_resource", "--resource", resource, *words)
+
+
+def maintenance(node: Machine, on: bool) -> None:
+    """Lets Pacemaker leave all resources alone, or not any more."""
+    words = ("--name", "maintenance-mode", "--update", "true" if on else "false")
+    node.run("crm_attribute", "--type", "crm_config", *words)
+
+
+def signal_postmaster(node: Machine, access: Access, name: str) -> int:
+    """Sends the node's postmaster a signal and returns its pid. Raises LabError if it has none."""
+    pid = node.run("head", "-1", f"{access.pgdata}/postmaster.pid").stdout.strip()
+    if not pid.isdecimal():
+        raise LabError(f"{node.name} has no postmaster: {pid!r}")
+    node.run("kill", f"-{name}", pid)
+    return int(pid)
+
+
 def psql(node: Machine, access: Access, script: str, database: str = "postgres") -> str:
     """Runs SQL as the superuser over the node's Unix socket; fields are split by a tab."""
     words = ("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", access.pghost)

@@ -27,12 +27,12 @@ LAYERS: dict[str, dict[str, str]] = {
             spare status topology
             """,
         "measuring": """
-            clients drill inventory provenance
+            clients drill inventory provenance soak
             """,
         "commands": """
             __main__ bench cli compare forward migrate
             drill.cli drill.series drill.alarms.cli drill.blast.cli drill.control.cli
-            drill.drivers.cli drill.sweep.cli
+            drill.drivers.cli drill.sweep.cli soak.cli
             """,
     },
     "lib/paf_haproxy": {

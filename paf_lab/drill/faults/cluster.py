@@ -124,9 +124,8 @@ def set_limit(stage: Stage, value: str) -> None:
                 return f"HAProxy on {name} has not the new maxconn"
         return ""
 
-    words = ("--set-parameter", "maxconn", "--parameter-value", value)
     stage.say(f"maxconn={value}")
-    stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
+    commands.set_parameter(stage.anyone, stage.settings.haproxy, "maxconn", value)
     stage.wait(other, within=30, every=1)
 
 

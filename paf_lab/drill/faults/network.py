@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...errors import LabError
+from ...machine import Machine
 from .. import service, witness
 from ..audits import Evidence, Finding
 from ..drill import Drill
@@ -28,6 +29,12 @@ def must_not_hear(stage: Stage, name: str, other: str) -> None:
     if hears(stage, name, other):
         raise LabError(f"{name} still hears {other}")
     stage.saw(UNHEARD, name)
+
+
+def port_rule(node: Machine, verb: str, address: str, port: int) -> None:
+    """Lets a node send nothing to a port of an address (verb add), or lets it again (del)."""
+    where = ("to", address, "ipproto", "tcp", "dport", str(port), "blackhole")
+    node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
 
 
 class Isolate(Drill):
@@ -128,10 +135,8 @@ class PortCut(Drill):
         return super().expected(stage)
 
     def _rule(self, stage: Stage, verb: str) -> None:
-        port = ("ipproto", "tcp", "dport", str(stage.settings.pgport))
-        where = ("to", stage.addresses[stage.primary], *port, "blackhole")
-        node = stage.nodes[self._victim]
-        node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
+        address = stage.addresses[stage.primary]
+        port_rule(stage.nodes[self._victim], verb, address, stage.settings.pgport)
 
     def inject(self, stage: Stage) -> None:
         self._probe(stage)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...errors import LabError
+from ...machine import Machine
 from .. import audits, pgbouncer, witness
 from ..audits import Evidence, Finding
 from ..stage import Stage
@@ -26,6 +27,23 @@ if sys.argv[1:] == ["notify"]:
     {notify}
 os.execv("{real}", ["{real}", *sys.argv[1:]])
 """
+
+
+LOST, HANGING = "sys.exit(0)", "time.sleep(300)"
+"""What the agent does on notify, as Python."""
+
+
+def tamper(node: Machine, notify: str) -> None:
+    """Replaces the agent's notify on a node until `mend`. notify: LOST or HANGING."""
+    wrapper = WRAPPER.format(touched=TOUCHED, notify=notify, real=REAL)
+    node.run("sh", "-c", f"cat >{AGENT}.new && chmod 755 {AGENT}.new", input=wrapper)
+    # There is always a file of that name: Pacemaker takes a missing one for final.
+    node.run("sh", "-c", f"rm -f {TOUCHED}; ln {AGENT} {REAL} && mv {AGENT}.new {AGENT}")
+
+
+def mend(node: Machine) -> None:
+    """Takes back what `tamper` did, if it was done."""
+    node.run("sh", "-c", f"[ ! -e {REAL} ] || mv -f {REAL} {AGENT}; rm -f {TOUCHED}")
 
 
 class _Tampered(Switchover):
@@ -53,10 +71,7 @@ class _Tampered(Switchover):
     def inject(self, stage: Stage) -> None:
         node = stage.nodes[self._victim]
         stage.say(self.summary.partition(":")[0], node.name)
-        wrapper = WRAPPER.format(touched=TOUCHED, notify=self.notify, real=REAL)
-        node.run("sh", "-c", f"cat >{AGENT}.new && chmod 755 {AGENT}.new", input=wrapper)
-        # There is always a file of that name: Pacemaker takes a missing one for final.
-        node.run("sh", "-c", f"rm -f {TOUCHED}; ln {AGENT} {REAL} && mv {AGENT}.new {AGENT}")
+        tamper(node, self.notify)
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
@@ -77,8 +92,7 @@ class _Tampered(Switchover):
         return [reads if finding.name == reads.name else finding for finding in found]
 
     def undo(self, stage: Stage) -> None:
-        script = f"[ ! -e {REAL} ] || mv -f {REAL} {AGENT}; rm -f {TOUCHED}"
-        stage.nodes[self._victim].run("sh", "-c", script)
+        mend(stage.nodes[self._victim])
         super().undo(stage)
 
 
@@ -86,7 +100,7 @@ class LostNotify(_Tampered):
     name = "lost-notify"
     gap = 20.0
     summary = "a node's notifications are lost in a switchover: the monitor mends it"
-    notify = "sys.exit(0)"
+    notify = LOST
     with_ratio = False
 
 
@@ -96,7 +110,7 @@ class HangingNotify(_Tampered):
     name = "hanging-notify"
     gap = 45.0
     summary = "a node's notifications hang in a switchover: Pacemaker kills them and goes on"
-    notify = "time.sleep(300)"
+    notify = HANGING
     with_ratio = False
     deadline = 180.0
 

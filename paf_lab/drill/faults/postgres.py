@@ -23,11 +23,7 @@ FULL = "no room for WAL"
 
 def signal(stage: Stage, node: Machine, name: str) -> int:
     """Sends the node's postmaster a signal and returns its pid."""
-    pid = node.run("head", "-1", f"{stage.settings.pgdata}/postmaster.pid").stdout.strip()
-    if not pid.isdecimal():
-        raise LabError(f"{node.name} has no postmaster: {pid!r}")
-    node.run("kill", f"-{name}", pid)
-    return int(pid)
+    return commands.signal_postmaster(node, stage.settings, name)
 
 
 class KillPostgres(Drill):

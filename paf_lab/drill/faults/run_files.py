@@ -24,6 +24,12 @@ fallocate -l $((free * 4096)) /run/fill; dd if=/dev/zero of=/run/fill bs=4k seek
 true"""
 
 
+def spoils(primary: str) -> tuple[str, str, str]:
+    """Returns commands that make a role file corrupt, make it stale, and remove it."""
+    path = f"{STATEDIR}/role"
+    return f"echo junk >{path}", f"sed -i s/{primary}/srv9/ {path}", f"rm -f {path}"
+
+
 class RoleFiles(Switchover):
     """Corrupt on one node, stale on another, gone on the third: right before a switchover, and once
     more when HAProxy has been told that the primary leaves.
@@ -53,13 +59,9 @@ class RoleFiles(Switchover):
 
     @staticmethod
     def _spoil(stage: Stage) -> None:
-        path = f"{STATEDIR}/role"
-        spoils = (
-            (f"echo junk >{path}", f"grep -qx junk {path}"),
-            (f"sed -i s/{stage.primary}/srv9/ {path}", f"grep -q srv9 {path}"),
-            (f"rm -f {path}", f"! test -e {path}"),
-        )
-        for name, (spoil, proof) in zip(stage.names, spoils):
+        path, primary = f"{STATEDIR}/role", stage.primary
+        proofs = (f"grep -qx junk {path}", f"! grep -q {primary} {path}", f"! test -e {path}")
+        for name, spoil, proof in zip(stage.names, spoils(primary), proofs):
             stage.say(f"role file: {spoil}", name)
             done = stage.nodes[name].run("sh", "-c", f"{spoil}; {proof}", check=False)
             stage.saw(SPOILT, name, number=int(done.returncode == 0))
