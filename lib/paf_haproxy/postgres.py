@@ -163,9 +163,10 @@ def note(params: Params, postmaster: str | None) -> bool:
 
 def listening(params: Params) -> str | None:
     """Returns the number of the socket that PostgreSQL listens on, None if there is none. No other
-    postmaster gets the same one (proc(5), /proc/net/unix).
+    postmaster gets the same one (proc(5), /proc/net/unix). The path may be a link: while PostgreSQL
+    moves to another port, the new path leads to the old socket.
     """
-    wanted = _place(f"{params.pghost}/.s.PGSQL.{params.pgport}")
+    wanted = _place(os.path.realpath(f"{params.pghost}/.s.PGSQL.{params.pgport}"))
     found = None
     try:
         with open(SOCKETS, encoding="utf-8", errors="replace") as file:

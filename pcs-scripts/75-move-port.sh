@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Moves PostgreSQL from OLD_PORT to PGPORT under a cluster that serves clients. HAProxy's resource exists,
+# with pgport=OLD_PORT. PostgreSQL restarts once on each node. Type the steps in this order:
+#
+#   75-move-port.sh prepare   on every node: PostgreSQL's next start uses PGPORT
+#   75-move-port.sh begin     on one node: Pacemaker leaves PostgreSQL alone, so there is no failover
+#   75-move-port.sh restart   on one standby; then on the primary, and with it HAProxy changes over on every
+#                             node; then on the other standbys, one after another
+#   75-move-port.sh end       on one node: PAF gets the port, and Pacemaker manages PostgreSQL again
+#
+# Each step can be repeated. HAPROXY_PORTS: parameters of HAProxy that change at the moment when OLD_PORT
+# becomes free, as words for pcs resource update. By default prod_port and stdby_port are removed if they are
+# the temporary ones of docs/operations.md, 5442 and 5443.
+set -euo pipefail
+# shellcheck source=settings.sh
+. "$(dirname "$0")/settings.sh"
+
+: "${OLD_PORT:=5432}"
+: "${PATIENCE:=$((60 * SLOWNESS))}"
+
+as_postgres() { runuser -u postgres -- "$@"; }
+pg_ctl() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s -t "$PATIENCE" "$@"; }
+sql() { as_postgres "$PGBIN/psql" -XqAt -h "$PGSOCKET" -p "$(port)" -d postgres -v ON_ERROR_STOP=1 -c "$1"; }
+listens() { "$PGBIN/pg_isready" -q -t 3 -h "$1" -p "$PGPORT"; }
+# The nodes that are online.
+read_members() { read -ra members <<<"$(crm_node --partition)"; }
+parameter() { crm_resource --resource "$1" --get-parameter "$2" 2>/dev/null || true; }
+
+die() {
+    echo "75-move-port: $*" >&2
+    exit 1
+}
+
+# The port on which this node's instance listens now: the fourth line of its postmaster.pid.
+port() {
+    local found
+    found=$(sed -n 4p "$PGDATA/postmaster.pid" 2>/dev/null || true)
+    [ -n "$found" ] || die "PostgreSQL does not run in $PGDATA: crm_mon -1"
+    echo "$found"
+}
+
+# Waits until a command succeeds.
+#   await WHAT COMMAND WORD...
+await() {
+    local what=$1 end=$((SECONDS + PATIENCE))
+    shift
+    until "$@"; do
+        if [ "$SECONDS" -ge "$end" ]; then die "not within $PATIENCE s: $what"; fi
+        sleep 0.2
+    done
+}
+
+left_alone() {
+    have "//clone[@id='pgsqld-clone']/meta_attributes/nvpair[@name='maintenance'][@value='true']"
+}
+
+prepare() {
+    local now
+    now=$(port)
+    if [ "$now" = "$PGPORT" ]; then
+        echo "PostgreSQL listens on $PGPORT already"
+        return
+    fi
+    [ "$now" = "$OLD_PORT" ] || die "PostgreSQL listens on $now, not on $OLD_PORT: export OLD_PORT=$now"
+    sql "ALTER SYSTEM SET port = $PGPORT"
+    # Until the restart, this link leads to the running instance. With it, HAProxy can change over
+    # before PostgreSQL stops. PostgreSQL replaces it when it starts.
+    ln -sf ".s.PGSQL.$OLD_PORT" "$PGSOCKET/.s.PGSQL.$PGPORT"
+}
+
+begin() {
+    local now
+    now=$(parameter haproxy pgport)
+    [ "${now:-5434}" = "$OLD_PORT" ] ||
+        die "HAProxy's pgport is not $OLD_PORT: crm_resource --resource haproxy --get-parameter pgport"
+    paf-haproxy status >/dev/null || die "not all agree: paf-haproxy status"
+    if ! left_alone; then live resource meta pgsqld-clone maintenance=true; fi
+}
+
+restart() {
+    left_alone || die "Pacemaker would take the restart for a failure: bash $0 begin"
+    if [ "$(port)" = "$PGPORT" ]; then
+        echo "PostgreSQL listens on $PGPORT already"
+        return
+    fi
+    [ "$(as_postgres "$PGBIN/postgres" -D "$PGDATA" -C port)" = "$PGPORT" ] ||
+        die "PostgreSQL would start on another port: bash $0 prepare; look at start_opts of pgsqld, too"
+    sql CHECKPOINT
+    if [ "$(sql 'SELECT pg_is_in_recovery()')" = t ]; then standby; else primary; fi
+}
+
+standby() {
+    pg_ctl -m fast stop
+    pg_ctl -l /dev/null start
+}
+
+streams() { [ "$(sql 'SELECT status FROM pg_stat_wal_receiver')" = streaming ]; }
+
+primary() {
+    local node members work words moved=
+    read_members
+    for node in "${members[@]}"; do
+        if [ "$node" != "$(uname -n)" ] && listens "$node"; then moved=$node; fi
+    done
+    [ -n "$moved" ] || die "no standby listens on $PGPORT: on one standby, bash $0 restart"
+    # New connections through HAProxy wait from here until PostgreSQL listens on the other port.
+    live resource update haproxy "pgport=$PGPORT"
+    crm_resource --wait "--timeout=$PATIENCE"
+    grep -qs "\"pgport\": \"$PGPORT\"" /run/paf-haproxy/parameters || {
+        live resource update haproxy "pgport=$OLD_PORT"
+        die "HAProxy keeps its port of PostgreSQL: cat /run/paf-haproxy/rejected"
+    }
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$work'" EXIT
+    words=("prod_port=" "stdby_port=")
+    if [ -n "${HAPROXY_PORTS+set}" ]; then
+        read -ra words <<<"$HAPROXY_PORTS"
+    elif [ "$(parameter haproxy prod_port)" != 5442 ]; then
+        words=()
+    fi
+    if [ "${#words[@]}" -gt 0 ]; then
+        pcs cluster cib "$work/cib"
+        cp "$work/cib" "$work/before"
+        pcs -f "$work/cib" resource update haproxy "${words[@]}"
+    fi
+    pg_ctl -m fast stop
+    if [ "${#words[@]}" -gt 0 ]; then
+        # Beside the start: HAProxy takes the port that has become free.
+        pcs cluster cib-push "$work/cib" "diff-against=$work/before" &
+    fi
+    pg_ctl -l /dev/null start
+    wait
+}
+
+# Whether Pacemaker has found PostgreSQL on every node, and one primary.
+found() {
+    local lines
+    lines=$(crm_resource --resource pgsqld-clone --locate 2>/dev/null || true)
+    [ "$(grep -c 'is running on' <<<"$lines")" = "${#members[@]}" ] &&
+        [ "$(grep -cE ' (Promoted|Master) *$' <<<"$lines")" = 1 ]
+}
+
+# Pacemaker restarts an instance whose parameters have changed since it was started, and PAF's demote would
+# look for the primary on the new port. So PAF's port changes in maintenance mode, and Pacemaker forgets
+# the starts, and looks at the instances anew, before it manages them again.
+end() {
+    local node members
+    read_members
+    for node in "${members[@]}"; do
+        listens "$node" || die "PostgreSQL on $node does not listen on $PGPORT: there, bash $0 restart"
+    done
+    crm_attribute --name maintenance-mode --update true
+    if [ "$(parameter pgsqld pgport)" != "$PGPORT" ]; then live resource update pgsqld "pgport=$PGPORT"; fi
+    if left_alone; then live resource meta pgsqld-clone maintenance=; fi
+    crm_resource --refresh --resource pgsqld-clone
+    crm_resource --wait "--timeout=$PATIENCE"
+    await "Pacemaker finds PostgreSQL on every node; the cluster stays in maintenance mode (crm_mon -1)" found
+    crm_attribute --name maintenance-mode --delete
+    crm_resource --wait "--timeout=$PATIENCE"
+}
+
+case ${1:-} in
+prepare | begin | end) "$1" ;;
+restart)
+    restart
+    if [ "$(sql 'SELECT pg_is_in_recovery()')" = t ]; then
+        await "the standby streams: look at primary_conninfo" streams
+    fi
+    ;;
+*)
+    echo "usage: $0 prepare | begin | restart | end" >&2
+    exit 2
+    ;;
+esac
