@@ -17,13 +17,15 @@ set -euo pipefail
 
 : "${OLD_PORT:=5432}"
 : "${PATIENCE:=$((60 * SLOWNESS))}"
+: "${STATEDIR:=/run/paf-haproxy}"             # HAProxy's statedir
 
 as_postgres() { runuser -u postgres -- "$@"; }
 pg_ctl() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s -t "$PATIENCE" "$@"; }
 sql() { as_postgres "$PGBIN/psql" -XqAt -h "$PGSOCKET" -p "$(port)" -d postgres -v ON_ERROR_STOP=1 -c "$1"; }
 listens() { "$PGBIN/pg_isready" -q -t 3 -h "$1" -p "$PGPORT"; }
-# The nodes that are online.
-read_members() { read -ra members <<<"$(crm_node --partition)"; }
+locate() { crm_resource --resource pgsqld-clone --locate 2>/dev/null || true; }
+# The nodes with an instance. Others may have only HAProxy.
+read_members() { mapfile -t members < <(locate | sed -n 's/.*is running on: \([^ ]*\).*/\1/p'); }
 parameter() { crm_resource --resource "$1" --get-parameter "$2" 2>/dev/null || true; }
 
 die() {
@@ -86,8 +88,11 @@ restart() {
     [ "$(as_postgres "$PGBIN/postgres" -D "$PGDATA" -C port)" = "$PGPORT" ] ||
         die "PostgreSQL would start on another port: bash $0 prepare; look at start_opts of pgsqld, too"
     sql CHECKPOINT
-    if [ "$(sql 'SELECT pg_is_in_recovery()')" = t ]; then standby; else primary; fi
+    "$(role)"
 }
+
+# The name of the function that restarts this instance.
+role() { sql "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"; }
 
 standby() {
     pg_ctl -m fast stop
@@ -97,7 +102,7 @@ standby() {
 streams() { [ "$(sql 'SELECT status FROM pg_stat_wal_receiver')" = streaming ]; }
 
 primary() {
-    local node members work words moved=
+    local node members work words push='' moved=''
     read_members
     for node in "${members[@]}"; do
         if [ "$node" != "$(uname -n)" ] && listens "$node"; then moved=$node; fi
@@ -106,9 +111,9 @@ primary() {
     # New connections through HAProxy wait from here until PostgreSQL listens on the other port.
     live resource update haproxy "pgport=$PGPORT"
     crm_resource --wait "--timeout=$PATIENCE"
-    grep -qs "\"pgport\": \"$PGPORT\"" /run/paf-haproxy/parameters || {
+    grep -qs "\"pgport\": \"$PGPORT\"" "$STATEDIR/parameters" || {
         live resource update haproxy "pgport=$OLD_PORT"
-        die "HAProxy keeps its port of PostgreSQL: cat /run/paf-haproxy/rejected"
+        die "HAProxy keeps its port of PostgreSQL: cat $STATEDIR/rejected"
     }
     work=$(mktemp -d)
     # shellcheck disable=SC2064
@@ -128,15 +133,19 @@ primary() {
     if [ "${#words[@]}" -gt 0 ]; then
         # Beside the start: HAProxy takes the port that has become free.
         pcs cluster cib-push "$work/cib" "diff-against=$work/before" &
+        push=$!
     fi
     pg_ctl -l /dev/null start
-    wait
+    if [ -n "$push" ]; then
+        wait "$push" || die "HAProxy keeps its ports: live configuration has changed; type this on one node:" \
+            "pcs -f FILE resource update haproxy ${words[*]}, as docs/operations.md says"
+    fi
 }
 
 # Whether Pacemaker has found PostgreSQL on every node, and one primary.
 found() {
     local lines
-    lines=$(crm_resource --resource pgsqld-clone --locate 2>/dev/null || true)
+    lines=$(locate)
     [ "$(grep -c 'is running on' <<<"$lines")" = "${#members[@]}" ] &&
         [ "$(grep -cE ' (Promoted|Master) *$' <<<"$lines")" = 1 ]
 }
@@ -164,7 +173,7 @@ case ${1:-} in
 prepare | begin | end) "$1" ;;
 restart)
     restart
-    if [ "$(sql 'SELECT pg_is_in_recovery()')" = t ]; then
+    if [ "$(role)" = standby ]; then
         await "the standby streams: look at primary_conninfo" streams
     fi
     ;;

@@ -7,6 +7,7 @@ from .base import Topology
 from .documented import Documented
 from .lvs import Lvs
 from .multihost import Multihost
+from .on_5432 import Instance, StateSocket5432, Vip5432
 from .ours import PafHaproxy
 from .patroni import Patroni, PatroniTuned
 from .pgsql_check import PgsqlCheck
@@ -29,10 +30,14 @@ ALL: dict[str, Topology] = {
         PatroniTuned(),
         Lvs(),
         Documented(),
+        Vip5432(),
+        StateSocket5432(),
+        Instance(),
     )
 }
 DEFAULT = PafHaproxy.name
-COMPARED = tuple(name for name in ALL if name != Documented.name)
+_ALONE = (Documented.name, Vip5432.name, StateSocket5432.name, Instance.name)
+COMPARED = tuple(name for name in ALL if name not in _ALONE)
 __all__ = ["ALL", "COMPARED", "DEFAULT", "Topology", "named"]
 
 

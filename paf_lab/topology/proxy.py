@@ -26,13 +26,22 @@ DECK = "inter 2s fastinter 1s rise 2 fall 1 on-marked-down shutdown-sessions"
 """The deck's pace; for all topologies whose source names no other."""
 
 
-def pool(name: str, checks: Sequence[str], pace: str = DECK, check: str = "check") -> str:
-    """Returns a `listen` section that leads to every node that its checks let pass."""
-    lines = [f"listen {name}", f"    bind *:{PORTS[name]}"]
+def pool(
+    name: str,
+    checks: Sequence[str],
+    pace: str = DECK,
+    check: str = "check",
+    port: int | None = None,
+    pgport: int = 5434,
+) -> str:
+    """Returns a `listen` section that leads to every node that its checks let pass. port: the one
+    that it listens on, by default that of the pool.
+    """
+    lines = [f"listen {name}", f"    bind *:{port or PORTS[name]}"]
     lines += ["    balance leastconn"] if name == "stdby" else []
     lines += [f"    {line}" for line in checks]
     lines += [f"    default-server {pace}"]
-    lines += [f"    server {node.name} {node.address}:5434 {check}" for node in NODES]
+    lines += [f"    server {node.name} {node.address}:{pgport} {check}" for node in NODES]
     return "\n".join(lines) + "\n"
 
 

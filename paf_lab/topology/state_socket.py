@@ -20,7 +20,7 @@ SERVICE = """[Unit]
 Description=Local PostgreSQL state, as in the deck
 [Service]
 User=postgres
-ExecStart=/usr/bin/psql -p 5434 -Atc \
+ExecStart=/usr/bin/psql -p {pgport} -Atc \
   "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
 StandardOutput=socket
 """
@@ -31,21 +31,23 @@ class StateSocket(OnPafWithProxy):
 
     name = "state-socket"
     summary = "PAF, and HAProxy that polls a systemd socket (the deck)"
+    pgport = 5434
 
     def sections(self) -> tuple[str, ...]:
         return tuple(proxy.pool(name, checks(role)) for name, role in ROLES.items())
 
     def route(self, node: Node) -> None:
-        for name, text in deck_units("pgsql-state", PORT).items():
+        for name, text in deck_units("pgsql-state", PORT, self.pgport).items():
             (node.root / "etc/systemd/system" / name).write_text(text)
         node.run("systemctl", "daemon-reload")
         node.run("systemctl", "enable", "--now", "--quiet", "pgsql-state.socket")
         super().route(node)
 
 
-def deck_units(name: str, port: int) -> dict[str, str]:
+def deck_units(name: str, port: int, pgport: int = 5434) -> dict[str, str]:
     """Returns the deck's two units of this name, by their files."""
-    return {f"{name}.socket": SOCKET.format(port=port), f"{name}@.service": SERVICE}
+    socket, service = SOCKET.format(port=port), SERVICE.format(pgport=pgport)
+    return {f"{name}.socket": socket, f"{name}@.service": service}
 
 
 def checks(role: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def test_haproxy_takes_its_configuration(topology: OnPafWithProxy, tmp_path: Pat
 
 
 def test_there_are_some() -> None:
-    assert len(PROXIED) == 6
+    assert len(PROXIED) == 7
     assert set(ALL) >= {"vip", "state-socket", "sql-check", "patroni", "multihost", "lvs"}
 
 
