@@ -41,7 +41,8 @@ echo "$*" >>"$WORLD/log"
 case "$*" in
 *maintenance=true) touch "$WORLD/left-alone" ;;
 *maintenance=) rm -f "$WORLD/left-alone" ;;
-*"update haproxy pgport="*) [ -e "$WORLD/rejects" ] || echo "{\"pgport\": \"${4#*=}\"}" >"$WORLD/parameters" ;;
+*"update haproxy pgport="*)
+    [ -e "$WORLD/rejects" ] || echo "{\"pgport\": \"${4#*=}\"}" >"$WORLD/parameters" ;;
 esac"""
 STAND_INS = {
     "runuser": RUNUSER,
