@@ -19,6 +19,8 @@ set -euo pipefail
 : "${PATIENCE:=$((60 * SLOWNESS))}"
 : "${STATEDIR:=/run/paf-haproxy}"             # HAProxy's statedir
 
+CIB= # the running cluster
+
 as_postgres() { runuser -u postgres -- "$@"; }
 pg_ctl() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s -t "$PATIENCE" "$@"; }
 sql() { as_postgres "$PGBIN/psql" -XqAt -h "$PGSOCKET" -p "$(port)" -d postgres -v ON_ERROR_STOP=1 -c "$1"; }
@@ -169,6 +171,8 @@ end() {
     crm_resource --wait "--timeout=$PATIENCE"
 }
 
+[ "$OLD_PORT" != "$PGPORT" ] ||
+    die "PGPORT is $PGPORT, from where PostgreSQL moves: unset PGPORT, or set it to the new port"
 case ${1:-} in
 prepare | begin | end) "$1" ;;
 restart)

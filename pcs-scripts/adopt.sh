@@ -4,9 +4,11 @@
 # Says why the instance that runs cannot be copied to other nodes yet, if it cannot.
 unfit() {
     local lacks
-    lacks=$(sql -At -F ' = ' -c "SELECT name, quote_literal(setting) FROM pg_settings WHERE (name, setting)
-        IN (('listen_addresses', 'localhost'), ('listen_addresses', ''), ('wal_level', 'minimal'),
-            ('hot_standby', 'off')) OR name = 'max_wal_senders' AND setting::int < 4")
+    lacks=$(sql -At -F ' = ' -c "SELECT name, quote_literal(setting) FROM pg_settings WHERE CASE name
+        WHEN 'listen_addresses' THEN setting IN ('', 'localhost', '127.0.0.1')
+        WHEN 'wal_level' THEN setting = 'minimal'
+        WHEN 'hot_standby' THEN setting = 'off'
+        WHEN 'max_wal_senders' THEN setting::int < 4 END")
     if [ -n "$lacks" ]; then
         printf '%s\n' "40-postgresql: standbys cannot follow this instance, because of these settings:" "$lacks" \
             "  Set listen_addresses = '*', wal_level = replica, hot_standby = on, max_wal_senders = 10; then" \

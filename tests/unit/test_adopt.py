@@ -24,7 +24,7 @@ esac"""
 STAND_INS = {
     "runuser": RUNUSER,
     "psql": PSQL,
-    "pg_ctl": 'echo "${*: -1}" >>"$WORLD/pg_ctl"; [ "${*: -1}" != status ] || [ ! -e "$WORLD/down" ]',
+    "pg_ctl": 'echo "${*: -1}" >>"$WORLD/pg_ctl"; [ "${*: -1}" != status -o ! -e "$WORLD/down" ]',
     "uname": "echo srv1",
     "chown": "",
 }

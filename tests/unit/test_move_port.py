@@ -160,5 +160,10 @@ def test_pacemaker_gets_back_only_what_it_has_found(world: World, missing: str) 
     assert "--name maintenance-mode --delete" not in done.log
 
 
+def test_a_shell_that_still_has_the_old_port(world: World) -> None:
+    done = world.run("prepare", PGPORT="5432")
+    assert done.code == 1 and "unset PGPORT" in done.err and done.log == []
+
+
 def test_what_is_not_a_step(world: World) -> None:
     assert world.run("moved").code == 2
