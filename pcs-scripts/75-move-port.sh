@@ -74,15 +74,20 @@ prepare() {
 
 begin() {
     local now
+    if left_alone; then return; fi
     now=$(parameter haproxy pgport)
     [ "${now:-5434}" = "$OLD_PORT" ] ||
         die "HAProxy's pgport is not $OLD_PORT: crm_resource --resource haproxy --get-parameter pgport"
     paf-haproxy status >/dev/null || die "not all agree: paf-haproxy status"
-    if ! left_alone; then live resource meta pgsqld-clone maintenance=true; fi
+    live resource meta pgsqld-clone maintenance=true
 }
 
 restart() {
     left_alone || die "Pacemaker would take the restart for a failure: bash $0 begin"
+    if [ ! -e "$PGDATA/postmaster.pid" ]; then
+        go_on
+        return
+    fi
     if [ "$(port)" = "$PGPORT" ]; then
         echo "PostgreSQL listens on $PGPORT already"
         return
@@ -95,6 +100,24 @@ restart() {
 
 # The name of the function that restarts this instance.
 role() { sql "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END"; }
+
+# After a restart that was broken off while PostgreSQL was stopped.
+go_on() {
+    local words
+    pg_ctl -l /dev/null start
+    ports_to_change
+    if [ "${#words[@]}" -gt 0 ] && [ "$(role)" = primary ]; then live resource update haproxy "${words[@]}"; fi
+}
+
+# Sets the variable words of its caller: the parameters of HAProxy that change.
+ports_to_change() {
+    words=("prod_port=" "stdby_port=")
+    if [ -n "${HAPROXY_PORTS+set}" ]; then
+        read -ra words <<<"$HAPROXY_PORTS"
+    elif [ "$(parameter haproxy prod_port)" != 5442 ]; then
+        words=()
+    fi
+}
 
 standby() {
     pg_ctl -m fast stop
@@ -111,7 +134,7 @@ primary() {
     done
     [ -n "$moved" ] || die "no standby listens on $PGPORT: on one standby, bash $0 restart"
     # New connections through HAProxy wait from here until PostgreSQL listens on the other port.
-    live resource update haproxy "pgport=$PGPORT"
+    if [ "$(parameter haproxy pgport)" != "$PGPORT" ]; then live resource update haproxy "pgport=$PGPORT"; fi
     crm_resource --wait "--timeout=$PATIENCE"
     grep -qs "\"pgport\": \"$PGPORT\"" "$STATEDIR/parameters" || {
         live resource update haproxy "pgport=$OLD_PORT"
@@ -120,12 +143,7 @@ primary() {
     work=$(mktemp -d)
     # shellcheck disable=SC2064
     trap "rm -rf '$work'" EXIT
-    words=("prod_port=" "stdby_port=")
-    if [ -n "${HAPROXY_PORTS+set}" ]; then
-        read -ra words <<<"$HAPROXY_PORTS"
-    elif [ "$(parameter haproxy prod_port)" != 5442 ]; then
-        words=()
-    fi
+    ports_to_change
     if [ "${#words[@]}" -gt 0 ]; then
         pcs cluster cib "$work/cib"
         cp "$work/cib" "$work/before"
@@ -139,8 +157,8 @@ primary() {
     fi
     pg_ctl -l /dev/null start
     if [ -n "$push" ]; then
-        wait "$push" || die "HAProxy keeps its ports: live configuration has changed; type this on one node:" \
-            "pcs -f FILE resource update haproxy ${words[*]}, as docs/operations.md says"
+        wait "$push" || die "HAProxy keeps its ports; change them as docs/operations.md says (Changing a" \
+            "parameter): pcs -f FILE resource update haproxy ${words[*]}"
     fi
 }
 

@@ -104,6 +104,27 @@ def test_ports_of_clients_that_are_not_temporary_stay(world: World) -> None:
     assert PUSHED + " x=1" in world.run("restart", HAPROXY_PORTS=PUSHED[24:] + " x=1").log
 
 
+def test_a_restart_that_was_broken_off_goes_on(world: World) -> None:
+    """Nothing is pushed that changes nothing."""
+    moving(world, "primary").put("haproxy.pgport", "5434")
+    world.put("parameters", '{"pgport": "5434"}')
+    world.put("haproxy.prod_port", "5000")
+    done = world.run("restart")
+    assert done.code == 0, done.err
+    assert "push" not in done.log and steps(done.log)[-2:] == ["stop", "start 5434"]
+
+
+@pytest.mark.parametrize(("role", "pushed"), [("primary", True), ("standby", False)])
+def test_one_that_was_broken_off_after_the_stop_is_ended(
+    world: World, role: str, pushed: bool
+) -> None:
+    moving(world, role).remove("data/postmaster.pid")
+    done = world.run("restart")
+    assert done.code == 0, done.err
+    assert steps(done.log)[0] == "start 5434" and "stop" not in done.log
+    assert (PUSHED in done.log) is pushed
+
+
 def test_the_primary_waits_for_a_standby_that_has_moved(world: World) -> None:
     moving(world, "primary").put("listening", "srv1")
     done = world.run("restart")
