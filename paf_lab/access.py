@@ -31,7 +31,8 @@ class Access:
     stdby_port: int = 5433
     pooler_port: int = 0
     """PgBouncer's, on every node; 0: there is none."""
-    pgport: int = 5434
+    pgport: int | str = 5434
+    """Several, split by commas, with as many hosts: PostgreSQL is on one of them (libpq)."""
     pghost: str = "/run/postgresql"
     database: str = "app"
     user: str = "drill"

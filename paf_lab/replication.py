@@ -6,6 +6,8 @@ from .node import Node
 
 PSQL = ("psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-")
 """How SCRIPT is run; where to connect to comes on top of it."""
+LOCAL = ("-h", "/run/postgresql,/run/postgresql", "-p", "5434,5432")
+"""Where an instance of the lab's listens: `lab migrate` begins with one on 5432."""
 SCRIPT = """\
 SELECT pg_current_wal_lsn() AS before \\gset
 SELECT pg_sleep(0.5) \\g /dev/null
@@ -27,5 +29,5 @@ def followers(text: str) -> dict[str, str]:
 
 def ask(primary: Node) -> dict[str, str]:
     """Returns the followers of one of the lab's nodes; none if it does not answer."""
-    words = (*PSQL, "-p", "5434")
+    words = (*PSQL, *LOCAL)
     return followers(primary.run(*words, user="postgres", input=SCRIPT, check=False).stdout)

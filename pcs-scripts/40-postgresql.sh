@@ -3,13 +3,17 @@
 # roles. An instance that exists already keeps its configuration: the script says which lines are missing.
 #
 #   40-postgresql.sh primary         makes the instance and the roles; leaves it running
+#   40-postgresql.sh adopt           instead, makes an instance that runs ready for the cluster. It goes on
+#                                    running, and keeps its data, its pg_hba.conf and its own settings
 #   40-postgresql.sh standby NODE    copies NODE's instance, with its pg_hba.conf and paf.conf
 #   40-postgresql.sh stop            stops the first one, so that Pacemaker can start it
 #
-# REPLICATOR_PASSWORD, APP_PASSWORD: of the PostgreSQL roles replicator and app.
+# REPLICATOR_PASSWORD, APP_PASSWORD: of the PostgreSQL roles replicator and app. adopt leaves app alone.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
+# shellcheck source=adopt.sh
+. "$(dirname "$0")/adopt.sh"
 
 node=$(uname -n)
 as_postgres() { runuser -u postgres -- "$@"; }
@@ -37,7 +41,8 @@ primary_conninfo = '$CONNINFO user=replicator application_name=$node'
 CONF
 }
 
-conf() {
+# What all nodes have in common.
+common() {
     # wal_init_zero: after a promotion every standby begins a segment of the new timeline, and would
     # first fill it with zeros. Until one has, no synchronous commit is acknowledged.
     cat <<CONF
@@ -60,6 +65,10 @@ log_destination = syslog
 log_line_prefix = '%m [%p] %q%u@%d '
 syslog_sequence_numbers = off
 CONF
+}
+
+conf() {
+    common
     own
 }
 
@@ -124,25 +133,34 @@ advise() {
     fi
 }
 
-passwords() {
-    remember_password ~postgres/.pgpass postgres replicator "$REPLICATOR_PASSWORD"
-    remember_password /root/.pgpass root app "$APP_PASSWORD"
+sql() {
+    as_postgres "$PGBIN/psql" -qX -h "$PGSOCKET" -p "$PGPORT" -d postgres -v ON_ERROR_STOP=1 "$@"
 }
 
-roles() {
-    as_postgres "$PGBIN/psql" -qX -h "$PGSOCKET" -p "$PGPORT" -d postgres -v ON_ERROR_STOP=1 \
-        -v replicator="$REPLICATOR_PASSWORD" -v app="$APP_PASSWORD" <<'SQL'
+passwords() {
+    remember_password ~postgres/.pgpass postgres replicator "$REPLICATOR_PASSWORD"
+    if [ -n "${APP_PASSWORD:-}" ]; then remember_password /root/.pgpass root app "$APP_PASSWORD"; fi
+}
+
+cluster_roles() {
+    sql -v replicator="$REPLICATOR_PASSWORD" <<'SQL'
 SET synchronous_commit = local;
 SELECT 'CREATE ROLE haproxy LOGIN' WHERE NOT EXISTS
     (SELECT FROM pg_roles WHERE rolname = 'haproxy') \gexec
 SELECT 'CREATE ROLE replicator LOGIN REPLICATION' WHERE NOT EXISTS
     (SELECT FROM pg_roles WHERE rolname = 'replicator') \gexec
+GRANT pg_read_all_stats TO haproxy; -- who is a synchronous standby
+ALTER ROLE replicator PASSWORD :'replicator';
+SQL
+}
+
+app_role() {
+    sql -v app="$APP_PASSWORD" <<'SQL'
+SET synchronous_commit = local;
 SELECT 'CREATE ROLE app LOGIN' WHERE NOT EXISTS
     (SELECT FROM pg_roles WHERE rolname = 'app') \gexec
 SELECT 'CREATE DATABASE app OWNER app' WHERE NOT EXISTS
     (SELECT FROM pg_database WHERE datname = 'app') \gexec
-GRANT pg_read_all_stats TO haproxy; -- who is a synchronous standby
-ALTER ROLE replicator PASSWORD :'replicator';
 ALTER ROLE app PASSWORD :'app';
 SQL
 }
@@ -160,7 +178,12 @@ primary)
         mv "$PGDATA.new" "$PGDATA" # whole or not at all
     fi
     pg_ctl status >/dev/null || pg_ctl -l /dev/null start
-    roles
+    cluster_roles
+    app_role
+    ;;
+adopt)
+    remember_password ~postgres/.pgpass postgres replicator "$REPLICATOR_PASSWORD"
+    adopt
     ;;
 standby)
     : "${2:?the node to copy from}"
@@ -180,7 +203,7 @@ stop)
     if pg_ctl status >/dev/null; then pg_ctl stop -m fast; fi
     ;;
 *)
-    echo "usage: $0 primary | standby NODE | stop" >&2
+    echo "usage: $0 primary | adopt | standby NODE | stop" >&2
     exit 2
     ;;
 esac

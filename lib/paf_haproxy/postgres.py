@@ -163,9 +163,13 @@ def note(params: Params, postmaster: str | None) -> bool:
 
 def listening(params: Params) -> str | None:
     """Returns the number of the socket that PostgreSQL listens on, None if there is none. No other
-    postmaster gets the same one (proc(5), /proc/net/unix).
+    postmaster gets the same one (proc(5), /proc/net/unix). The socket may be a link: while
+    PostgreSQL moves to another port, the new name leads to the old socket.
     """
-    wanted = _place(f"{params.pghost}/.s.PGSQL.{params.pgport}")
+    path = f"{params.pghost}/.s.PGSQL.{params.pgport}"
+    if os.path.islink(path):
+        path = os.path.join(params.pghost, os.readlink(path))
+    wanted = _place(path)
     found = None
     try:
         with open(SOCKETS, encoding="utf-8", errors="replace") as file:

@@ -53,7 +53,7 @@ def measure(node: Node, primary: Node, turns: int) -> Found:
     """Measures on a node, all ways in turn. Raises LabError if anything fails."""
     settings = Settings()
     with plain(node, primary.address), sessions.user(primary, settings) as who:
-        ways = {
+        ways: dict[str, dict[str, Any]] = {
             OURS: {"host": "127.0.0.1", "port": settings.prod_port, **who},
             PLAIN: {"host": "127.0.0.1", "port": PORT, **who},
             DIRECT: {"host": primary.address, "port": settings.pgport, **who},

@@ -7,6 +7,7 @@ from .base import Topology
 from .documented import Documented
 from .lvs import Lvs
 from .multihost import Multihost, MultihostVip
+from .on_5432 import Instance, StateSocket5432, Vip5432
 from .ours import PafHaproxy
 from .patroni import Patroni, PatroniTuned
 from .pgsql_check import PgsqlCheck
@@ -32,10 +33,20 @@ ALL: dict[str, Topology] = {
         Lvs(),
         MultihostVip(),
         Documented(),
+        Vip5432(),
+        StateSocket5432(),
+        Instance(),
     )
 }
 DEFAULT = PafHaproxy.name
-COMPARED = tuple(name for name in ALL if name not in (Documented.name, MultihostVip.name))
+_ALONE = (
+    Documented.name,
+    MultihostVip.name,
+    Vip5432.name,
+    StateSocket5432.name,
+    Instance.name,
+)
+COMPARED = tuple(name for name in ALL if name not in _ALONE)
 __all__ = ["ALL", "COMPARED", "DEFAULT", "Topology", "named"]
 
 

@@ -84,6 +84,10 @@ class Topology:
         """
         return self.access.pooler_port
 
+    def restart(self) -> None:
+        """Restarts PostgreSQL once on each node, where it is primary last."""
+        raise NotImplementedError
+
     def moved(self) -> None:
         """Takes away what a switchover leaves behind."""
 
@@ -162,5 +166,5 @@ def _psql(*words: str) -> tuple[str, ...]:
 def _role(node: Node) -> str:
     if not node.running:
         return "down"
-    done = node.run(*_psql("-p", "5434", "-c", ROLE), user="postgres", check=False)
+    done = node.run(*_psql(*replication.LOCAL, "-c", ROLE), user="postgres", check=False)
     return done.stdout.strip() or "down"

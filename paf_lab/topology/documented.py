@@ -41,7 +41,7 @@ class Documented(PafHaproxy):
                 cluster.start()
         else:
             with step("fence agent and package"):
-                together(_bring, NODES)
+                together(bring, NODES)
             for block in handbook.blocks():
                 if block.section == SECTION:
                     with step(block.intro.rpartition(". ")[2]):
@@ -61,7 +61,7 @@ def type_block(block: Block) -> None:
         together(lambda node: node.run("bash", "-ec", block.text, timeout=TYPED_WITHIN), nodes)
 
 
-def _bring(node: Node) -> None:
+def bring(node: Node) -> None:
     """What a site has before it begins."""
     (node.directory / BEGUN).touch()
     fence = node.root / agent.FENCE
@@ -78,8 +78,11 @@ def bring_package(node: Node) -> None:
 
 
 def _write(node: Node, block: Block) -> None:
-    """Writes a file with the variables that the page names, and values of our own."""
+    """Writes a file with the variables that the page names, and values of our own for the nodes,
+    the passwords and the fence agent.
+    """
     values = {
+        **stated(block.text),
         "NODES": " ".join(DATABASE_NODES),
         **passwords(),
         "FENCE_AGENT": "fence_paf_lab",
@@ -91,3 +94,9 @@ def _write(node: Node, block: Block) -> None:
     file = node.root / block.file.lstrip("/")
     file.touch(mode=0o600)
     file.write_text("".join(f"export {name}={shlex.quote(values[name])}\n" for name in names))
+
+
+def stated(text: str) -> dict[str, str]:
+    """Returns the variables to which a page gives a value, and not only dots. Pure."""
+    words = [word.partition("=") for line in text.splitlines() for word in shlex.split(line)]
+    return {name: value for name, equals, value in words if equals and "..." not in value}

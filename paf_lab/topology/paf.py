@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from .. import cluster, health, postgresql
 from ..errors import LabError
+from ..layout import PGBIN, PGDATA
 from ..node import NODES, Node, named
 from ..recovery import Recovery
 from ..shell import together
@@ -77,6 +78,17 @@ class OnPaf(Topology):
     def configured(self, text: str) -> Iterator[None]:
         with postgresql.settings(text, lambda: not self.lacking()):
             yield
+
+    def restart(self) -> None:
+        maintenance = ("crm_attribute", "--name", "maintenance-mode")
+        primary, node = self.primary(), health.anyone()
+        node.run(*maintenance, "--update", "true")
+        try:
+            for each in sorted(NODES, key=lambda each: each.name == primary):
+                words = ("restart", "-s", "-w", "-m", "fast", "-D", PGDATA, "-l", "/dev/null")
+                each.run(f"{PGBIN}/pg_ctl", *words, user="postgres", timeout=120)
+        finally:
+            node.run(*maintenance, "--delete")
 
     def moved(self) -> None:
         health.anyone().run("crm_resource", "--clear", "--resource", CLONE)

@@ -30,13 +30,22 @@ FAST_FAILURE = ("timeout connect 1s", "timeout check 1s", "retries 2", "option r
 Configuration Manual: "timeout connect", "timeout check", "retries", "option redispatch")."""
 
 
-def pool(name: str, checks: Sequence[str], pace: str = DECK, check: str = "check") -> str:
-    """Returns a `listen` section that leads to every node that its checks let pass."""
-    lines = [f"listen {name}", f"    bind *:{PORTS[name]}"]
+def pool(
+    name: str,
+    checks: Sequence[str],
+    pace: str = DECK,
+    check: str = "check",
+    port: int | None = None,
+    pgport: int = 5434,
+) -> str:
+    """Returns a `listen` section that leads to every node that its checks let pass. port: the one
+    that it listens on, by default that of the pool.
+    """
+    lines = [f"listen {name}", f"    bind *:{port or PORTS[name]}"]
     lines += ["    balance leastconn"] if name == "stdby" else []
     lines += [f"    {line}" for line in checks]
     lines += [f"    default-server {pace}"]
-    lines += [f"    server {node.name} {node.address}:5434 {check}" for node in NODES]
+    lines += [f"    server {node.name} {node.address}:{pgport} {check}" for node in NODES]
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ SERVICE = """[Unit]
 Description=Local PostgreSQL state, as in the deck
 [Service]
 User=postgres
-ExecStart={psql} -p 5434 -Atc \
+ExecStart={psql} -p {pgport} -Atc \
   "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'production' END"
 StandardOutput=socket
 """
@@ -38,6 +38,7 @@ class StateSocket(OnPafWithProxy):
     more: tuple[str, ...] = ()
     """Lines of both pools beside those of the check."""
     psql = PSQL
+    pgport = 5434
 
     def sections(self) -> tuple[str, ...]:
         return tuple(
@@ -45,7 +46,7 @@ class StateSocket(OnPafWithProxy):
         )
 
     def route(self, node: Node) -> None:
-        for name, text in deck_units("pgsql-state", PORT, self.psql).items():
+        for name, text in deck_units("pgsql-state", PORT, self.psql, self.pgport).items():
             (node.root / "etc/systemd/system" / name).write_text(text)
         node.run("systemctl", "daemon-reload")
         node.run("systemctl", "enable", "--now", "--quiet", "pgsql-state.socket")
@@ -66,11 +67,11 @@ class StateSocketTuned(StateSocket):
     psql = f"{PGBIN}/psql"
 
 
-def deck_units(name: str, port: int, psql: str = PSQL) -> dict[str, str]:
+def deck_units(name: str, port: int, psql: str = PSQL, pgport: int = 5434) -> dict[str, str]:
     """Returns the deck's two units of this name, by their files."""
     return {
         f"{name}.socket": SOCKET.format(port=port),
-        f"{name}@.service": SERVICE.format(psql=psql),
+        f"{name}@.service": SERVICE.format(psql=psql, pgport=pgport),
     }
 
 

@@ -35,7 +35,7 @@ def test_haproxy_takes_its_configuration(topology: OnPafWithProxy, tmp_path: Pat
 
 
 def test_there_are_some() -> None:
-    assert len(PROXIED) == 8
+    assert len(PROXIED) == 9
     assert set(ALL) >= {"vip", "state-socket", "sql-check", "patroni", "multihost", "lvs"}
 
 

@@ -14,6 +14,7 @@ from paf_lab import handbook
 from paf_lab.cluster import promoted
 from paf_lab.layout import DATABASE_NODES
 from paf_lab.machine import Machine
+from paf_lab.migration import WAYS
 from paf_lab.node import NODES, named
 from paf_lab.topology import documented
 
@@ -25,8 +26,7 @@ pytestmark = pytest.mark.lab
 ELSEWHERE = {
     "Install": "lab up --topology documented types it",
     "Adding and removing a node": "lab drill fourth-node runs its scripts",
-    "Migrating from the polled setup": "lab migrate types it",
-    "Migrating from a virtual IP": "lab migrate types it",
+    **{section: "test_migrations.py" for way in WAYS.values() for section in way.sections},
 }
 """Sections that no test of this file types, and who does."""
 HOLD = "timeout queue 60000ms"

@@ -30,7 +30,7 @@ LAYERS: dict[str, dict[str, str]] = {
             clients drill inventory provenance soak
             """,
         "commands": """
-            __main__ bench cli compare forward migrate
+            __main__ bench cli compare forward migrate migration
             drill.cli drill.series drill.alarms.cli drill.blast.cli drill.control.cli
             drill.drivers.cli drill.sweep.cli soak.cli
             """,

@@ -1,19 +1,12 @@
-"""docs/operations.md is read as a person would read it, and what a migration cost is judged."""
+"""docs/operations.md is read as a person would read it."""
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import fields, replace
-from typing import Any
-
-import pytest
 
 from paf_lab import handbook
-from paf_lab.compare.figures import Trial
 from paf_lab.image import RECIPES, path
-from paf_lab.layout import REPO
-from paf_lab.migrate import SECTIONS, Restart, judge
+from paf_lab.migration import WAYS
 
 NAMES = ("srv1", "srv2", "srv3")
 PAGE = """# Title
@@ -60,9 +53,11 @@ def test_a_node_is_no_part_of_another_name() -> None:
 
 def test_the_page_itself() -> None:
     found = handbook.blocks()
-    assert {"Install", *SECTIONS.values()} < {block.section for block in found}
-    files = [block.file for block in found if block.file]
-    assert files == ["/root/paf-haproxy.env"]
+    sections = {section for way in WAYS.values() for section in way.sections}
+    assert {"Install", *sections} < {block.section for block in found}
+    files = [(block.section, block.file) for block in found if block.file]
+    env = "/root/paf-haproxy.env"
+    assert files == [("Install", env), ("Migrating a single instance", env)]
     assert "postgresql-15" in handbook.packages()
     assert not [word for word in handbook.packages() if "/" in word or word.startswith("-")]
 
@@ -70,8 +65,11 @@ def test_the_page_itself() -> None:
 def test_the_standbys_change_over_on_every_node() -> None:
     """In a migration, too: an address that goes away must not be in use on any of them."""
     found = [block for block in handbook.blocks() if "primary_conninfo" in block.text]
-    sections = ["Standbys that still use port 5432", *SECTIONS.values()]
-    assert sorted(block.section for block in found) == sorted(sections)
+    assert [block.section for block in found] == [
+        "Standbys that still use port 5432",
+        "Migrating from the polled setup",
+        "Migrating from a virtual IP",
+    ]
     assert [block.where(NAMES) for block in found] == [list(NAMES)] * len(found)
 
 
@@ -86,49 +84,3 @@ def test_the_nodes_are_in_the_last_sentence() -> None:
 
 def test_each_image_is_another() -> None:
     assert len({path(kind) for kind in RECIPES}) == len(RECIPES) == 5
-
-
-def trials() -> list[Trial]:
-    """A restart that cost something, and a migration that cost nothing."""
-    report = json.loads((REPO / "results" / "migrate-state-socket.json").read_text())
-    names = {field.name for field in fields(Trial)}
-    return [
-        Trial(**{name: value for name, value in each.items() if name in names})
-        for each in report["trials"]
-    ]
-
-
-def test_a_good_migration() -> None:
-    restart, migration = trials()
-    assert restart.drill == Restart.name and restart.failed > 0
-    assert all(finding.passed for finding in judge([restart, migration], ""))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"failed": 1000},
-        {"misrouted": 1},
-        {"lost": 1},
-        {"two_primaries": 1},
-        {"trouble": "srv2 is down"},
-        {"connections": 0},
-        {"acknowledged": 0},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_a_bad_one(change: dict[str, Any]) -> None:
-    restart, migration = trials()
-    found = judge([restart, replace(migration, **change)], "")
-    assert [each.name for each in found if not each.passed]
-
-
-def test_a_migration_may_cost_what_a_restart_does() -> None:
-    restart, migration = trials()
-    for failed, passed in ((restart.failed, True), (restart.failed + 1, False)):
-        found = judge([restart, replace(migration, failed=failed)], "")
-        assert all(each.passed for each in found) is passed
-
-
-def test_a_migration_that_did_not_arrive() -> None:
-    assert not judge(trials(), "srv3 says nothing on 5431, not standby")[0].passed

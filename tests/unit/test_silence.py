@@ -44,6 +44,18 @@ def test_the_socket_that_postgresql_listens_on(
     assert postgres.listening(params(tmp_path, directory)) == number
 
 
+def test_a_link_leads_to_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL moves from 5432 to 5434 (pcs-scripts/75-move-port.sh)."""
+    file, directory = tmp_path / "unix", tmp_path / "socket"
+    file.write_text(UNIX.replace("/var/run/postgresql", str(directory)).replace("5434", "5432"))
+    directory.mkdir()
+    monkeypatch.setattr(postgres, "SOCKETS", str(file))
+    found = params(tmp_path, str(directory))
+    assert postgres.listening(found) is None
+    (directory / ".s.PGSQL.5434").symlink_to(".s.PGSQL.5432")
+    assert postgres.listening(found) == "4711"
+
+
 def test_a_postmaster_that_has_ended_meanwhile_is_not_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

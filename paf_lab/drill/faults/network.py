@@ -31,7 +31,7 @@ def must_not_hear(stage: Stage, name: str, other: str) -> None:
     stage.saw(UNHEARD, name)
 
 
-def port_rule(node: Machine, verb: str, address: str, port: int) -> None:
+def port_rule(node: Machine, verb: str, address: str, port: int | str) -> None:
     """Lets a node send nothing to a port of an address (verb add), or lets it again (del)."""
     where = ("to", address, "ipproto", "tcp", "dport", str(port), "blackhole")
     node.ip("rule", verb, "pref", "10", *where, check=verb == "add")
