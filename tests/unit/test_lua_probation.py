@@ -34,14 +34,14 @@ def lua(text: str, nodes: int = 3) -> list[str]:
 
 
 def waits(role: str, age: str, nodes: int = 3) -> list[bool]:
-    """Returns whether it is on probation at once, and 3 s later, after the first answer of a new
+    """Returns whether it is on probation at once, and 6 s later, after the first answer of a new
     HAProxy process.
     """
     printed = lua(
         f"""
         paf.note_return("{role}", {age})
         print(paf.on_probation())
-        world.run(3)
+        world.run(6)
         paf.note_return("{role}")
         print(paf.on_probation())
         """,
@@ -50,14 +50,14 @@ def waits(role: str, age: str, nodes: int = 3) -> list[bool]:
     return [line == "true" for line in printed]
 
 
-@pytest.mark.parametrize("age", ["0.1", "1.9"])
+@pytest.mark.parametrize("age", ["0.1", "4.9"])
 def test_one_that_has_just_begun_waits(age: str) -> None:
     assert waits("standby", age) == [True, False]
 
 
 @pytest.mark.parametrize(
     ("role", "age"),
-    [("standby", "2"), ("standby", "86400"), ("standby", "nil"), ("production", "1")],
+    [("standby", "5"), ("standby", "86400"), ("standby", "nil"), ("production", "1")],
 )
 def test_others_do_not(role: str, age: str) -> None:
     """A reload must not end sessions, and a primary is another matter."""
