@@ -23,7 +23,7 @@ TOUCHED = "/run/paf-drill-notify"
 WRAPPER = """#!/usr/bin/python3 -IS
 import os, sys, time
 if sys.argv[1:] == ["notify"]:
-    open("{touched}", "a").write("notify\n")
+    open("{touched}", "a").write("notify\\n")
     {notify}
 os.execv("{real}", ["{real}", *sys.argv[1:]])
 """
