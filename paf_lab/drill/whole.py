@@ -27,6 +27,9 @@ def begin(stage: Stage) -> Snapshot:
         for resource in (stage.settings.pgsql_clone, stage.settings.haproxy_clone):
             commands.clear(stage.anyone, resource)
         DrillRecovery(stage).await_whole(stage.settings.deadline)
+        # None of that is this drill's doing.
+        stage.cleared = 0
+        stage.repairs.clear()
     # A failure that was mended counts again after the next demote: docs/traps/pacemaker.md, "A
     # repaired failure that was not cleaned up counts again".
     stage.wait(lambda: "" if DrillRecovery(stage).idle() else "Pacemaker has work to do")

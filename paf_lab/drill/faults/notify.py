@@ -98,8 +98,8 @@ class _Tampered(Switchover):
 
 class LostNotify(_Tampered):
     name = "lost-notify"
-    gap = 20.0
-    summary = "a node's notifications are lost in a switchover: the monitor mends it"
+    gap = 10.0
+    summary = "a node's notifications are lost in a switchover: its agent asks Pacemaker"
     notify = LOST
     with_ratio = False
 
@@ -108,7 +108,7 @@ class HangingNotify(_Tampered):
     """Pacemaker kills it after its timeout and goes on."""
 
     name = "hanging-notify"
-    gap = 45.0
+    gap = 15.0
     summary = "a node's notifications hang in a switchover: Pacemaker kills them and goes on"
     notify = HANGING
     with_ratio = False

@@ -93,7 +93,7 @@ VICTIMS = (
         text="the agent on the primary's node, in its notification",
         place=_primary,
         pattern=NOTIFY,
-        away=20.0,  # as in drill lost-notify: the monitor mends it
+        away=20.0,  # more than in drill lost-notify
         gap=20.0,
         failed=5,
     ),
