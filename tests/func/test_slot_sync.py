@@ -22,7 +22,11 @@ LEAST = 17
 SYNCED = """
 SELECT bool_and(synced AND NOT temporary) FROM pg_replication_slots WHERE slot_name = 'sub'
 """
-WORKER = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%slotsync%'"
+# The worker takes the application_name of primary_conninfo, as the walreceiver does.
+WORKER = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND application_name = 'srv2'
+"""
 
 
 def settings(instance: Instance, other: Instance) -> str:
@@ -98,7 +102,7 @@ def test_the_slot_is_copied_through_the_replication_port(
 ) -> None:
     srv1, srv2 = synced.nodes
     await_synced(srv2, srv1)
-    assert srv1.postgres.sql(WORKER) == 1
+    assert srv1.postgres.sql(WORKER) == 1, "the worker of srv2"
     assert int(server(srv2, "srv1")["scur"]) >= 2, "the walreceiver and the worker"
 
 

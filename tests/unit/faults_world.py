@@ -46,12 +46,13 @@ class Program:
 
 
 class Node:
-    """answers: what it prints to a command that contains the key."""
+    """answers, codes: what it prints to a command that contains the key, and the exit code."""
 
     def __init__(self, name: str, done: Done) -> None:
         self.name, self.address, self.done = name, ADDRESSES[name], done
         self.running = True
         self.answers: dict[str, str] = {"show info": "Pid: 77\n", "//primitive": MONITOR}
+        self.codes: dict[str, int] = {}
         self.broken: set[str] = set()
         self.program = Program()
 
@@ -62,7 +63,8 @@ class Node:
         if any(each in text for each in self.broken):
             raise LabError(f"{self.name} does not do that")
         answer = next((said for key, said in self.answers.items() if key in text), "")
-        return SimpleNamespace(stdout=answer, stderr="", returncode=0)
+        code = next((code for key, code in self.codes.items() if key in text), 0)
+        return SimpleNamespace(stdout=answer, stderr="", returncode=code)
 
     def popen(self, *argv: str, **_: Any) -> Program:
         self.done.append(f"{self.name}: popen {argv[0]}")

@@ -10,14 +10,14 @@ import pytest
 
 from paf_lab import cgroup, confine, container, disorder, power
 from paf_lab.drill import leftovers
-from paf_lab.drill.faults.candidate import CandidateWithoutHaproxy
+from paf_lab.drill.faults.candidate import REFUSED, CandidateWithoutHaproxy
 from paf_lab.drill.faults.cold_start import ColdStart
 from paf_lab.drill.faults.frozen import Frozen, FrozenThawed, NodePause
 from paf_lab.drill.faults.haproxy_everywhere import KillEveryHaproxy
 from paf_lab.drill.faults.haproxy_limits import OomHaproxy, StarvedHaproxy
 from paf_lab.drill.faults.packet_loss import AnswersLost, PacketLoss, RoleAnswersLost
 from paf_lab.drill.faults.slow_fencing import SLOW_FENCING
-from paf_lab.drill.records import ServersSeen
+from paf_lab.drill.records import ServersSeen, Sighting
 from paf_lab.errors import LabError
 from tests.unit.drill_world import STARTED, good, states, told
 from tests.unit.faults_world import Stage, hushed, nothing, rebooted, steps
@@ -212,23 +212,28 @@ def test_haproxy_with_a_limit(number: int, stage: Any, monkeypatch: pytest.Monke
 
 def test_a_candidate_without_haproxy(stage: Any) -> None:
     drill = CandidateWithoutHaproxy()
-    assert drill.expected(stage) == "srv3"
+    assert drill.expected(stage) == "srv1"
+    with pytest.raises(LabError, match="was not refused"):
+        drill.inject(stage)
+    stage.nodes["srv1"].codes["paf-haproxy switchover"] = 1
+    stage.nodes["srv1"].answers["paf-haproxy switchover"] = "Refused. Nothing was\nchanged."
     drill.inject(stage)
     drill.follow(stage)
     drill.undo(stage)
-    found = list(steps(stage.done, "chmod", "crm_resource", "clear failures"))
+    found = list(steps(stage.done, "chmod", "paf-haproxy", "clear failures"))[-4:]
     assert "chmod a-x /usr/sbin/haproxy; kill -9 77" in found[0] and "srv2" in stage.died
-    assert found[1].endswith("--node srv2") and found[2].endswith("--node srv3")
-    assert found[3] == "srv2: chmod a+x /usr/sbin/haproxy"
-    assert found[4] == "clear failures of haproxy" and "--clear" in found[5]
+    assert found[1] == "srv1: paf-haproxy switchover srv2"
+    assert found[2:] == ["srv2: chmod a+x /usr/sbin/haproxy", "clear failures of haproxy"]
     away = (
         ServersSeen("srv2", STARTED + 0.2, STARTED + 0.1, None),
         ServersSeen("srv2", STARTED + 4, STARTED + 3.9, states("srv2")),
     )
-    world = good()
-    servers = tuple(each for each in world.seen.servers if each.node != "srv2")
-    assert drill.fault(replace(world, seen=replace(world.seen, servers=(*servers, *away)))).passed
-    assert not drill.fault(world).passed
+    refused = replace(good(), sightings=(Sighting(STARTED + 3, "srv2", REFUSED),))
+    servers = tuple(each for each in refused.seen.servers if each.node != "srv2")
+    seen = replace(refused.seen, servers=(*servers, *away))
+    assert drill.fault(replace(refused, seen=seen)).passed
+    assert not drill.fault(refused).passed
+    assert not drill.fault(replace(good(), seen=seen)).passed
 
 
 def test_a_cold_start(stage: Any) -> None:

@@ -24,6 +24,8 @@ class StopDaemon(KillOfPacemaker):
     kill. PostgreSQL and HAProxy go on meanwhile; Pacemaker may fence the node.
     """
 
+    failed = 3  # Pacemaker may recover PostgreSQL, of which no notification tells: kill-postgres
+
     def __init__(self) -> None:
         self._pid = ""
         self._looks = 0
