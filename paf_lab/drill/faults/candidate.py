@@ -19,7 +19,7 @@ REFUSED = "refusals of paf-haproxy switchover"
 class CandidateWithoutHaproxy(Drill):
     """A standby streams through the HAProxy of its node, so this one lacks WAL. A plain move
     promotes it all the same: PAF calls that off, and Pacemaker tries one node after another for
-    20 s (docs/traps/paf.md). `paf-haproxy switchover` must refuse, and nobody elsewhere must notice.
+    20 s. `paf-haproxy switchover` must refuse, and nobody elsewhere must notice.
 
     Clients of the candidate's node have no HAProxy, which is not counted against them.
     """
