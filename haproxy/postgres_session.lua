@@ -11,9 +11,6 @@ local ARMED_INTERVAL = 10 -- ms between two questions while a promotion is expec
 local AFTER_ERROR = 200 -- ms
 
 local QUESTION = "SELECT pg_catalog.pg_is_in_recovery()"
--- The first question of a session asks also for how long the postmaster has run, in s.
-local FIRST_QUESTION = "SELECT pg_catalog.pg_is_in_recovery(),"
-    .. " extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_postmaster_start_time())"
 -- PostgreSQL itself waits before it answers: its end is noticed at once only while a question is under way.
 local LATER = "SELECT pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_sleep(0.2)"
 
@@ -64,8 +61,7 @@ local function open(within)
     return session, nil, postmaster
 end
 
--- Returns the role, nil, nil, and the age of the postmaster if that was asked; or nil, the reason, and whether the
--- session can still be used.
+-- Returns the role; or nil, the reason, and whether the session can still be used.
 local function ask(session, question)
     local row, why, usable = paf.protocol.query(session, question)
     if not row then
@@ -73,7 +69,7 @@ local function ask(session, question)
     elseif not row[1] then
         return nil, { code = "error", text = "PostgreSQL sent no row" }, true
     end
-    return row[1] == "t" and "standby" or "production", nil, nil, tonumber(row[2] or "")
+    return row[1] == "t" and "standby" or "production"
 end
 
 -- Asks for what replication_facts.lua needs. Returns whether the session can still be used.
@@ -85,19 +81,19 @@ local function ask_facts(session)
 end
 
 -- Asks for the role on one session for as long as talk.wanted(). A question is always under way, so that the end of
--- the session tells at once that PostgreSQL has stopped. Each answer is passed to talk.answered(role, age), each
--- failure to talk.failed(why). Returns why the session has ended.
+-- the session tells at once that PostgreSQL has stopped. Each answer is passed to talk.answered(role), each failure to
+-- talk.failed(why). Returns why the session has ended.
 local function converse(talk)
     local session, why, postmaster = open(LOGIN_WITHIN)
     if not session then
         return why
     end
     talk.postmaster = postmaster
-    local question = FIRST_QUESTION
+    local question = QUESTION
     while talk.wanted() do
-        local role, reason, usable, age = ask(session, question)
+        local role, reason, usable = ask(session, question)
         if role then
-            talk.answered(role, age)
+            talk.answered(role)
             if talk.facts() and not ask_facts(session) then
                 session:close()
                 return { code = "closed", text = "the session ended" }

@@ -2,8 +2,8 @@
 -- in order: clients that were let in would be cut off a moment later. This holds for a standby that was down, as long
 -- as another standby serves, and for a primary that has crashed.
 --
--- A standby that was down is noticed by the HAProxy of its node, also if that has begun after PostgreSQL, by the age of
--- the postmaster. It is noticed by those of the other nodes, too: after a loss of power its own HAProxy is silent.
+-- A standby that was down is noticed by the HAProxy of its node, and by those of the other nodes: after a loss of power
+-- its own HAProxy is silent, or has begun after PostgreSQL.
 
 local NODE = os.getenv("PAF_NODE")
 -- A postmaster that ends in order removes this file.
@@ -12,14 +12,10 @@ local LOCK_FILE = os.getenv("PAF_PGSOCKET"):gsub("^unix@", "") .. ".lock"
 local NO_SUCH_FILE = 2 -- errno(3): ENOENT
 local STANDBY_WAITS = 5 -- s; on a busy machine 4 s pass from PAF's start of a crashed standby to its stop
 local PRIMARY_WAITS = 2 -- s; writes wait meanwhile
-local LEARNS = 1 -- s; a process that is younger may not know yet which other standbys serve
-
-local born = os.time() -- s
 
 local missed = false -- whether the local PostgreSQL was down when this process last heard of its role
 local crashed = false -- whether it had crashed then
 local returned = 0 -- s, when the probation of a standby began; 0: none
-local unseen = false -- whether that standby had begun before this process first asked it
 local recovered = 0 -- s, the same of a primary
 local gone = {} -- by node: s, when this HAProxy last saw that the standby of another node does not answer
 
@@ -32,20 +28,15 @@ local function left_behind()
     return code ~= NO_SUCH_FILE
 end
 
--- Takes in a confirmed role of the local PostgreSQL. age: for how long its postmaster has run, in s; nil if that was
--- not asked.
-function paf.note_return(role, age)
+-- Takes in a confirmed role of the local PostgreSQL.
+function paf.note_return(role)
     if role == "down" then
         -- If the file is gone later, PostgreSQL has been started and stopped in order meanwhile.
         crashed = (crashed or not missed) and left_behind()
         recovered = 0
     elseif missed then
-        unseen = false
         returned = role == "standby" and core.now().sec or 0
         recovered = role == "production" and crashed and core.now().sec or 0
-    elseif role == "standby" and age and age < STANDBY_WAITS then
-        unseen = true
-        returned = core.now().sec - math.floor(age)
     end
     missed = role == "down"
 end
@@ -71,8 +62,7 @@ end
 
 -- Whether the local standby is on probation. A probation that has ended does not begin again by itself.
 function paf.on_probation()
-    local learning = unseen and core.now().sec - born <= LEARNS
-    if returned > 0 and (core.now().sec > returned + STANDBY_WAITS or not learning and not others_serve(NODE)) then
+    if returned > 0 and (core.now().sec > returned + STANDBY_WAITS or not others_serve(NODE)) then
         returned = 0
     end
     return returned > 0

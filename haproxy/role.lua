@@ -26,11 +26,10 @@ function paf.confirmed_role()
     return postgres
 end
 
--- Takes in the role that has been confirmed for a postmaster. postmaster: nil if it is not known. age: its age in s, if
--- that was asked.
-function paf.set_role(role, postmaster, age)
+-- Takes in the role that has been confirmed for a postmaster. postmaster: nil if it is not known.
+function paf.set_role(role, postmaster)
     if role ~= "unknown" then
-        paf.note_return(role, age)
+        paf.note_return(role)
     end
     if postmaster and (postmaster ~= bound or role ~= postgres) then
         paf.memory.remember(role, postmaster)

@@ -30,7 +30,7 @@ local function admitted()
     return server ~= nil and not server:get_stats()["status"]:find("MAINT", 1, true)
 end
 
-local function on_answer(talk, role, age)
+local function on_answer(talk, role)
     talk.heard = paf.seconds()
     if talk.abandoned then
         return
@@ -43,7 +43,7 @@ local function on_answer(talk, role, age)
     talk.lived = true
     absent_since, refused_since = nil, nil
     paf.clear_reason(role)
-    paf.set_role(role, talk.postmaster, age)
+    paf.set_role(role, talk.postmaster)
 end
 
 local function on_failure(talk, why)
@@ -81,8 +81,8 @@ local function begin()
     talk.wanted = function()
         return not (stopping or talk.abandoned)
     end
-    talk.answered = function(role, age)
-        on_answer(talk, role, age)
+    talk.answered = function(role)
+        on_answer(talk, role)
     end
     talk.failed = function(why)
         talk.heard = paf.seconds()

@@ -115,19 +115,6 @@ def test_a_new_haproxy_does_not_have_it_wait(three: Cluster) -> None:
     assert says(three.srv2) == SERVED
 
 
-def test_one_that_began_before_its_haproxy_waits(three: Cluster) -> None:
-    """For the readers of its own node, whose HAProxy has not seen it down."""
-    node = three.srv2
-    node.kill()
-    node.postgres.stop()
-    began = time.monotonic()
-    node.postgres.start()
-    node.do("start")
-    node.await_up("stdby/srv3")
-    node.await_up("stdby/srv2")
-    assert time.monotonic() - began >= 2, "it was up before the end of its probation"
-
-
 @pytest.fixture
 def gone(three: Cluster) -> Cluster:
     """srv2 has lost its power: for srv1 its HAProxy is silent, and its standby is down."""

@@ -7,10 +7,6 @@ world = { sockets = {}, logged = {}, connect = function() return 0, true end, an
 
 local now, tasks = 1000, {}
 
-function os.time()
-    return math.floor(now)
-end
-
 function world.now()
     return now - 1000
 end
@@ -108,7 +104,7 @@ function world.add(name, address)
     for _, pool in pairs(core.proxies) do
         pool.servers[name] = {
             get_addr = function() return address .. ":5434" end,
-            get_stats = function() return { status = "UP", check_status = "L7OK", weight = 1 } end,
+            get_stats = function() return { status = "UP", check_status = "L7OK" } end,
         }
     end
     core.register_task(function()
