@@ -13,6 +13,7 @@ from .combined import PROGRAM
 
 SILENT_WITHIN = 10.0  # s
 ASKED_WITHIN = 120.0  # s
+LOOKED_FOR = 5.0  # s: nothing must follow
 REFUSED = "refusals of paf-haproxy switchover"
 
 
@@ -55,7 +56,7 @@ class CandidateWithoutHaproxy(Drill):
         stage.saw(REFUSED, node.name)
 
     def follow(self, stage: Stage) -> None:
-        stage.wait(lambda: stage.unrouted(stage.primary))
+        stage.rest(LOOKED_FOR)
 
     def undo(self, stage: Stage) -> None:
         stage.nodes[self._candidate].run("chmod", "a+x", PROGRAM)
