@@ -126,6 +126,7 @@ def document(*checks: tuple[str, str]) -> dict[str, Any]:
         (document(("ok", "all is well"), ("note", "not known: the clock")), True),
         (document(("ok", "all is well"), ("note", "could be better")), False),
         (document(("wrong", "bad")), False),
+        ({"checks": [{"name": "clock", "outcome": "note", "text": "not synchronized"}]}, True),
         (document(), False),
         ({"error": "no such command", "checks": []}, False),
     ],
