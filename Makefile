@@ -8,7 +8,7 @@ LAB := $(VENV)/bin/lab
 HOURS ?= 4
 SEED ?=
 
-.PHONY: help demo test lint compare soak docs pictures deb rpm setup setup-test install clean
+.PHONY: help demo test lint compare soak migrations docs pictures deb rpm setup setup-test install clean
 
 help: ## Name these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ compare: setup ## Measure this and what one would have instead, side by side: ho
 soak: setup ## Overlapping random faults for HOURS hours (4), drawn from SEED, on the three-node lab.
 	$(LAB) up
 	$(LAB) soak --hours $(HOURS) $(if $(SEED),--seed $(SEED)) --json results/soak.json
+
+migrations: setup-test ## Test the three migrations of docs/operations.md on the three-node lab: many minutes.
+	$(VENV)/bin/pytest -m long tests/lab/test_migrations.py
 
 docs: setup ## Make what of the documentation is made.
 	$(VENV)/bin/python docs/make.py parameters >docs/parameters.md

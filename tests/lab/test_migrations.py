@@ -17,7 +17,7 @@ from paf_lab.topology.on_5432 import COUNT, ROWS
 from .conftest import lab
 from .typing_page import typed, whole
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture(scope="module", autouse=True)
