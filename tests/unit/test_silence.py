@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from paf_haproxy import postgres, silence
+from paf_haproxy import postgres, rolefile, silence
 from paf_haproxy.actions import reconcile
 from paf_haproxy.params import Params
+from paf_haproxy.rolefile import Role
 from paf_haproxy.view import ClusterView
 
 UNIX = """\
@@ -99,13 +100,41 @@ def test_a_report_that_is_a_link_counts_for_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("primary", "seconds", "vouched"),
-    [("srv1", 30, "srv1 17-2\n"), ("srv1", 29, None), ("srv2", 31, None), (None, 31, None)],
+    ("primary", "seconds", "promoted", "vouched"),
+    [
+        ("srv1", 30, None, "srv1 17-2\n"),
+        ("srv1", 29, None, None),
+        ("srv2", 31, None, None),
+        (None, 31, None, None),
+        # PostgreSQL has not been restarted since before its promotion.
+        ("srv1", 5, 2.0, "srv1 17-2\n"),
+        ("srv1", 5, 2.1, None),
+        ("srv2", 5, 1.0, None),
+        ("srv1", 30, 86400.0, "srv1 17-2\n"),
+    ],
 )
 def test_vouching_takes_time_and_the_right_node(
-    tmp_path: Path, primary: str | None, seconds: int, vouched: str | None
+    tmp_path: Path,
+    primary: str | None,
+    seconds: int,
+    promoted: float | None,
+    vouched: str | None,
 ) -> None:
     silent = silence.Silence("srv1", False, "17-2", seconds)
-    reconcile.vouch(params(tmp_path), ClusterView(primary), silent)
+    reconcile.vouch(params(tmp_path), ClusterView(primary), silent, promoted)
     file = tmp_path / "vouched"
     assert (file.read_text() if file.exists() else None) == vouched
+
+
+def test_when_the_primary_was_promoted(tmp_path: Path) -> None:
+    its = params(tmp_path)
+    role = Role(ClusterView("srv1"), event="post-promote")
+    assert reconcile.promoted_for(its, role) is None, "there is no role file"
+    rolefile.save(its.statedir, role)
+    file = Path(rolefile.path(its.statedir))
+    os.utime(file, (time.time() - 7, time.time() - 7))
+    since = reconcile.promoted_for(its, role)
+    assert since is not None and 7 <= since < 60
+    assert reconcile.promoted_for(its, role.after("monitor")) is None
+    os.utime(file, (time.time() + 99, time.time() + 99))
+    assert reconcile.promoted_for(its, role) is None, "the clock was set back"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from .. import log, pacemaker, postgres, process, rolefile, runtime, silence
 from ..apply import close_rest, describe, project
 from ..memory import learn, remember, remembered, respected
@@ -13,6 +16,10 @@ from ..view import ClusterView
 VOUCH_AFTER = 30
 """Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
 counts. PAF's monitor of a primary runs every 15 s, for 10 s at most: it has seen that PostgreSQL.
+"""
+PROMOTION = 3.0
+"""Seconds from the end of PAF's promotion to the post-promote notification of HAProxy, with a
+margin. A PostgreSQL that has run since before is the one that PAF has found promoted.
 """
 
 TYPE_CHECKING = False
@@ -67,7 +74,7 @@ def reconcile(params: Params, promoted: bool = False, resource: str = "haproxy")
             log.warning(f"monitor: HAProxy refuses a command: {objection}")
         close_rest(params.statedir, lines)
     elif told is not None and told == view and silent is not None and not silent.trusted:
-        vouch(params, view, silent)
+        vouch(params, view, silent, promoted_for(params, role))
     return state
 
 
@@ -93,15 +100,32 @@ def confirm(params: Params) -> None:
         log.warning(error.reason)
 
 
-def vouch(params: Params, view: ClusterView, silent: silence.Silence) -> None:
+def promoted_for(params: Params, role: Role) -> float | None:
+    """Returns the seconds since the promotion of the primary, if its notification was the last
+    event; else None.
+    """
+    if role.event != "post-promote":
+        return None
+    try:
+        age = time.time() - os.stat(rolefile.path(params.statedir)).st_mtime
+    except OSError:
+        return None
+    return age if age >= 0 else None  # the clock was set back
+
+
+def vouch(
+    params: Params, view: ClusterView, silent: silence.Silence, promoted: float | None
+) -> None:
     """Lets clients reach a primary whose own HAProxy is gone, so that nothing there says what
-    PostgreSQL is.
+    PostgreSQL is. promoted: s since the notification of its promotion; None if that is not known.
 
     One failed connection is no evidence. It takes Pacemaker's word, while it is idle, and a
-    PostgreSQL that PAF's monitor must have found to be the primary since its last start. HAProxy
-    ends this by itself with the first failed check, or when PostgreSQL there ends.
+    PostgreSQL that PAF must have found to be the primary since its last start: its monitor, or its
+    promotion. HAProxy ends this by itself with the first failed check, or when PostgreSQL there
+    ends.
     """
-    if view.primary != silent.node or silent.seconds < VOUCH_AFTER:
+    least = VOUCH_AFTER if promoted is None else min(VOUCH_AFTER, promoted + PROMOTION)
+    if view.primary != silent.node or silent.seconds < least:
         return
     path = f"{params.statedir}/vouched"
     try:
