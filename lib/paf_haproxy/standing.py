@@ -19,6 +19,11 @@ PRIMARY = """\
 SELECT pg_catalog.json_build_object(
     'timeline', ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(
         pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::bit(32)::integer,
+    'segment', (SELECT pg_catalog.json_build_object(
+            'name', pg_catalog.substr(file_name, 9),
+            'used', pg_catalog.round(100.0 * file_offset / pg_catalog.pg_size_bytes(
+                pg_catalog.current_setting('wal_segment_size'))))
+        FROM pg_catalog.pg_walfile_name_offset(pg_catalog.pg_current_wal_insert_lsn())),
     'standbys', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
             'name', application_name, 'state', state, 'sync', sync_state,
             'flush', pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), flush_lsn),

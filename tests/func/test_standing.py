@@ -28,6 +28,11 @@ def test_primary_and_standby(steady: Cluster) -> None:
     assert float(line["flush"]) >= 0
     assert primary["timeline"] == standby["timeline"] == 1
     assert (primary["recovery"], standby["recovery"]) == (False, True)
+    where = srv1.sql("SELECT pg_walfile_name_offset(pg_current_wal_insert_lsn())")
+    name, offset = where.strip("()").split(",")
+    assert primary["segment"]["name"] == name[8:]
+    used = 100 * int(offset) / (1 << 20)  # the tests' clusters have segments of 1 MB
+    assert abs(primary["segment"]["used"] - used) < 5
     assert (primary["prepared"], primary["slots"], primary["archive"]["mode"]) == (0, [], "off")
     assert (standby["paused"], float(standby["replay"])) == (False, 0)
 

@@ -19,6 +19,7 @@ LINE = {"name": "srv2", "state": "streaming", "sync": "quorum", "flush": 0, "rep
 PRIMARY = {
     "recovery": False,
     "timeline": 3,
+    "segment": {"name": "0000000000000009", "used": 49},
     "standbys": [LINE],
     "transactions": [],
     "prepared": 0,
@@ -56,6 +57,27 @@ def test_a_segment_that_was_never_used() -> None:
     assert of_candidate(own={"unused": ""})["segments"].outcome == FINE
     check = of_candidate(own={"unused": "000000000000000A"})["segments"]
     assert check.outcome == NOTE and "WAL is written first" in check.text
+
+
+@pytest.mark.parametrize(
+    ("used", "unused", "leave"),
+    [
+        (49, "", ""),
+        (50, "", "0000000000000009"),
+        (49, "000000000000000A", "000000000000000A"),
+        (99, "000000000000000A", "000000000000000A"),
+        (99, "0000000000000008", "0000000000000009"),
+    ],
+)
+def test_the_segment_that_is_left_behind(used: int, unused: str, leave: str) -> None:
+    primary = {**PRIMARY, "segment": {"name": "0000000000000009", "used": used}}
+    assert readiness.segment_to_leave(primary, {**OWN, "unused": unused}) == leave
+
+
+def test_a_primary_of_an_older_version_does_not_tell_its_segment() -> None:
+    primary = {name: value for name, value in PRIMARY.items() if name != "segment"}
+    assert readiness.segment_to_leave(primary, OWN) == ""
+    assert readiness.segment_to_leave(primary, {**OWN, "unused": "0" * 16}) == "0" * 16
 
 
 def test_a_cluster_that_is_well() -> None:

@@ -30,9 +30,12 @@ class World:
         self.primary = "srv1"
         self.moves = True
         self.silent = False
+        self.here = "srv1"
+        self.seconds = [0.5]
+        """How long the next CHECKPOINTs take; the last one is that of all that follow."""
         self.facts: dict[str, dict[str, Any]] = {"srv1": PRIMARY, "srv2": OWN, "srv3": OWN}
         params = parse({"nodes": "srv1 srv2 srv3", "statedir": "/nowhere"})
-        monkeypatch.setattr(os, "uname", lambda: type("Names", (), {"nodename": "srv1"}))
+        monkeypatch.setattr(os, "uname", lambda: type("Names", (), {"nodename": self.here}))
         monkeypatch.setattr(main, "resource_params", lambda _: ("haproxy", params))
         monkeypatch.setattr(survey, "survey", lambda *_: self.cluster)
         monkeypatch.setattr(switchover, "situation", lambda *_: self.found)
@@ -42,7 +45,7 @@ class World:
         monkeypatch.setattr(switchover, "PAUSE", 0.01)
         monkeypatch.setattr(pacemaker, "idle", lambda: True)
         monkeypatch.setattr(pacemaker, "promoted", lambda _: (self.primary,))
-        monkeypatch.setattr(request, "perform", lambda _, what: self.asked("here", "srv1", what))
+        monkeypatch.setattr(request, "perform", lambda _, what: self.asked("here", self.here, what))
         monkeypatch.setattr(
             request, "ask", lambda _, node, what, *__: self.asked("there", node, what)
         )
@@ -63,7 +66,9 @@ class World:
             if self.silent:
                 raise AgentError("srv3 has not answered")
             return {"sessions": 8}
-        return {"seconds": 0.5} if what == request.CHECKPOINT else self.facts[node]
+        if what == request.CHECKPOINT:
+            return {"seconds": self.seconds.pop(0) if len(self.seconds) > 1 else self.seconds[0]}
+        return self.facts[node]
 
     def command(self, *words: str) -> int:
         return main.main(["paf-haproxy", "switchover", *words])
@@ -78,7 +83,8 @@ MOVE = "crm_resource --move --promoted --resource pgsqld-clone --node srv2 --lif
 CLEAR = "crm_resource --clear --resource pgsqld-clone"
 LOOKS = ["here: look on srv1", "there: look on srv2", "there: look on srv3"]
 WAYS = (("here", "srv1"), ("there", "srv2"), ("there", "srv3"))
-CHECKPOINTS = [f"{way}: checkpoint on {node}" for way, node in WAYS]
+ROUND = [f"{way}: checkpoint on {node}" for way, node in WAYS]
+CHECKPOINTS = [*ROUND, ROUND[0]]
 
 
 def test_the_steps(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +158,34 @@ def test_segments_that_were_never_used_are_used_up_first(world: World) -> None:
     assert world.done == [*LOOKS, "here: fill 000000000000000A on srv1", *CHECKPOINTS, MOVE, CLEAR]
 
 
+def test_a_segment_that_is_mostly_used_is_left(world: World) -> None:
+    world.facts["srv1"] = {**PRIMARY, "segment": {"name": "0000000000000009", "used": 60}}
+    assert world.command("srv2") == 0
+    assert world.done == [*LOOKS, "here: fill 0000000000000009 on srv1", *CHECKPOINTS, MOVE, CLEAR]
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_a_long_checkpoint_is_followed_by_another_round(slow: int, world: World) -> None:
+    """slow: whose CHECKPOINT of the first round takes long."""
+    world.seconds = [*(20.0 if place == slow else 0.5 for place in range(3)), 0.5]
+    assert world.command("srv2") == 0
+    assert world.done == [*LOOKS, *ROUND, *CHECKPOINTS, MOVE, CLEAR]
+
+
+def test_checkpoints_that_stay_long_do_not_keep_the_command(world: World) -> None:
+    world.seconds = [20.0]
+    assert world.command("srv2") == 0
+    assert world.done == [*LOOKS, *ROUND * move.MOST_ROUNDS, ROUND[0], MOVE, CLEAR]
+
+
+def test_another_node_than_the_primary_does_not_ask_it_again(world: World) -> None:
+    world.here = "srv3"
+    assert world.command("srv2") == 0
+    checkpoints = [each for each in world.done if "checkpoint" in each]
+    assert checkpoints[0] == "there: checkpoint on srv1"
+    assert sorted(checkpoints[1:]) == ["here: checkpoint on srv3", "there: checkpoint on srv2"]
+
+
 def test_a_score_that_paf_has_yet_to_give(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,7 +211,7 @@ def test_failures_are_cleaned_up_before_the_move(world: World) -> None:
     world.found = dataclasses.replace(QUIET, failed=("srv3",))
     assert world.command("srv2") == 0
     cleanup = "crm_resource --cleanup --resource pgsqld-clone"
-    assert world.done[-3:] == [cleanup, MOVE, CLEAR]
+    assert world.done == [*LOOKS, cleanup, *CHECKPOINTS, MOVE, CLEAR]
 
 
 def test_a_move_that_does_not_come_about(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 LOOK_WITHIN = 60.0  # s for an answer of another node: some of its monitors
 
 
+def here(node: str) -> bool:
+    """Returns whether this is that node."""
+    return node == os.uname().nodename
+
+
 @dataclass(frozen=True)
 class Nodes:
     """The nodes with our resource. say: prints a line for the person who types the command."""
@@ -30,10 +35,9 @@ class Nodes:
         their answers, by node. Raises AgentError if one of them gives none within so many s.
         """
         self.say(f"  asking {' and '.join(names)} ({what})")
-        here = os.uname().nodename
         # Not beside the others: for a login by peer authentication the process is another user.
-        found = {node: request.perform(self.params, what) for node in names if node == here}
-        others = [node for node in names if node != here]
+        found = {node: request.perform(self.params, what) for node in names if here(node)}
+        others = [node for node in names if not here(node)]
         with ThreadPoolExecutor(16) as pool:
             answers = pool.map(lambda node: request.ask(self.resource, node, what, within), others)
             found.update(zip(others, answers))

@@ -16,7 +16,8 @@ WIDTH = 79  # columns
 @dataclass
 class Report:
     """What --json prints. nodes: those that were asked. unused: the last segment of WAL on the
-    candidate that was never used. outage: s without a server in prod, on this node. sessions: those
+    candidate that was never used. leave: the last one that the primary must have left before the
+    checkpoints. outage: s without a server in prod, on this node. sessions: those
     through PgBouncer that went on, on all nodes; None without PgBouncer.
     """
 
@@ -25,6 +26,7 @@ class Report:
     nodes: tuple[str, ...] = ()
     checks: list[Check] = field(default_factory=list)
     unused: str = ""
+    leave: str = ""
     moved: bool = False
     outage: float | None = None
     held: int = 0

@@ -18,6 +18,7 @@ FINE, NOTE, REFUSED = "ok", "note", "refused"
 CONSTRAINTS = "/usr/share/paf-haproxy/pcs-scripts/70-constraints.sh"
 READY_FILES = 8
 """Most files that wait for the archiver. PostgreSQL ends only after the last one is archived."""
+MOSTLY_USED = 50  # % of a segment
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,20 @@ def pooler_checks(told: Mapping[str, Mapping[str, Any]], waits: bool) -> Iterato
     if not waits:
         text = "PAF does not wait for PgBouncer: open transactions end with an error; type"
         yield Check("pooler", NOTE, f"{text} bash {CONSTRAINTS}")
+
+
+def segment_to_leave(primary: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Returns the last segment of WAL, by its name without the timeline, that the primary must have
+    left before the CHECKPOINTs; '' if there is none. primary, own: as for candidate_checks().
+
+    It is the last one on the candidate that was never used, or the current one if most of it is
+    used. After a promotion, the standbys fetch that segment from its beginning, and writes wait for
+    a synchronous standby. A CHECKPOINT that finds three quarters of it used makes the next one.
+    """
+    # Versions of paf-haproxy that do not tell the segment may answer during an upgrade.
+    segment = primary.get("segment") or {"name": "", "used": 0}
+    current = str(segment["name"]) if float(segment["used"]) >= MOSTLY_USED else ""
+    return max(str(own.get("unused", "")), current)
 
 
 def best(cluster: Cluster, found: Situation) -> str:

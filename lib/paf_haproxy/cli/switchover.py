@@ -89,6 +89,7 @@ def _check(
     facts, own = (told[name] for name in both)
     found = _await_score(found, node.name, facts, nodes)
     report.unused = own.get("unused", "")
+    report.leave = readiness.segment_to_leave(facts, own)
     note(*readiness.candidate_checks(node, found, facts, own, order.limits))
     note(*readiness.primary_checks(report.primary, facts, order.limits))
     waits = not nodes.params.pooler or pacemaker.demote_waits(nodes.resource, clone)
