@@ -132,8 +132,8 @@ def restarts(starts: Mapping[str, int], copies: Sequence[str]) -> Iterator[Findi
 
 
 def reported(checks: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Yields what `paf-haproxy check` reports on each node. A fact that is not known is no finding,
-    nor is the clock: the nodes share that of their host, and nothing in them sets it. Pure.
+    """Yields what `paf-haproxy check` reports on each node. A fact that is not known is no finding.
+    The clock is none either: the nodes share that of their host, and nothing in them sets it. Pure.
     """
     for node, document in checks.items():
         bad = [
