@@ -60,7 +60,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         due = time.monotonic()
         for sequence in self.sequences:
-            # What was late is not made up for: after a hold there is no burst.
+            # Late requests are dropped: after a hold there is no burst.
             due = max(due + self.every, time.monotonic())
             outcome = self.attempt(sequence)
             if outcome != "ack" and self.retry_pause:

@@ -65,7 +65,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         sequence, due = self.first, time.monotonic()
         while not ending.is_set():
-            # What was late is not made up for: after a hold there is no burst.
+            # Late requests are dropped: after a hold there is no burst.
             due = max(due + self.every, time.monotonic())
             self.attempt(sequence)
             sequence += 1

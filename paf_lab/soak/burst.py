@@ -32,7 +32,7 @@ def run(entries: Sequence[Entry], scene: Scene) -> tuple[Outcome, ...]:
     """Brings the faults about at their times and takes them back. Returns when all are over; those
     whose node is not there are still to be undone (Scene.not_undone).
 
-    If it is interrupted, what has begun is taken back before it raises.
+    If it is interrupted, it takes the faults back that have begun, and raises.
     """
     began, off = time.monotonic(), threading.Event()
 

@@ -72,7 +72,7 @@ def soak(
     """Overlapping random faults for hours, and an oracle that reads what clients saw of them."""
     if sum(each is not None for each in (seed, replayed, shrunk)) > 1:
         raise click.UsageError("--seed, --replay and --shrink exclude one another: give one")
-    # Whatever ends the soak, what it did is undone.
+    # The soak takes its faults back, also if it fails.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = replayed or shrunk
     what = schedule.read(given) if given else None

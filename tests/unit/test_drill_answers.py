@@ -71,7 +71,7 @@ def test_each_node_must_have_answered_meanwhile() -> None:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port that says 'standby' to whoever connects."""
+    """A port that says 'standby' to each client."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""The steps of the new drills: what is done, in which order, and what is taken back."""
+"""The steps of the new drills: their order, and that they are taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab up` boots what was fenced while it built, and says what to type if that is not enough."""
+"""`lab up` boots nodes that were fenced while it built. If that fails, it says what to type."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from paf_haproxy.params import Params, parse
 
 
 def perform(directory: Path, monkeypatch: pytest.MonkeyPatch, missed: bool) -> list[str]:
-    """Returns what was looked for. missed: whether the note is of a missed change."""
+    """Returns the names of the checks that ran. missed: whether the note is of a missed change."""
     course: list[str] = []
 
     def look_for_crash(context: Context, params: Params) -> None:

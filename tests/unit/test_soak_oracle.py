@@ -193,7 +193,7 @@ def test_rows_of_earlier_rounds_must_stay() -> None:
 
 
 def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
-    """Nor does the form of the logs, nor do the clients, which are a program of their own."""
+    """The form of the logs and the clients do not either: they have a program of their own."""
     root = Path(oracle.__file__).parents[1]
     for name, allowed in (
         ("soak/oracle.py", {"history"}),

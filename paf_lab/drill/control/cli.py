@@ -55,7 +55,7 @@ def chosen(names: Sequence[str]) -> list[type[Drill]]:
 
 
 def chosen_of(every: bool, short: bool) -> list[type[Drill]]:
-    """Returns the drills of --all or --short. Raises UsageError if neither is given."""
+    """Returns the drills of --all or --short. Raises UsageError without them."""
     if not (every or short):
         raise click.UsageError("--control needs names of drills after it, or --all, or --short")
     return list(DRILLS) if every else chosen(SHORT)

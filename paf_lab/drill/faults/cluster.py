@@ -20,7 +20,7 @@ RELOADED = f"maxconn={NEW_LIMIT}"
 
 def let_go(stage: Stage) -> None:
     """Ends the sessions that keep HAProxys of before a reload alive: they would last for weeks.
-    What is left over is looked for before, and again after the drill.
+    It looks for leftovers before that, and again after the drill.
     """
     stage.leftovers += leftovers.find(stage, old_workers=leftovers.OLD_WORKERS)
     for node in stage.nodes.values():
