@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from paf_lab import agent, cgroup, disorder, power
+from paf_lab.drill import leftovers
 from paf_lab.drill.audits import Evidence
 from paf_lab.drill.cluster import ClusterState, Snapshot
 from paf_lab.drill.records import PRIMARY, STANDBY, Facts, Sighting
@@ -187,3 +192,23 @@ def hushed(evidence: Evidence, node: str, seconds: float) -> Evidence:
 def steps(done: Done, *words: str) -> Iterator[str]:
     """Yields the notes that contain one of these words, in their order."""
     return (each for each in done if any(word in each for word in words))
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+    """Returns a stage whose nodes can be frozen and whose power switch keeps its files apart."""
+    found = Stage()
+    frozen: set[str] = set()
+
+    def freeze(name: str, whether: bool) -> None:
+        found.done.append(f"{name}: {'frozen' if whether else 'thawed'}")
+        (frozen.add if whether else frozen.discard)(name)
+
+    monkeypatch.setattr(cgroup, "freeze", freeze)
+    monkeypatch.setattr(cgroup, "frozen", lambda name: name in frozen)
+    monkeypatch.setattr(leftovers, "find", lambda *_, **__: ())
+    monkeypatch.setattr(agent, "install", lambda node: found.done.append("install"))
+    for name in ("DELAY", "PRETENCE", "REFUSAL"):
+        monkeypatch.setattr(disorder, name, tmp_path / name)
+    monkeypatch.setattr(power, "LOG", tmp_path / "power.log")
+    power.LOG.write_text("")
+    return found

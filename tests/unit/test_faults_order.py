@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from paf_lab import cgroup, confine, container, disorder, power
-from paf_lab.drill import leftovers
+from paf_lab import confine, container, disorder, power
 from paf_lab.drill.faults.candidate import REFUSED, CandidateWithoutHaproxy
 from paf_lab.drill.faults.cold_start import ColdStart
 from paf_lab.drill.faults.frozen import Frozen, FrozenThawed, NodePause
@@ -20,7 +19,7 @@ from paf_lab.drill.faults.slow_fencing import SLOW_FENCING
 from paf_lab.drill.records import ServersSeen, Sighting
 from paf_lab.errors import LabError
 from tests.unit.drill_world import STARTED, good, states, told
-from tests.unit.faults_world import Stage, hushed, nothing, rebooted, steps
+from tests.unit.faults_world import Stage, hushed, nothing, prepared, rebooted, steps
 
 MARK = "-m comment --comment paf-drill -j DROP"
 COUNT, TAKE_BACK = "iptables -w -nvxL", "sed 's/^-A/-D/'"
@@ -28,20 +27,7 @@ COUNT, TAKE_BACK = "iptables -w -nvxL", "sed 's/^-A/-D/'"
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
-    found = Stage()
-    frozen: set[str] = set()
-
-    def freeze(name: str, whether: bool) -> None:
-        found.done.append(f"{name}: {'frozen' if whether else 'thawed'}")
-        (frozen.add if whether else frozen.discard)(name)
-
-    monkeypatch.setattr(cgroup, "freeze", freeze)
-    monkeypatch.setattr(cgroup, "frozen", lambda name: name in frozen)
-    monkeypatch.setattr(leftovers, "find", lambda *_, **__: ())
-    for name in ("DELAY", "PRETENCE"):
-        monkeypatch.setattr(disorder, name, tmp_path / name)
-    monkeypatch.setattr(power, "LOG", tmp_path / "power.log")
-    return found
+    return prepared(monkeypatch, tmp_path)
 
 
 def test_role_answers_are_lost_before_the_move_and_counted_after_it(stage: Any) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from paf_lab import agent, cgroup, confine, disorder, power
-from paf_lab.drill import leftovers
+from paf_lab import confine
 from paf_lab.drill.drill import Drill
 from paf_lab.drill.faults import DRILLS
 from paf_lab.drill.faults.slow_fencing import SLOW_FENCING
 from paf_lab.drill.faults.stopped import STOPPED
 from paf_lab.drill.witness import FAULT
-from tests.unit.faults_world import Node, Stage, nothing
+from tests.unit.faults_world import Node, Stage, nothing, prepared
 
 NAMES = (
     "role-answers-lost", "answers-lost", "packet-loss", "packet-loss-switchover", "node-pause",
@@ -31,22 +30,7 @@ HARM = ("power off", "cut off", "kill -", "-j DROP", "chmod a-x", "--move", "'on
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
-    found = Stage()
-    frozen: set[str] = set()
-
-    def freeze(name: str, whether: bool) -> None:
-        found.done.append(f"{name}: {'frozen' if whether else 'thawed'}")
-        (frozen.add if whether else frozen.discard)(name)
-
-    monkeypatch.setattr(cgroup, "freeze", freeze)
-    monkeypatch.setattr(cgroup, "frozen", lambda name: name in frozen)
-    monkeypatch.setattr(leftovers, "find", lambda *_, **__: ())
-    monkeypatch.setattr(agent, "install", lambda node: found.done.append("install"))
-    for name in ("DELAY", "PRETENCE", "REFUSAL"):
-        monkeypatch.setattr(disorder, name, tmp_path / name)
-    monkeypatch.setattr(power, "LOG", tmp_path / "power.log")
-    power.LOG.write_text("")
-    return found
+    return prepared(monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("make", NEW, ids=NAMES)
