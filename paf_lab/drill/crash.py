@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from ..access import CONNECTING
 from .audits import Evidence, Finding
+from .records import PRIMARY
 from .unserved import gaps
 
 REPORTED = "reported to Pacemaker"
@@ -38,3 +40,23 @@ def one_gap(evidence: Evidence) -> Finding:
     )
     worst = max(found.values(), default=0)
     return Finding("gaps in the writes of a client", worst == 1, str(worst), "1")
+
+
+def recovered(evidence: Evidence, node: str, bar: float) -> Finding:
+    """The worst connecting client was without writes little longer than PAF took to make the
+    crashed instance a primary again: how long that is depends on the machine.
+    """
+    name = "longest without a write / PAF's recovery"
+    ups = [
+        role.at - evidence.started
+        for role in evidence.seen.roles
+        if role.node == node and role.role == PRIMARY and role.at >= evidence.started
+    ]
+    if not ups:
+        return Finding(name, False, "not recovered", f"{bar:g}")
+    recovery = max(ups)  # PAF starts it once before it demotes it: the last one counts
+    worst = max(
+        (each for client, each in gaps(evidence) if client.endswith(CONNECTING)), default=math.inf
+    )
+    detail = f"{worst:.3f} s / {recovery:.3f} s"
+    return Finding(name, worst / recovery <= bar, f"{worst / recovery:.2f}", f"{bar:g}", detail)

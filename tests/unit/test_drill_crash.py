@@ -7,7 +7,7 @@ from dataclasses import replace
 from paf_lab.drill import crash
 from paf_lab.drill.audits import Evidence
 from paf_lab.drill.records import REFUSED, LogLine
-from tests.unit.drill_world import SETTLED, STARTED, fails, good, spoil
+from tests.unit.drill_world import OUT_OF_RECOVERY, SETTLED, STARTED, fails, good, spoil
 
 TEXT = (
     "PostgreSQL on srv1 has crashed, as PAF's monitor confirms: reported to Pacemaker, which shows"
@@ -33,3 +33,13 @@ def test_one_gap() -> None:
         world = spoil(world, "srv3/connecting", SETTLED - 1 + place * 0.1, outcome=REFUSED)
     assert fails(crash.one_gap, world).value == "2"
     fails(crash.one_gap, replace(world, seen=replace(world.seen, attempts=())))
+
+
+def test_a_client_waits_little_longer_than_the_recovery_takes() -> None:
+    assert crash.recovered(good(), "srv2", 1.5).passed
+    acks = good().seen.attempts
+    kept = tuple(e for e in acks if e.end < STARTED or e.end > OUT_OF_RECOVERY + 4)
+    late = replace(good(), seen=replace(good().seen, attempts=kept))
+    fails(lambda each: crash.recovered(each, "srv2", 1.5), late)
+    finding = fails(lambda each: crash.recovered(each, "srv3", 1.5), good())
+    assert finding.value == "not recovered"

@@ -65,6 +65,12 @@ def crashed(after: float = 0.5) -> Evidence:
     return replace(good(), seen=replace(good().seen, log=log))
 
 
+def recovered() -> Evidence:
+    seen = good().seen
+    role = RoleSeen("srv3", OUT_OF_RECOVERY, OUT_OF_RECOVERY - 0.01, PRIMARY)
+    return replace(good(), seen=replace(seen, roles=(*seen.roles, role)))
+
+
 def happened() -> Evidence:
     """All that a witness may have seen, on a node of its own each."""
     world = moved(calm())
@@ -105,6 +111,7 @@ BOUND: Mapping[str, Bound] = {
     "service.longest_pause": lambda e: service.longest_pause(e, PAUSE_MORE),
     "unserved.audit": lambda e: unserved.audit(e, 3.0, 1.0),
     "crash.reported": lambda e: crash.reported(e, 1.5),
+    "crash.recovered": lambda e: crash.recovered(e, "srv3", 1.5),
     "witness.rebooted": lambda e: witness.rebooted(e, "srv3"),
     "witness.replaced": lambda e: witness.replaced(e, PROGRAM, "srv1"),
     "witness.silent": lambda e: witness.silent(e, "srv1"),
@@ -209,6 +216,9 @@ VIOLATIONS: Mapping[str, Violation] = {
     "crash.reported": Violation(crashed, lambda _: crashed(1.6)),
     "crash.one_gap": Violation(
         good, lambda e: unheard(e, "srv3/connecting", SETTLED - 1, SETTLED - 0.3)
+    ),
+    "crash.recovered": Violation(
+        recovered, lambda e: without(e, "roles", lambda each: each.node == "srv3")
     ),
     "witness.primary_changed": Violation(happened, field(expected="srv1")),
     "witness.rebooted": Violation(

@@ -126,8 +126,8 @@ class PacketLoss(Drill):
     """TCP and Corosync send again what was lost: clients wait for it, and nothing else happens."""
 
     name = "packet-loss"
-    gap = 15.0  # of the 20 s: a second or more for each lost SYN
-    reader_gap = 15.0
+    gap = LOSS_FOR  # in sum: a second or more for each lost SYN. Once it ends, nobody waits
+    reader_gap = LOSS_FOR
     summary = "7 % of all packets between the nodes lost for 20 s: nothing moves, nothing fails"
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class PacketLossSwitchover(Switchover):
 
     name = "packet-loss-switchover"
     gap = 25.0
-    reader_gap = 15.0
+    reader_gap = LOSS_FOR
     pooled = False
     summary = "switchover while 7 % of all packets between the nodes are lost: nothing fails"
     with_ratio = False  # a lost SYN alone takes 1 s
