@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# PostgreSQL, as PAF manages it. Timeouts are those of PAF's documentation.
+# PostgreSQL, as PAF manages it. Timeouts are those of PAF's documentation, but for one: the monitor of
+# the primary writes the scores of all nodes into the CIB. If the network loses packets, that takes
+# more than the documented 10 s, and Pacemaker would restart the primary.
 set -euo pipefail
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
@@ -9,7 +11,7 @@ if ! have "//primitive[@id='pgsqld']"; then
         "bindir=$PGBIN" "pgdata=$PGDATA" "pgport=$PGPORT" "pghost=$PGSOCKET" \
         op start "timeout=$(seconds 60)" op stop "timeout=$(seconds 60)" \
         op promote "timeout=$(seconds 30)" op demote "timeout=$(seconds 120)" \
-        op monitor "interval=$(seconds 15)" "timeout=$(seconds 10)" role=Promoted \
+        op monitor "interval=$(seconds 15)" "timeout=$(seconds 30)" role=Promoted \
         op monitor "interval=$(seconds 16)" "timeout=$(seconds 10)" role=Unpromoted \
         op notify "timeout=$(seconds 60)" \
         meta migration-threshold=5 \

@@ -21,7 +21,7 @@ NOTIFY, PAF_NOTIFY = 10.0, 60.0
 """s: shortest timeout of our notify (60-haproxy.sh), and of PAF's (PAF's documentation)."""
 ROLES = ("Promoted", "Unpromoted")
 OURS = {"Promoted": "interval=4s timeout=20s", "Unpromoted": "interval=5s timeout=20s"}
-PAFS = {"Promoted": "interval=15s timeout=10s", "Unpromoted": "interval=16s timeout=10s"}
+PAFS = {"Promoted": "interval=15s timeout=30s", "Unpromoted": "interval=16s timeout=10s"}
 NEVER = ("", "0", "0s")
 USUAL_STICKINESS = "100"  # of pcs-scripts/50-paf.sh
 PRIMARY_SCORE, STANDBY_SCORE, SCORE_STEP = 1001, 1000, 10

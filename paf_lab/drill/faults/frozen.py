@@ -109,18 +109,17 @@ class Frozen(Drill):
 
 
 class FrozenThawed(Frozen):
-    """The switch says that it is done and has done nothing, as one that is wired to another
-    machine. So the old primary wakes up beside the new one, with all that clients had sent to it.
-    Its standbys have left: with synchronous replication it acknowledges nothing, and no HAProxy
-    of another node leads to it. Pacemaker ends on a node that hears of its own fencing, and leaves
-    PostgreSQL there. A person has to cut the power, and the instance is made anew.
+    """The node is fenced from the network, as by a switch or a cloud's firewall, and keeps its
+    power. So the old primary wakes up beside the new one, with all that clients had sent to it.
+    Its standbys have left: with synchronous replication it acknowledges nothing, and no HAProxy of
+    another node leads to it. A person has to cut the power, and the instance is made anew.
     """
 
     name = "frozen-thawed"
     fencings = 0
     repairs = 2
     gap = 30.0
-    summary = "primary's node thawed after a failover, its fencing pretended: no write there"
+    summary = "primary's node thawed after a failover, fenced from the network: no write there"
     deadline = 240.0
 
     def __init__(self) -> None:
@@ -128,8 +127,12 @@ class FrozenThawed(Frozen):
         """Whether there is an old primary beside the new one, which only a person can end."""
 
     def inject(self, stage: Stage) -> None:
+        stage.say(
+            "cut off, as the device would: it tells success, and leaves the power", stage.primary
+        )
         disorder.pretend(True)
         self._left = True
+        stage.nodes[stage.primary].cut_off()
         super().inject(stage)
 
     def follow(self, stage: Stage) -> None:
@@ -155,6 +158,7 @@ class FrozenThawed(Frozen):
         try:
             stage.wait(lambda: "" if node.name in stage.died else f"{node.name} runs", within=10)
         finally:
+            stage.nodes[node.name].plug_in()
             node.boot()
 
     def fault(self, evidence: Evidence) -> Finding:
