@@ -22,7 +22,13 @@ NOT_JUDGED = "told"
 
 
 class Asynchronous(Drill):
-    """The setting is emptied on every node, so that the next primary has it, too."""
+    """The setting is emptied on every node, so that the next primary has it, too.
+
+    The standbys differ, so PAF may refuse the candidate that Pacemaker chose, take the other, and
+    restart the first. For about a second no standby serves readers, who ask every 0.25 s.
+    """
+
+    failed = 5
 
     def __init__(self) -> None:
         super().__init__()
