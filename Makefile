@@ -18,7 +18,7 @@ demo: setup ## Boot a real three-node cluster and switch it over.
 	$(LAB) drill switchover
 
 test: setup-test ## Run all tests, that cluster's among them.
-	$(VENV)/bin/pytest -n 2 --dist loadgroup
+	$(VENV)/bin/pytest
 
 lint: setup-test ## Run the linters and the type checker alone.
 	$(VENV)/bin/ruff check && $(VENV)/bin/ruff format --check && $(VENV)/bin/mypy

@@ -6,18 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.tools import LIB
-
-HERE = Path(__file__).parent
-ALONE = ("func", "lab")
-"""Directories whose tests share machines: one process runs all tests of one (pytest -n 2 --dist
-loadgroup), beside those of the others, for they wait more than they compute.
-"""
 
 sys.path.insert(0, str(LIB))
 # The distribution's psycopg2, which the agent uses too; .venv is made of the same Python.
@@ -50,11 +43,9 @@ def pytest_report_header(config: pytest.Config) -> str:
     return version.stdout.partition(" - ")[0]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.geteuid() == 0:
+        return
     for item in items:
-        directory = item.path.relative_to(HERE).parts[0]
-        if directory in ALONE:
-            item.add_marker(pytest.mark.xdist_group(directory))
-            if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="needs root"))
+        if item.get_closest_marker("func") or item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))

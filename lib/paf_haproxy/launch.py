@@ -10,11 +10,14 @@ from . import log, master, process, rolefile, runtime, supervisor
 from .command import CommandError, run
 from .ocf import AgentError, Refused, Rejected
 from .render import alert, config_path
+from .routing import PROD, STDBY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .params import Params
 
+STOPPED, FORCED_MAINT = "0", 1
+"""srv_op_state, and a bit of srv_admin_state (Management Guide, "show servers state")."""
 PAUSE = 0.05  # s between two looks
 RELOAD_WITHIN = 10.0  # s for a new worker; without one the reload has failed
 
@@ -174,6 +177,9 @@ def _await_worker(
 def handed_on(states: str, params: Params) -> str:
     """Returns the text of `show servers state` with the ports of the new configuration, and without
     the addresses of checks: HAProxy would prefer those of the worker before.
+
+    A server that is down begins in maintenance, until the agent sets it. The file does not tell
+    that an agent-check holds it down: HAProxy (2.6) would take it for up once its port answers.
     """
     lines = states.splitlines()
     columns = next((line[2:].split() for line in lines if line.startswith("# ")), [])
@@ -186,6 +192,9 @@ def handed_on(states: str, params: Params) -> str:
         if len(words) == len(columns) and not line.startswith("#"):
             row = dict(zip(columns, words))
             changed = {**known, "srv_port": row["srv_port"]} if row["srv_port"] == "0" else known
+            if row.get("srv_op_state") == STOPPED and row["be_name"] in (PROD, STDBY):
+                bits = int(row["srv_admin_state"]) | FORCED_MAINT
+                changed = {**changed, "srv_admin_state": str(bits)}
             line = " ".join(changed.get(name, word) for name, word in row.items())
         kept.append(line)
     return "\n".join(kept) + "\n"

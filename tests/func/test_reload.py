@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -44,6 +45,34 @@ def test_sessions_go_on(running: Cluster, action: str) -> None:
     session.close()
     eventually(lambda: node.pids() == [node.pid()], "the old process is gone")
     node.mend()
+
+
+def test_a_candidate_is_not_up_before_it_is_primary(running: Cluster) -> None:
+    """A new worker has not asked it yet. PostgreSQL's port answers, and its role does not fit."""
+    node = running.srv1
+    running.notify("pre-demote", promoted=["srv1"], demote=["srv1"], promote=["srv2"])
+    node.params["maxconn"] = "1001"
+    done = threading.Event()
+    seen: list[str] = []
+
+    def watch() -> None:
+        while not done.is_set():
+            with contextlib.suppress(OSError, IndexError):
+                seen.append(str(node.up("prod/srv2")))
+            time.sleep(0.002)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    before = node.pid()
+    for number in range(3):
+        node.params["maxconn"] = str(1000 + number)
+        node.do("reload")
+        time.sleep(0.3)
+    done.set()
+    watcher.join()
+    assert node.pid() != before
+    assert len(seen) > 100 and set(seen) == {"False"}
+    assert node.states()["prod/srv1"] == "drain" and node.states()["prod/srv2"] == "ready"
 
 
 def test_new_connections_are_not_refused(running: Cluster) -> None:

@@ -22,3 +22,17 @@ def test_ports_are_those_of_the_new_configuration() -> None:
 def test_a_template_may_have_ports_of_its_own() -> None:
     lines = handed_on(STATES, parse({"pgport": "5444", "template": "/x.j2"})).splitlines()
     assert lines[3] == "2 prod srv1 10.0.0.1 5434 0 - 0"
+
+
+def test_a_server_that_is_down_begins_in_maintenance() -> None:
+    states = """\
+1
+# be_id be_name srv_name srv_op_state srv_admin_state srv_port
+2 prod hold 2 0 0
+2 prod srv1 0 8 5434
+2 prod srv2 0 0 5434
+3 stdby srv2 2 0 5434
+4 replication srv2 0 0 5434
+"""
+    lines = handed_on(states, parse({})).splitlines()
+    assert [line.split()[4] for line in lines[2:]] == ["0", "9", "1", "0", "0"]

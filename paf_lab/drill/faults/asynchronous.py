@@ -19,16 +19,15 @@ from .power import PowerOffPrimary
 
 SETTING = "synchronous_standby_names"
 NOT_JUDGED = "told"
+REFUSED = 5
+"""Times that a client may be refused. The standbys differ, so PAF may refuse the candidate that
+Pacemaker chose, take the other, and restart the first. For about a second no standby serves
+readers, who ask every 0.25 s.
+"""
 
 
 class Asynchronous(Drill):
-    """The setting is emptied on every node, so that the next primary has it, too.
-
-    The standbys differ, so PAF may refuse the candidate that Pacemaker chose, take the other, and
-    restart the first. For about a second no standby serves readers, who ask every 0.25 s.
-    """
-
-    failed = 5
+    """The setting is emptied on every node, so that the next primary has it, too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,6 +78,7 @@ class IsolateAsync(Asynchronous, Isolate):
     """
 
     name = "isolate-async"
+    failed = REFUSED
     summary = "isolate with asynchronous replication: rows may be lost, two primaries never"
 
 
@@ -88,6 +88,7 @@ class OneWayAsync(Asynchronous, OneWay):
     """
 
     name = "one-way-async"
+    failed = REFUSED
     summary = "one-way with asynchronous replication: rows may be lost, two primaries never"
 
 
@@ -95,4 +96,5 @@ class PowerOffAsync(Asynchronous, PowerOffPrimary):
     """Rows that no standby had received when the power went are lost."""
 
     name = "poweroff-async"
+    failed = REFUSED
     summary = "poweroff with asynchronous replication: rows may be lost, two primaries never"

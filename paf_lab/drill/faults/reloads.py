@@ -11,7 +11,8 @@ from .switchover import Switchover
 USUAL = 2000
 """The parameter maxconn, as it is without a drill."""
 BEFORE = 1.0  # s of changes before the move
-AFTER = 5.0  # s of changes after it
+AFTER = 5.0
+"""s of changes after it. If they never ended, Pacemaker would never get to the promotion."""
 EVERY = 1.0  # s
 MOVED_WITHIN = 60.0  # s
 LEAST_CHANGES = 6
@@ -19,9 +20,9 @@ RELOADED_WITHIN = 60.0  # s
 
 
 class ReloadInSwitchover(Switchover):
-    """A parameter changes every second. Each change cuts Pacemaker's transition off and begins
-    another; the agent puts a reload off while clients wait for a primary. The last value must be
-    in use on every node in the end.
+    """A parameter changes every second, and once more after the switchover. Each change cuts
+    Pacemaker's transition off and begins another; the agent puts a reload off while clients wait
+    for a primary. The last value must be in use on every node in the end.
     """
 
     name = "reload-in-switchover"
@@ -55,14 +56,11 @@ class ReloadInSwitchover(Switchover):
         stage.anyone.run("crm_resource", "--resource", stage.settings.haproxy, *words)
 
     def follow(self, stage: Stage) -> None:
-        looks = int(MOVED_WITHIN / EVERY)
-        while looks and stage.unrouted(self._target):
-            looks -= 1
-            self._change(stage)
-            stage.rest(EVERY)
         for _ in range(int(AFTER / EVERY)):
             self._change(stage)
             stage.rest(EVERY)
+        stage.wait(lambda: stage.unrouted(self._target), MOVED_WITHIN)
+        self._change(stage)
         wanted = str(USUAL - self._changes)
         stage.wait(lambda: self._other(stage, wanted), RELOADED_WITHIN, every=1)
         now = _pids(stage)
