@@ -55,7 +55,7 @@ def test_limits_and_reasons(make: type[Drill]) -> None:
     drill = make()
     own = make.__doc__ or type(drill).__mro__[1].__doc__
     assert own and len(own) > 60 and own != Drill.__doc__, "the reasons for the limits"
-    assert drill.gap <= 90 and drill.reader_gap <= 25 and drill.deadline <= 240
+    assert drill.gap <= 90 and drill.reader_gap <= 60 and drill.deadline <= 240
     assert drill.fencings <= 2 and drill.repairs <= 2
     assert drill.failed is not None or drill.name in ("kill-every-haproxy", "oom-haproxy")
 
