@@ -53,8 +53,12 @@ local function fit(pool, node)
     elseif record(node).answers[pool] then
         return record(node).answers[pool]
     end
+    local stats = core.proxies[pool].servers[node]:get_stats()
+    if stats["status"]:find("^UP") and not paf.check_fails(stats) then
+        return "up\n" -- this process has it from the one before a reload: silence says nothing new
+    end
     local primary = paf.memory.settled_primary()
-    local checked = core.proxies[pool].servers[node]:get_stats()["check_status"]
+    local checked = stats["check_status"]
     return primary and primary ~= node and checked and checked:find("OK$") and "up\n" or "down\n"
 end
 

@@ -171,3 +171,25 @@ def test_a_single_question_is_answered() -> None:
         """,
     )
     assert line == "facts"
+
+
+@pytest.mark.parametrize(
+    ("status", "check", "answer"),
+    [("UP", "INI", "up"), ("UP", "L4OK", "up"), ("UP", "L4CON", "down"), ("DOWN", "INI", "down")],
+)
+def test_a_standby_that_was_up_before_a_reload_stays_up(
+    status: str, check: str, answer: str
+) -> None:
+    """Its HAProxy has not answered the new process, and Pacemaker has no settled primary."""
+    (line,) = lua(
+        "refused_at_once",
+        f"""
+        local stats = {{ status = "{status}", check_status = "{check}" }}
+        world.connect = refused_at_once
+        world.add("srv3", "192.0.2.3")
+        core.proxies["stdby"].servers["srv3"].get_stats = function() return stats end
+        paf.others.learn("srv3", "stdby", nil)
+        print((paf.fit_of("stdby", "srv3", true):gsub("\\n", "")))
+        """,
+    )
+    assert line == answer
