@@ -166,7 +166,7 @@ def test_parameters_change_all_through_a_switchover(stage: Any, monkeypatch: Any
     drill = performed(ReloadInSwitchover(), stage)
     found = list(steps(stage.done, "maxconn", "--move"))
     assert "1999" in found[0] and "--move" in found[1] and "2000" in found[-1]
-    assert len(found) == 1 + 1 + 5 + 1
+    assert len(found) == 1 + 1 + 5 + 1 + 1
     assert drill.fault(good()).passed and not drill.fault(nothing()).passed
 
 
