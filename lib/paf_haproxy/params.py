@@ -66,53 +66,56 @@ class Params:
         " Change it only if another program uses the port, and change primary_conninfo on"
         " every node with it",
         "integer")
-    state_port = parameter("5431", read.port, "Port that tells the role as text", "integer")
-    role_port = parameter("5435", read.port, "Port that the other nodes' HAProxys ask", "integer")
+    state_port = parameter("5431", read.port,
+        "Port that answers with the role of this node as text", "integer")
+    role_port = parameter("5435", read.port,
+        "Port on which the HAProxys of the other nodes ask for the role of this node", "integer")
     stats_port = parameter("7000", read.port,
         "Port of the statistics page and of /metrics", "integer")
     rest_port = parameter("8008", read.port,
-        "Port that tells the role over HTTP, like Patroni's REST API", "integer")
+        "Port that answers with the role over HTTP, as Patroni's REST API does", "integer")
     state_allow = parameter("", read.networks,
-        "Networks that may ask the state port, as '10.0.0.0/8 fd00::/8'; none named: all")
+        "Networks that may connect to the state port, as '10.0.0.0/8 fd00::/8'. Empty: all")
     role_allow = parameter("", read.networks,
-        "Networks that may ask the role port besides the addresses of the nodes; none named:"
+        "Networks that may connect to the role port besides the addresses of the nodes. Empty:"
         " all. If you name some, name every network from which a node may connect: a node"
         " with several addresses may use another one than its name resolves to")
     stats_allow = parameter("", read.networks,
-        "Networks that may ask the statistics port; none named: all")
+        "Networks that may connect to the statistics port. Empty: all")
     rest_allow = parameter("", read.networks,
-        "Networks that may ask the REST port; none named: all")
+        "Networks that may connect to the REST port. Empty: all")
     stats_auth = parameter("", read.optional_path,
-        "File with one line user:password, that only root reads: who may see the statistics"
-        " port's pages")
+        "File with one line user:password that only root can read. If it is set, the pages of"
+        " the statistics port need this login")
     tls_cert = parameter("", read.optional_path,
-        "PEM file with certificate and key: the statistics and the REST port speak TLS")
+        "PEM file with certificate and key: the statistics and the REST port use TLS")
     pgport = parameter("5434", read.port, "Port of PostgreSQL itself, on every node", "integer")
     pghost = parameter("/run/postgresql", read.path, "Directory of PostgreSQL's Unix socket")
     pguser = parameter("haproxy", read.word,
-        "PostgreSQL role that the local role is asked as, by peer authentication")
-    pgdatabase = parameter("postgres", read.word, "Database that the role connects to")
+        "PostgreSQL role with which HAProxy asks PostgreSQL for its role, by peer authentication")
+    pgdatabase = parameter("postgres", read.word, "Database that pguser connects to")
     system_user = parameter("postgres", read.word,
-        "OS user and PostgreSQL role that confirm a promotion, by peer authentication")
-    user = parameter("haproxy", read.word, "OS user that HAProxy runs as")
-    group = parameter("haproxy", read.word, "OS group that HAProxy runs as")
+        "OS user and PostgreSQL role with which the agent confirms a promotion, by peer"
+        " authentication")
+    user = parameter("haproxy", read.word, "OS user of the HAProxy processes")
+    group = parameter("haproxy", read.word, "OS group of the HAProxy processes")
     max_lag = parameter("0", read.size,
-        "Most bytes of WAL that a standby may lag behind and still get new connections to"
-        " stdby, such as 16MB; 0: no bar")
+        "Most bytes of WAL by which a standby may lag and still get new connections to stdby,"
+        " such as 16MB. 0: no limit")
     max_lag_time = parameter("10s", read.duration(0),
-        "How long it must lag more than that before it gets none")
+        "How long a standby must lag by more than max_lag before it gets no new connections")
     standby_timeout = parameter("30s", read.duration(6000, 600_000),
-        "How long a standby may give no answer before it leaves stdby and its sessions end")
+        "How long a standby may give no answer before it leaves stdby and its sessions are closed")
     standby_fallback = parameter("none", read.fallback,
-        "Who serves stdby when no standby is left: none, or primary")
+        "Which server serves stdby if no standby is left: none, or primary")
     stdby_balance = parameter("leastconn", read.balance,
         "How a reader's standby is chosen: leastconn, the one with the fewest connections, or"
         " source, always the same one for a client address while the same standbys are there."
         " Set source if a program opens several connections and needs one standby for all of"
         " them, such as pg_dump -j")
     old_workers = parameter("10", read.number(1, 1000),
-        "Most HAProxy processes that finish their sessions after reloads; the oldest is ended"
-        " if there are more", "integer")
+        "Most HAProxy processes that finish their sessions after reloads. If there are more,"
+        " the oldest is ended", "integer")
     old_worker_age = parameter("7d", read.duration(1000),
         "How long such a process may go on after a reload before its sessions are ended")
     maxconn = parameter("2000", read.number(10, 1_000_000),
@@ -127,16 +130,16 @@ class Params:
     session_timeout = parameter("24d", read.duration(1000), "How long a session may be idle")
     client_keepalive = parameter("40s", read.keepalive,
         "How long the machine of an idle client may be unreachable before its session is"
-        " closed and its locks are released (TCP keepalive); 0: for good. Raise it if"
+        " closed and its locks are released (TCP keepalive). 0: no limit. Raise it if"
         " networks between clients and nodes fail for longer than that")
     pooler = parameter("", read.optional_path,
         "Directory of the Unix socket of this node's PgBouncer, such as /run/postgresql: in a"
-        " planned change of primary its sessions go on. Not set: there is none")
+        " planned change of primary its sessions go on. Empty: there is no PgBouncer")
     pooler_port = parameter("6432", read.port, "Port of this node's PgBouncer", "integer")
     pooler_wait = parameter("2s", read.duration(100, 10_000),
-        "How long open transactions of PgBouncer are waited for in a planned change of"
-        " primary, before PostgreSQL stops. A constraint must have PAF's demote come after"
-        " HAProxy's (70-constraints.sh); otherwise PostgreSQL stops meanwhile")
+        "How long a planned change of primary waits for open transactions of PgBouncer before"
+        " PostgreSQL stops. It needs a constraint: PAF's demote comes after HAProxy's"
+        " (70-constraints.sh). Without it, PostgreSQL stops meanwhile")
     crash_reports = parameter("6", read.number(0, 1000),
         "Most crashes of a node's PostgreSQL in an hour that are reported to Pacemaker at"
         " once, after PAF's own monitor has confirmed each; PAF's recurring monitor finds a"
