@@ -102,15 +102,15 @@ def test_a_report_that_is_a_link_counts_for_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("primary", "seconds", "promoted", "vouched"),
     [
-        ("srv1", 30, None, "srv1 17-2\n"),
-        ("srv1", 29, None, None),
-        ("srv2", 31, None, None),
-        (None, 31, None, None),
+        ("srv1", 45, None, "srv1 17-2\n"),
+        ("srv1", 44, None, None),
+        ("srv2", 46, None, None),
+        (None, 46, None, None),
         # PostgreSQL has not been restarted since before its promotion.
         ("srv1", 5, 2.0, "srv1 17-2\n"),
         ("srv1", 5, 2.1, None),
         ("srv2", 5, 1.0, None),
-        ("srv1", 30, 86400.0, "srv1 17-2\n"),
+        ("srv1", 45, 86400.0, "srv1 17-2\n"),
     ],
 )
 def test_vouching_takes_time_and_the_right_node(

@@ -13,9 +13,9 @@ from ..rolefile import Role
 from ..routing import PROD, commands, wanted
 from ..view import ClusterView
 
-VOUCH_AFTER = 30
+VOUCH_AFTER = 45
 """Seconds that PostgreSQL on a node must have run without a restart before Pacemaker's word on it
-counts. PAF's monitor of a primary runs every 15 s, for 10 s at most: it has seen that PostgreSQL.
+counts. PAF's monitor of a primary runs every 15 s, for 30 s at most: it has seen that PostgreSQL.
 """
 PROMOTION = 3.0
 """Seconds from the end of PAF's promotion to the post-promote notification of HAProxy, with a
