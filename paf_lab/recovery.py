@@ -17,6 +17,8 @@ PROMOTED_WITHIN = 60.0
 """s that the others may take to promote one of them before a node that was lost is started."""
 LOOK_EVERY = 1.0  # s: a look costs the nodes CPU
 CONNECT_EVERY = 2.0  # s: this look connects from every node as each kind of client
+LEFT_LOOKS = 10
+"""Times, a second apart, that the others are asked if they have done with a node that stopped."""
 IDLE_LOOKS = 3
 """Times, a second apart, that Pacemaker must have nothing to do: between two transitions it seems
 idle, too."""
@@ -151,6 +153,15 @@ class PafRecovery(Recovery):
                 return False
         return True
 
+    def _await_left(self) -> None:
+        """The DC tells a node to end that is back before the DC has done with its stop: docs/traps/
+        lab.md, "A stopped node must not be back too soon".
+        """
+        for _ in range(LEFT_LOOKS):
+            if self.at_rest():
+                return
+            self.rest(1)
+
     def help(self, waited: float) -> None:
         self.clear()
         leads = self.leader()
@@ -160,5 +171,6 @@ class PafRecovery(Recovery):
             if node.name not in self._rebuilt:
                 self._rebuilt.add(node.name)
                 self.take_out(node)
+                self._await_left()
                 # Not asked again: the DC may have left with the node, and no node is sure then.
                 self.bring_back(node, leads, rebuild=True)

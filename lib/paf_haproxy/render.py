@@ -14,7 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .params import Params
 
-TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "templates")
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_TREE = os.path.join(os.path.dirname(_HOME), "haproxy")
+_IN_TREE = os.path.basename(_HOME) == "lib" and os.path.exists(_TREE + "/haproxy.cfg.j2")
+TEMPLATES = _TREE if _IN_TREE else os.path.join(_HOME, "templates")
+"""Where the template and the Lua files are: installed, or in a source tree."""
 SUFFIXES = (".j2", ".lua", ".map")
 PROTOCOL_3 = 196608
 QUIET = 5.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+from paf_haproxy import __version__ as VERSION
 from paf_haproxy import context, dispatch, log, main
 from paf_haproxy.actions import notify
 from paf_haproxy.ocf import (
@@ -25,7 +26,7 @@ from paf_haproxy.ocf import (
     one_line,
 )
 
-from tests.tools import AGENT, LIB
+from tests.tools import AGENT, LIB, ROOT
 
 
 @pytest.fixture
@@ -213,3 +214,39 @@ def test_one_line() -> None:
     assert one_line(" a\n\tb\r\n c ") == "a b c"
     assert one_line("a\x00\x1b[2Jb") == "a??[2Jb"
     assert len(one_line("x" * 1000)) == 400
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A source tree of another version."""
+    for name in ("agents", "bin", "lib", "haproxy"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    init = tmp_path / "lib" / "paf_haproxy" / "__init__.py"
+    init.write_text(init.read_text().replace(VERSION, "9.9.9"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words", [("agents/haproxy", "meta-data"), ("bin/paf-haproxy", "--version")]
+)
+def test_it_runs_from_a_source_tree(tree: Path, words: tuple[str, str]) -> None:
+    done = subprocess.run([tree / words[0], words[1]], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "9.9.9" in done.stdout
+
+
+def test_templates_are_those_of_the_source_tree(tree: Path) -> None:
+    code = "from paf_haproxy import render; print(render.TEMPLATES)"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tree / "lib", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tree / "haproxy")
+
+
+def test_nobody_reads_the_metadata(tree: Path) -> None:
+    """Pacemaker ends while it asks for them."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [str(tree / "agents" / "haproxy"), "meta-data"]
+    done = subprocess.run(words, stdout=writer, stderr=PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (SUCCESS, "")

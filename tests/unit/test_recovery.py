@@ -186,6 +186,20 @@ def test_help_comes_now_and_then_and_a_standby_is_made_anew_once(
     assert nursed.done[-1][0] - first[0] > HELP_AFTER * slowness
 
 
+def test_a_node_that_was_stopped_is_not_back_too_soon(clock: Clock, lost: set[str]) -> None:
+    nursed = Nursed(clock, whole_at=50)
+    stop = nursed.take_out
+
+    def take_out(node: Any) -> None:
+        stop(node)
+        nursed.busy_until = clock.now + 5
+
+    nursed.take_out = take_out  # type: ignore[method-assign]
+    nursed.await_whole(within=90)
+    _, (stopped, _), (back, what), *_ = nursed.done
+    assert what == "rebuild srv2 from srv1" and back >= stopped + 5
+
+
 def test_help_waits_until_pacemaker_is_at_rest(clock: Clock, lost: set[str]) -> None:
     nursed = Nursed(clock, whole_at=50)
     nursed.busy_until = 40

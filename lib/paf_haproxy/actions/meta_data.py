@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..ocf import SUCCESS
@@ -15,6 +16,10 @@ def meta_data(_: Context) -> int:
     """Prints the agent's metadata."""
     from ..metadata import metadata  # its XML library costs the other actions time
 
-    sys.stdout.write(metadata())
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(metadata())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Pacemaker has ended meanwhile. Python would write the rest at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return SUCCESS
