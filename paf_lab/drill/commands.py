@@ -23,6 +23,8 @@ REJECTED = "/run/paf-haproxy/rejected"
 """It is there while the agent has rejected the configuration that Pacemaker asks for."""
 HAPROXY = "^[^ ]*haproxy .*-f /run/paf-haproxy/"
 """The command line of the agent's HAProxy processes, for pgrep -f."""
+SCORE = "master-pgsqld"
+"""The node attribute in which PAF keeps the promotion score of an instance (crm_master)."""
 SHORT = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
 DAEMONS = tuple(f"pacemaker-{short}" for short in SHORT)
 """What pacemakerd starts."""
@@ -98,6 +100,12 @@ def maintenance(node: Machine, on: bool) -> None:
     """Lets Pacemaker leave all resources alone, or not any more."""
     words = ("--name", "maintenance-mode", "--update", "true" if on else "false")
     node.run("crm_attribute", "--type", "crm_config", *words)
+
+
+def score(node: Machine, of: str) -> int:
+    """Returns the promotion score that PAF has given the instance on a node."""
+    words = ("crm_attribute", "--query", "--quiet", "--name", SCORE, "--node", of)
+    return int(node.run(*words).stdout)
 
 
 def signal_postmaster(node: Machine, access: Access, name: str) -> int:
