@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from paf_lab.drill import commands
 from paf_lab.drill.faults.combined import LAG, RECEIVER, SlowPromote
 from tests.unit.faults_world import Stage
