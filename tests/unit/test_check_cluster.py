@@ -20,6 +20,7 @@ from tests.unit.check_world import (
 )
 
 COLOCATION = "colocation-haproxy-clone-pgsqld-clone-INFINITY"
+PAF_MONITOR = 'timeout="30s" role="Promoted" id="pgsqld'
 STICKINESS = 'name="resource-stickiness" value="100"'
 PROMOTE = 'id="order-pgsqld-clone-haproxy-clone-mandatory" symmetrical="false"'
 
@@ -88,6 +89,14 @@ PROMOTE = 'id="order-pgsqld-clone-haproxy-clone-mandatory" symmetrical="false"'
          "resource op add pgsqld notify timeout=60s"),
         (removed("op", "pgsqld-monitor-interval-16s"), "PAF monitor", WRONG,
          "pgsqld has no monitor of role Unpromoted", "interval=16s timeout=10s role=Unpromoted"),
+        (replaced(PAF_MONITOR, PAF_MONITOR.replace("30s", "31s")),
+         "PAF monitor timeout", WRONG, "every 15 s, at most 31 s long: more than 45 s together",
+         "resource op remove pgsqld-monitor-interval-15s"),
+        (replaced(PAF_MONITOR, PAF_MONITOR.replace("30s", "10s")),
+         "PAF monitor timeout", NOTE, "at most 10 s long: on a network that loses packets",
+         "resource op add pgsqld monitor interval=15s timeout=30s role=Promoted"),
+        (replaced('interval="15s" timeout="30s"', 'interval="14s"'), "PAF monitor timeout", NOTE,
+         "every 14 s, at most 20 s long", "timeout=30s"),
         # The cluster
         (replaced('name="stonith-enabled" value="true"', 'name="stonith-enabled" value="false"'),
          "fencing", WRONG, "stonith-enabled is false", "pcs property set stonith-enabled=true"),

@@ -94,7 +94,7 @@ def test_the_command(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["paf-haproxy", "check"]) == 0
     text = capsys.readouterr().out
     assert "  ok     role           haproxy exists, and may log in\n" in text
-    assert text.splitlines()[-1].endswith(": 45 checks: nothing is wrong, 0 not known")
+    assert text.splitlines()[-1].endswith(": 46 checks: nothing is wrong, 0 not known")
     assert max(map(len, text.splitlines())) <= 79, "nothing is to be typed"
     assert [words[0] for words in node.words].count("cibadmin") == 1
 
@@ -108,7 +108,7 @@ def test_something_is_wrong(node: Node, capsys: pytest.CaptureFixture[str]) -> N
     assert "  WRONG  HAProxy        HAProxy 2.8.0 hangs (docs/compatibility.md)\n" in text
     assert "         do: install a later 2.8, or another branch\n" in text
     assert "  note   PostgreSQL     not known: PostgreSQL on this node: no such server" in text
-    assert text.splitlines()[-1].endswith(": 33 checks: 2 WRONG, 1 not known")
+    assert text.splitlines()[-1].endswith(": 34 checks: 2 WRONG, 1 not known")
 
 
 def test_json(node: Node, capsys: pytest.CaptureFixture[str]) -> None:

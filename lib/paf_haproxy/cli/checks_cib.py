@@ -22,6 +22,9 @@ NOTIFY, PAF_NOTIFY = 10.0, 60.0
 ROLES = ("Promoted", "Unpromoted")
 OURS = {"Promoted": "interval=4s timeout=20s", "Unpromoted": "interval=5s timeout=20s"}
 PAFS = {"Promoted": "interval=15s timeout=30s", "Unpromoted": "interval=16s timeout=10s"}
+PAF_MONITOR, USUAL_PAF_MONITOR = 45.0, 30.0
+"""s: longest interval and timeout together of PAF's monitor of the primary (VOUCH_AFTER in
+actions/reconcile.py), and its timeout in pcs-scripts/50-paf.sh."""
 NEVER = ("", "0", "0s")
 USUAL_STICKINESS = "100"  # of pcs-scripts/50-paf.sh
 PRIMARY_SCORE, STANDBY_SCORE, SCORE_STEP = 1001, 1000, 10
@@ -127,6 +130,7 @@ def _paf(cib: Cib, paf: Resource, facts: Facts) -> Iterator[Check]:
         yield wrong("PAF pgport", text, f"{do} {port}, if PAF's is right")
     yield _stickiness(paf, len(cib.nodes()))
     yield from _monitors(paf, PAFS, None, "PAF monitor")
+    yield from _primary_monitor(cib, paf)
     yield _timeout(cib, paf, PAF_NOTIFY, "PAF notify")
 
 
@@ -179,6 +183,26 @@ def _monitors(
         yield note(name, f"every {words}; 4 s and 5 s are usual", do)
     else:
         yield fine(name, f"every {words}")
+
+
+def _primary_monitor(cib: Cib, paf: Resource) -> Iterator[Check]:
+    """Yields whether PAF's monitor of the primary has an answer in time, and enough of it."""
+    name = "PAF monitor timeout"
+    for each in paf.every("monitor", "Promoted"):
+        timeout = each.timeout if each.timeout is not None else default_timeout(cib)
+        if not each.interval or timeout is None:
+            continue
+        change = f"monitor {PAFS['Promoted']} role=Promoted"
+        do = pcs(f"resource op remove {each.id}", f"resource op add {paf.name} {change}")
+        takes = f"every {each.interval:g} s, at most {timeout:g} s long"
+        if each.interval + timeout > PAF_MONITOR:
+            why = f"more than {PAF_MONITOR:g} s together: HAProxy may trust a primary of before"
+            yield wrong(name, f"{takes}: {why}", do)
+        elif timeout < USUAL_PAF_MONITOR:
+            why = "on a network that loses packets Pacemaker may restart the primary"
+            yield note(name, f"{takes}: {why}", do)
+        else:
+            yield fine(name, takes)
 
 
 def _timeout(cib: Cib, resource: Resource, least: float, name: str) -> Check:
