@@ -79,8 +79,8 @@ class Recovery:
                 seconds = within * self.slowness
                 raise LabError(f"{self.name} is not whole after {seconds:g} s: {why}")
             if time.monotonic() > helped + help_after * self.slowness and self.at_rest():
-                helped = time.monotonic()
                 self.help(waited)
+                helped = time.monotonic()
             self.rest(self.look_every)
 
 
