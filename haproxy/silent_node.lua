@@ -71,6 +71,12 @@ local function report(it, node)
     remember(it, node)
 end
 
+-- Whether a node is a standby that the agent has put into prod. If its HAProxy falls silent before PostgreSQL is
+-- promoted, the chain tells that PostgreSQL has not been restarted since before its promotion.
+local function armed(node, status)
+    return status:find("^DOWN") and (paf.others.fresh("stdby", node) or ""):find("^up")
+end
+
 local function judge(it, node, server)
     local now = paf.seconds()
     if not paf.others.asked("prod", node) then
@@ -91,6 +97,9 @@ local function judge(it, node, server)
     if answer then
         it.trusted, it.silent = answer == "up\n", false
         it.failures, it.looked = failures, now
+        if armed(node, status) then
+            it.chain = paf.guard.extend(it.chain, server)
+        end
         return
     end
     if it.trusted then

@@ -101,6 +101,22 @@ def test_pacemaker_vouches_after_a_while(cluster: Cluster) -> None:
         assert "vouches" not in node.mend().err
 
 
+def test_a_candidate_whose_haproxy_ends_while_it_is_promoted(running: Cluster) -> None:
+    """The promotion, of which a notification tells, is evidence enough: nobody waits for 45 s."""
+    node, candidate = running.nodes
+    change = {"demote": ["srv1"], "promote": ["srv2"]}
+    running.notify("pre-demote", promoted=["srv1"], **change)
+    always(lambda: not node.up("prod/srv2"), "it is armed", during=3.3)
+    candidate.kill()
+    node.postgres.kill()
+    candidate.postgres.promote()
+    running.pacemaker("srv2")
+    node.notify("post-promote", promoted=["srv1"], **change)
+    eventually(lambda: "vouches" in node.mend().err, "it vouches", within=8)
+    node.await_up("prod/srv2")
+    assert ask(node.address, PROD, WHO) is False
+
+
 def test_postgresql_that_starts_can_be_stopped(running: Cluster) -> None:
     """PostgreSQL does not end before a connection that came while it started or stopped. A guard
     connection kept it for 8 s.
