@@ -55,7 +55,7 @@ local function fit(pool, node)
     end
     local stats = core.proxies[pool].servers[node]:get_stats()
     if stats["status"]:find("^UP") and not paf.check_fails(stats) then
-        return "up\n" -- this process has it from the one before a reload: silence says nothing new
+        return "up\n" -- the process before the reload had it up, and silence does not mean that it is down
     end
     local primary = paf.memory.settled_primary()
     local checked = stats["check_status"]

@@ -154,8 +154,9 @@ class PafRecovery(Recovery):
         return True
 
     def _await_left(self) -> None:
-        """The DC tells a node to end that is back before the DC has done with its stop: docs/traps/
-        lab.md, "A stopped node must not be back too soon".
+        """Waits until the others have finished the stop of a node, or goes on after a while. A node
+        that is back before is told to end (traps/lab.md, "A stopped node must not be back too
+        soon").
         """
         for _ in range(LEFT_LOOKS):
             if self.at_rest():

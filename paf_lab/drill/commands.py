@@ -23,8 +23,6 @@ REJECTED = "/run/paf-haproxy/rejected"
 """It is there while the agent has rejected the configuration that Pacemaker asks for."""
 HAPROXY = "^[^ ]*haproxy .*-f /run/paf-haproxy/"
 """The command line of the agent's HAProxy processes, for pgrep -f."""
-SCORE = "master-pgsqld"
-"""The node attribute in which PAF keeps the promotion score of an instance (crm_master)."""
 SHORT = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
 DAEMONS = tuple(f"pacemaker-{short}" for short in SHORT)
 """What pacemakerd starts."""
@@ -102,9 +100,9 @@ def maintenance(node: Machine, on: bool) -> None:
     node.run("crm_attribute", "--type", "crm_config", *words)
 
 
-def score(node: Machine, of: str) -> int:
-    """Returns the promotion score that PAF has given the instance on a node."""
-    words = ("crm_attribute", "--query", "--quiet", "--name", SCORE, "--node", of)
+def score(node: Machine, resource: str, where: str) -> int:
+    """Returns the promotion score that PAF has given its instance on the node `where`."""
+    words = ("crm_attribute", "--query", "--quiet", "--name", f"master-{resource}", "--node", where)
     return int(node.run(*words).stdout)
 
 

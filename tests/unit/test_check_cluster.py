@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from paf_haproxy.actions import reconcile
+from paf_haproxy.cli import checks_operations
 from paf_haproxy.cli.outcome import WRONG, Missing
 from paf_haproxy.cli.readiness import FINE, NOTE
 
+from tests.tools import ROOT
 from tests.unit.check_world import (
     DEMOTE,
     POOLER,
@@ -93,7 +97,7 @@ PROMOTE = 'id="order-pgsqld-clone-haproxy-clone-mandatory" symmetrical="false"'
          "PAF monitor timeout", WRONG, "every 15 s, at most 31 s long: more than 45 s together",
          "resource op remove pgsqld-monitor-interval-15s"),
         (replaced(PAF_MONITOR, PAF_MONITOR.replace("30s", "10s")),
-         "PAF monitor timeout", NOTE, "at most 10 s long: on a network that loses packets",
+         "PAF monitor timeout", NOTE, "at most 10 s long: if the network loses packets",
          "resource op add pgsqld monitor interval=15s timeout=30s role=Promoted"),
         (replaced('interval="15s" timeout="30s"', 'interval="14s"'), "PAF monitor timeout", NOTE,
          "every 14 s, at most 20 s long", "timeout=30s"),
@@ -156,3 +160,10 @@ def test_what_is_found(
     changes: dict[str, Any], name: str, outcome: str, text: str, do: str
 ) -> None:
     assert_found(changes, name, outcome, text, do)
+
+
+def test_the_time_of_pafs_monitor_is_the_one_that_vouching_waits_for() -> None:
+    assert checks_operations.PAF_MONITOR == reconcile.VOUCH_AFTER
+    script = (ROOT / "pcs-scripts" / "50-paf.sh").read_text()
+    interval, timeout = re.findall(r"seconds (\d+)\)[^\n]*seconds (\d+)\)[^\n]*Promoted", script)[0]
+    assert int(interval) + int(timeout) <= reconcile.VOUCH_AFTER

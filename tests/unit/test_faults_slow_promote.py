@@ -23,7 +23,7 @@ def test_only_the_candidate_receives_the_last_wal(
     stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = {"srv2": 990, "srv3": 1000}
-    monkeypatch.setattr(commands, "score", lambda _, of: scores[of])
+    monkeypatch.setattr(commands, "score", lambda _, resource, where: scores[where])
     drill = SlowPromote()
     drill.inject(stage)
     done = [each for each in stage.done if "kill" in each or "power" in each or "rest" in each]

@@ -72,7 +72,7 @@ def _monitors(
 
 
 def _primary_monitor(cib: Cib, paf: Resource) -> Iterator[Check]:
-    """Yields whether PAF's monitor of the primary has an answer in time, and enough of it."""
+    """Yields whether PAF's monitor of the primary may take long enough, and not too long."""
     name = "PAF monitor timeout"
     for each in paf.every("monitor", "Promoted"):
         timeout = each.timeout if each.timeout is not None else default_timeout(cib)
@@ -82,10 +82,10 @@ def _primary_monitor(cib: Cib, paf: Resource) -> Iterator[Check]:
         do = pcs(f"resource op remove {each.id}", f"resource op add {paf.name} {change}")
         takes = f"every {each.interval:g} s, at most {timeout:g} s long"
         if each.interval + timeout > PAF_MONITOR:
-            why = f"more than {PAF_MONITOR:g} s together: HAProxy may trust a primary of before"
+            why = f"more than {PAF_MONITOR:g} s together: HAProxy may lead to a former primary"
             yield wrong(name, f"{takes}: {why}", do)
         elif timeout < USUAL_PAF_MONITOR:
-            why = "on a network that loses packets Pacemaker may restart the primary"
+            why = "if the network loses packets, Pacemaker may restart the primary"
             yield note(name, f"{takes}: {why}", do)
         else:
             yield fine(name, takes)

@@ -135,7 +135,8 @@ class SlowPromote(Switchover):
             if name != stage.primary:
                 stage.saw(BEHIND, name, int(commands.psql(node, stage.settings, LAG)))
         standbys = [name for name in sorted(stage.names) if name != stage.primary]
-        candidate = max(standbys, key=lambda name: commands.score(stage.anyone, name))
+        pgsql = stage.settings.pgsql
+        candidate = max(standbys, key=lambda name: commands.score(stage.anyone, pgsql, name))
         self._receivers = {
             name: commands.psql(stage.nodes[name], stage.settings, RECEIVER).strip()
             for name in standbys

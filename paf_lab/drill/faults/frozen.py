@@ -127,9 +127,7 @@ class FrozenThawed(Frozen):
         """Whether there is an old primary beside the new one, which only a person can end."""
 
     def inject(self, stage: Stage) -> None:
-        stage.say(
-            "cut off, as the device would: it tells success, and leaves the power", stage.primary
-        )
+        stage.say("cut off from the network, as the fence device would do", stage.primary)
         disorder.pretend(True)
         self._left = True
         stage.nodes[stage.primary].cut_off()

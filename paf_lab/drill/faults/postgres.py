@@ -14,8 +14,8 @@ from ..stage import Stage
 REPORTED_WITHIN = 1.5
 """s in which the agent must have told Pacemaker: three times what it usually takes."""
 BEYOND_RECOVERY = 1.2
-"""Times PAF's recovery that a client may wait. PAF runs ten actions for it, one after another: they
-took 2.5 s on one machine and 6 s on another.
+"""Times PAF's recovery that a client may wait. PAF runs ten actions for it, one after another, and
+how long they take depends on the machine: `gap` is only a deadline.
 """
 
 
