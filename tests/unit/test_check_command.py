@@ -96,6 +96,8 @@ def test_the_command(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
     assert "  ok     role           haproxy exists, and may log in\n" in text
     assert text.splitlines()[-1].endswith(": 46 checks: nothing is wrong, 0 not known")
     assert max(map(len, text.splitlines())) <= 79, "nothing is to be typed"
+    columns = {line[23] for line in text.splitlines() if line.startswith(("  ok  ", "  note"))}
+    assert columns == {" "}, "a name that is too long runs into its text"
     assert [words[0] for words in node.words].count("cibadmin") == 1
 
 

@@ -73,7 +73,7 @@ def _monitors(
 
 def _primary_monitor(cib: Cib, paf: Resource) -> Iterator[Check]:
     """Yields whether PAF's monitor of the primary may take long enough, and not too long."""
-    name = "PAF monitor timeout"
+    name = "PAF timeout"
     for each in paf.every("monitor", "Promoted"):
         timeout = each.timeout if each.timeout is not None else default_timeout(cib)
         if not each.interval or timeout is None:
