@@ -61,15 +61,16 @@ local function age(chain)
 end
 
 -- Opens the next guard connection to a server, if it is time for it. chain: what the last call returned, or nil.
--- Returns the chain, which is a new one if the old one has broken. id: its name, also in a later HAProxy process.
--- begun: when its last connection was begun. since: when its first one was connected, or nil.
-local function extend(chain, server)
+-- standby: whether the node has just said that its PostgreSQL is a standby. Returns the chain, which is a new one if the
+-- old one has broken. id: its name, also in a later HAProxy process. begun: when its last connection was begun. since:
+-- when its first one was connected, or nil. standby: the same as when the chain began.
+local function extend(chain, server, standby)
     if chain and chain.broken and paf.seconds() - chain.begun < RETRY_AFTER then
         return chain
     end
     if not alive(chain) then
         serial = serial + 1
-        chain = { id = BORN .. "-" .. serial, begun = 0 }
+        chain = { id = BORN .. "-" .. serial, begun = 0, standby = standby }
     end
     if paf.seconds() - chain.begun > NEXT_AFTER then
         chain.begun = paf.seconds()

@@ -30,7 +30,7 @@ end
 
 -- Whether the previous process trusted the node a moment ago.
 local function inherited(node)
-    local name, state, at = paf.read_file(MEMORY):match("^(%S+) (%l+) %S+ %d+ (%d+)\n")
+    local name, state, at = paf.read_file(MEMORY):match("^(%S+) (%l+) .* (%d+)\n")
     local age = name == node and state == "trusted" and os.time() - tonumber(at)
     return age and age >= 0 and age <= INHERITED
 end
@@ -49,8 +49,8 @@ local function vouched(it, node)
 end
 
 local function remember(it, node)
-    paf.write_file(MEMORY, string.format("%s %s %s %d %d\n", node, it.trusted and "trusted" or "unknown",
-        it.chain.id, math.floor(paf.guard.age(it.chain) or 0), os.time()))
+    paf.write_file(MEMORY, string.format("%s %s %s %d %s %d\n", node, it.trusted and "trusted" or "unknown",
+        it.chain.id, math.floor(paf.guard.age(it.chain) or 0), it.chain.standby and "standby" or "any", os.time()))
 end
 
 local function distrust(it, node, why)
@@ -71,10 +71,15 @@ local function report(it, node)
     remember(it, node)
 end
 
--- Whether a node is a standby that the agent has put into prod. If its HAProxy falls silent before PostgreSQL is
--- promoted, the chain tells that PostgreSQL has not been restarted since before its promotion.
+-- Whether a node says that its PostgreSQL is a standby. A chain that begins then tells, after a promotion, that
+-- PostgreSQL has not been restarted since before it.
+local function standby(node)
+    return (paf.others.fresh("stdby", node) or ""):find("^up") ~= nil
+end
+
+-- Whether a node is a standby that the agent has put into prod: its HAProxy may fall silent before it is promoted.
 local function armed(node, status)
-    return status:find("^DOWN") and (paf.others.fresh("stdby", node) or ""):find("^up")
+    return status:find("^DOWN") and standby(node)
 end
 
 local function judge(it, node, server)
@@ -98,7 +103,7 @@ local function judge(it, node, server)
         it.trusted, it.silent = answer == "up\n", false
         it.failures, it.looked = failures, now
         if armed(node, status) then
-            it.chain = paf.guard.extend(it.chain, server)
+            it.chain = paf.guard.extend(it.chain, server, true)
         end
         return
     end

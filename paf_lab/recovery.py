@@ -17,6 +17,8 @@ PROMOTED_WITHIN = 60.0
 """s that the others may take to promote one of them before a node that was lost is started."""
 LOOK_EVERY = 1.0  # s: a look costs the nodes CPU
 CONNECT_EVERY = 2.0  # s: this look connects from every node as each kind of client
+AFTER_CLEAR = 10.0
+"""s for what a cleanup mends: Pacemaker starts a standby that had failed, and it streams."""
 LEFT_LOOKS = 10
 """Times, a second apart, that the others are asked if they have done with a node that stopped."""
 IDLE_LOOKS = 3
@@ -164,8 +166,9 @@ class PafRecovery(Recovery):
             self.rest(1)
 
     def help(self, waited: float) -> None:
+        leads = self.leader()  # asked first: after a cleanup, Pacemaker looks for it anew
         self.clear()
-        leads = self.leader()
+        self.rest(AFTER_CLEAR)
         if leads is None or waited < self.rebuild_after:
             return
         for node in self.stuck(leads):

@@ -150,9 +150,9 @@ def unset_promotable(instance: str, node: str) -> None:
     _promotion(instance, node, "--delete")
 
 
-def forget_probe(resource: str, node: str) -> None:
+def forget_probe(resource: str, node: str) -> bool:
     """Removes Pacemaker's record of a failed probe if it is one that found the resource running.
-    Raises AgentError if Pacemaker does not do so.
+    Returns whether there is none now. Raises AgentError if Pacemaker does not remove it.
 
     Pacemaker 2.1.5 keeps an unexpected result of a probe as a failure, without what tells it
     which parameters can be changed live. It would restart HAProxy when a parameter changes.
@@ -165,10 +165,11 @@ def forget_probe(resource: str, node: str) -> None:
     try:
         run(["cibadmin", "--query", "--local", "--xpath", record], ASK_WITHIN)
     except CommandError:
-        return  # there is none
+        return True
     if not idle():
-        return
+        return False
     run(["cibadmin", "--delete-all", "--force", "--xpath", record], ATTRIBUTE_WITHIN)
+    return True
 
 
 def tell(resource: str, node: str, value: str) -> None:

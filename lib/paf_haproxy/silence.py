@@ -15,16 +15,20 @@ class Silence:
     (silent_node.lua).
 
     trusted: whether prod still leads there. chain: the name of the chain of guard connections to
-    PostgreSQL there (guard_connection.lua). seconds: for how long none of them has broken.
+    PostgreSQL there (guard_connection.lua). seconds: for how long none of them has broken. standby:
+    whether the chain began when PostgreSQL there was a standby.
     """
 
-    __slots__ = ("chain", "node", "seconds", "trusted")
+    __slots__ = ("chain", "node", "seconds", "standby", "trusted")
 
-    def __init__(self, node: str, trusted: bool, chain: str, seconds: int) -> None:
+    def __init__(
+        self, node: str, trusted: bool, chain: str, seconds: int, standby: bool = False
+    ) -> None:
         self.node = node
         self.trusted = trusted
         self.chain = chain
         self.seconds = seconds
+        self.standby = standby
 
 
 def path(statedir: str) -> str:
@@ -43,6 +47,7 @@ def reported(statedir: str) -> bool:
 def read(statedir: str) -> Silence | None:
     """Returns the node of prod whose HAProxy is silent, or None."""
     words = haproxy_note.words(path(statedir), WITHIN)
-    if len(words) != 5 or not words[3].isdecimal():
-        return None
-    return Silence(words[0], words[1] == "trusted", words[2], int(words[3]))
+    if len(words) not in (5, 6) or not words[3].isdecimal():
+        return None  # a HAProxy from before an upgrade writes five words
+    standby = words[4] == "standby"
+    return Silence(words[0], words[1] == "trusted", words[2], int(words[3]), standby)

@@ -13,7 +13,9 @@ from .records import ACK, FAILED, PRIMARY, REFUSED, UNKNOWN, UP
 from .unserved import gaps
 
 POOLED_ERRORS = "errors of sessions through PgBouncer"
-RATIO = "write outage / PostgreSQL's absence"
+RATIO = "write outage / PAF's switchover"
+DEMOTION = "Initiating demote operation"
+"""What the DC logs when it orders a demotion: first that of HAProxy, then PAF's."""
 DISTURBED = 0.5
 """s that an attempt may take in the middle of somebody else's fault: twice what counts as held, for
 three nodes share two cores while Pacemaker is at work."""
@@ -174,14 +176,40 @@ def longest_pause(evidence: Evidence, more: float) -> Finding:
     return Finding(name, worst <= bar, f"{worst:.3f} s", f"{bar:.3f} s")
 
 
+def paf_switchover(evidence: Evidence) -> float | None:
+    """Returns how long PAF took for a switchover, in s: from the order to demote PostgreSQL until
+    the new primary was one. None if that was not to be seen.
+
+    How long it takes depends on the machine. PostgreSQL's absence is shorter: PAF looks at the
+    instance before it stops it, and clients are held from the order on.
+    """
+    if evidence.change is None:
+        return None
+    end = evidence.change.out_of_recovery
+    orders = [
+        line.at
+        for line in evidence.seen.log
+        if DEMOTION in line.text and evidence.started <= line.at < end
+    ]
+    return end - max(orders) if orders else None
+
+
+def switchover_ratio(evidence: Evidence) -> float | None:
+    """Returns the write outage of the worst connecting client / PAF's switchover; None if there was
+    no switchover.
+    """
+    span = paf_switchover(evidence)
+    if evidence.change is None or span is None:
+        return None
+    found = figures.outages(evidence.seen, evidence.change, evidence.addresses)
+    return max((each.length for each in found.values()), default=float("inf")) / span
+
+
 def ratio(evidence: Evidence, bar: float) -> Finding:
-    """The worst connecting client was without writes little longer than PostgreSQL was away."""
-    name = RATIO
-    what = evidence.change
-    if what is None:
-        return Finding(name, False, "no change of primary seen", f"{bar:g}")
-    found = figures.outages(evidence.seen, what, evidence.addresses)
-    worst = max((each.length for each in found.values()), default=float("inf"))
-    value = worst / what.absence
-    detail = f"{worst:.3f} s / {what.absence:.3f} s"
-    return Finding(name, value <= bar, f"{value:.2f}", f"{bar:g}", detail)
+    """The worst connecting client was without writes little longer than PAF took."""
+    value = switchover_ratio(evidence)
+    span = paf_switchover(evidence)
+    if value is None or span is None:
+        return Finding(RATIO, False, "no switchover seen", f"{bar:g}")
+    detail = f"{value * span:.3f} s / {span:.3f} s"
+    return Finding(RATIO, value <= bar, f"{value:.2f}", f"{bar:g}", detail)

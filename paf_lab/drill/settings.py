@@ -19,8 +19,8 @@ TRANSACTION = 0.05
 class Bars:
     """What a run may not exceed; times in s."""
 
-    ratio: float = 1.4
-    """Write outage of the worst connecting client / PostgreSQL's absence, in the same run."""
+    ratio: float = 1.3
+    """Write outage of the worst connecting client / PAF's switchover, in the same run."""
     route_delay: float = 0.2
     """95th percentile over all runs and nodes."""
     haproxy_back: float = 2.0

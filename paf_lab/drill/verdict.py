@@ -66,7 +66,7 @@ def overall(runs: Sequence[Run], wanted: int, bars: Bars) -> list[Finding]:
     passed = sum(run.passed for run in runs)
     found = [Finding("runs passed", passed == wanted > 0, f"{passed} of {wanted}", "all")]
     planned = [run for run in runs if any(each.name == service.RATIO for each in run.findings)]
-    ratios = [run.ratio for run in planned if run.ratio is not None]
+    ratios = [ratio for run in planned if (ratio := service.switchover_ratio(run.evidence))]
     if ratios:
         text = f"median {figures.median(ratios):.2f}, worst {max(ratios):.2f}"
         name = service.RATIO

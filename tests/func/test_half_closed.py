@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.tools import TEMPLATE
 from tests.tools.instance import connect_plain
-from tests.tools.node import PROD, Cluster, Node
+from tests.tools.node import PROD, ROLE, Cluster, Node
 from tests.tools.waiting import always, eventually
 
 TIMES = {"timeout client-fin 30s": "timeout client-fin 1s", "server-fin 1h": "server-fin 2s"}
@@ -77,3 +78,18 @@ def test_a_server_that_says_nothing_to_a_client_that_has_closed(node: Node) -> N
         always(lambda: sessions(node) == 1, "with both sides open it may take its time", during=2.5)
         client.shutdown(socket.SHUT_WR)
         eventually(lambda: sessions(node) == 0, "HAProxy has closed it", within=3.2)
+
+
+def test_keepalives_end_what_a_node_without_power_leaves_on_the_role_port(cluster: Cluster) -> None:
+    """After the first question, HAProxy's own timeout may not run (docs/traps/haproxy.md)."""
+    cluster.start()
+    node = cluster.srv1
+    with socket.create_connection((node.address, ROLE), timeout=5) as client:
+        client.sendall(b"prod,stdby keep\n")
+        assert client.recv(64)
+        source = f"{client.getsockname()[0]}:{client.getsockname()[1]}"
+        shown = subprocess.run(
+            ["ss", "-Htno", "state", "established", "dst", source],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+    assert f":{ROLE}" in shown and "timer:(keepalive," in shown

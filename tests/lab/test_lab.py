@@ -24,7 +24,7 @@ pytestmark = pytest.mark.lab
 
 # How long things took is recorded and printed, not asserted: the machine may be busy.
 PACE = (
-    "write outage / PostgreSQL's absence",
+    "write outage / PAF's switchover",
     "HAProxy is back",
     "writes again",
     "longest without a write",

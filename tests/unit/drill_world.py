@@ -86,7 +86,14 @@ def good() -> Evidence:
         at = OUT_OF_RECOVERY + 0.01 * (place + 1)
         servers.append(ServersSeen(name, at, at - 0.01, states("srv2")))
     usage = tuple(Usage(name, 1.0, 20.0) for name in ADDRESSES)
-    log = (LogLine("srv2", STARTED + 0.2, "paf-haproxy", "pre-demote: primary srv1 leaving"),)
+    orders = [
+        f"Initiating demote operation {name}_demote_0 on srv1" for name in ("haproxy", "pgsqld")
+    ]
+    log = (
+        LogLine("srv2", STARTED + 0.2, "paf-haproxy", "pre-demote: primary srv1 leaving"),
+        LogLine("srv3", STARTED + 0.3, "pacemaker-controld", orders[0]),
+        LogLine("srv3", LAST_COMMIT - 0.3, "pacemaker-controld", orders[1]),
+    )
     rows = {
         (each.client, each.sequence): min(each.end, LAST_COMMIT)
         if each.server == ADDRESSES["srv1"]

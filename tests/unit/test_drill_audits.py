@@ -37,7 +37,7 @@ SWITCHOVER: list[Audit] = [
     audits.one_timeline,
     audits.fencings,
     audits.moved,
-    lambda evidence: service.ratio(evidence, 1.4),
+    lambda evidence: service.ratio(evidence, 1.3),
     audits.failed_over,
     audits.replication,
     audits.tidy,
@@ -175,11 +175,18 @@ def test_a_long_outage_fails() -> None:
         for each in world.seen.attempts
     )
     world = replace(world, seen=replace(world.seen, attempts=kept))
-    fails(lambda evidence: service.ratio(evidence, 1.4), world)
+    fails(lambda evidence: service.ratio(evidence, 1.3), world)
+
+
+def test_pafs_switchover_begins_with_the_order_to_demote_postgresql() -> None:
+    assert service.paf_switchover(good()) == pytest.approx(1.8)
+    world = good()
+    world = replace(world, seen=replace(world.seen, log=world.seen.log[:1]))
+    fails(lambda evidence: service.ratio(evidence, 1.3), world)
 
 
 def test_a_change_that_was_not_seen_has_no_ratio() -> None:
-    fails(lambda evidence: service.ratio(evidence, 1.4), still())
+    fails(lambda evidence: service.ratio(evidence, 1.3), still())
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_json_of_a_run_without_a_change() -> None:
 
 
 def test_settings_are_json() -> None:
-    assert json.loads(json.dumps(Settings().as_json()))["bars"]["ratio"] == 1.4
+    assert json.loads(json.dumps(Settings().as_json()))["bars"]["ratio"] == 1.3
     assert math.isclose(Settings().watch_haproxy("srv1")["every"], 0.01)
 
 

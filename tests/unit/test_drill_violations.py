@@ -60,7 +60,7 @@ OTHERS = frozenset({"srv2", "srv3"})
 
 
 BOUND: Mapping[str, Bound] = {
-    "service.ratio": lambda e: service.ratio(e, 1.6),
+    "service.ratio": lambda e: service.ratio(e, 1.3),
     "service.served_again": lambda e: service.served_again(e, 0.5),
     "service.served_within": lambda e: service.served_within(e, 2.7),
     "service.served_by": lambda e: service.served_by(e, ADDRESSES["srv3"]),

@@ -11,7 +11,14 @@ import pytest
 from paf_lab import cluster, health, recovery, rejoin
 from paf_lab.errors import LabError
 from paf_lab.node import NODES
-from paf_lab.recovery import HELP_AFTER, LOOK_EVERY, PROMOTED_WITHIN, PafRecovery, too_soon
+from paf_lab.recovery import (
+    AFTER_CLEAR,
+    HELP_AFTER,
+    LOOK_EVERY,
+    PROMOTED_WITHIN,
+    PafRecovery,
+    too_soon,
+)
 from paf_lab.topology import Topology
 
 CONTROL = ("pg_controldata", "/data")
@@ -170,7 +177,7 @@ def test_a_node_that_is_lost_again_waits_anew(clock: Clock, lost: set[str]) -> N
 def test_help_comes_now_and_then_and_a_standby_is_made_anew_once(
     clock: Clock, lost: set[str], slowness: float
 ) -> None:
-    nursed = Nursed(clock, whole_at=50 * slowness, slowness=slowness)
+    nursed = Nursed(clock, whole_at=65 * slowness, slowness=slowness)
     nursed.await_whole(within=90)
     first, *_ = nursed.done
     assert HELP_AFTER * slowness < first[0] <= (HELP_AFTER + 4) * slowness
@@ -200,6 +207,22 @@ def test_help_waits_until_pacemaker_is_at_rest(clock: Clock, lost: set[str]) -> 
     assert nursed.done[0][0] >= 40 and nursed.done[0][1] == "clear"
 
 
+def test_the_primary_is_asked_for_before_a_cleanup_makes_pacemaker_forget_it(
+    clock: Clock, lost: set[str]
+) -> None:
+    nursed = Nursed(clock, whole_at=40)
+    clear = nursed.clear
+
+    def forgetful() -> None:
+        clear()
+        nursed.leads = None
+
+    nursed.clear = forgetful  # type: ignore[method-assign]
+    nursed.await_whole(within=90)
+    (cleared, _), (taken, what), *_ = nursed.done
+    assert what == "take out srv2" and taken == cleared + AFTER_CLEAR
+
+
 def test_without_a_primary_no_standby_is_made_anew(clock: Clock, lost: set[str]) -> None:
     nursed = Nursed(clock, whole_at=30)
     nursed.leads = None
@@ -221,7 +244,7 @@ def test_the_lab_is_helped_although_a_node_goes_down(
     monkeypatch.setattr(health, "take_back", clear)
     monkeypatch.setattr(health, "at_rest", lambda: True)
     monkeypatch.setattr(cluster, "promoted", lambda: "srv1")
-    lame = health.LabRecovery(lambda: "" if clock.now > 70 else "it is lame", clock.sleep)
+    lame = health.LabRecovery(lambda: "" if clock.now > 85 else "it is lame", clock.sleep)
 
     def stuck(leads: str) -> list[Any]:
         done.append(f"ask {leads}")

@@ -79,14 +79,26 @@ def silent(statedir: Path, text: str, age: float = 0) -> silence.Silence | None:
 
 def test_a_silent_node(tmp_path: Path) -> None:
     assert silence.read(str(tmp_path)) is None
-    found = silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n")
+    found = silent(tmp_path, "srv1 unknown 17-2 31 any 1795000000\n")
     assert found and (found.node, found.trusted) == ("srv1", False)
-    assert (found.chain, found.seconds) == ("17-2", 31)
-    assert silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n", age=6) is None, "long ago"
+    assert (found.chain, found.seconds, found.standby) == ("17-2", 31, False)
+    assert silent(tmp_path, "srv1 unknown 17-2 31 any 1795000000\n", age=6) is None, "long ago"
+    found = silent(tmp_path, "srv1 unknown 17-2 31 standby 1795000000\n")
+    assert found and found.standby
+    old = silent(tmp_path, "srv1 unknown 17-2 31 1795000000\n")
+    assert old and (old.seconds, old.standby) == (31, False), "a worker from before an upgrade"
 
 
 @pytest.mark.parametrize(
-    "text", ["", "srv1", "srv1 trusted 17-2 -1 1\n", "srv1 trusted 17-2 x 1\n", "\x00" * 600]
+    "text",
+    [
+        "",
+        "srv1",
+        "srv1 trusted 17-2 -1 any 1\n",
+        "srv1 trusted 17-2 x any 1\n",
+        "srv1 trusted 17-2 1 any 1 1\n",
+        "\x00" * 600,
+    ],
 )
 def test_a_report_of_another_form_counts_for_nothing(tmp_path: Path, text: str) -> None:
     assert silent(tmp_path, text) is None
@@ -122,6 +134,20 @@ def test_vouching_takes_time_and_the_right_node(
 ) -> None:
     silent = silence.Silence("srv1", False, "17-2", seconds)
     reconcile.vouch(params(tmp_path), ClusterView(primary), silent, promoted)
+    file = tmp_path / "vouched"
+    assert (file.read_text() if file.exists() else None) == vouched
+
+
+@pytest.mark.parametrize(
+    ("primary", "seconds", "vouched"),
+    [("srv1", 5, "srv1 17-2\n"), ("srv2", 5, None), (None, 5, None)],
+)
+def test_a_chain_that_began_on_a_standby_needs_no_time(
+    tmp_path: Path, primary: str | None, seconds: int, vouched: str | None
+) -> None:
+    """A notification of the promotion that came late, or not at all, does not count here."""
+    silent = silence.Silence("srv1", False, "17-2", seconds, standby=True)
+    reconcile.vouch(params(tmp_path), ClusterView(primary), silent, 60.0)
     file = tmp_path / "vouched"
     assert (file.read_text() if file.exists() else None) == vouched
 

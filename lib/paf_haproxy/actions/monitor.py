@@ -54,9 +54,11 @@ def inspect(context: Context) -> int:
     """Returns HAProxy's state as an exit code, and changes nothing. This is a probe, or a person
     types `crm_resource --force-check`: Pacemaker may run another action at the same time.
 
-    Raises Hung if HAProxy does not answer.
+    The next monitor makes a full check: Pacemaker may record what a probe finds as a failure
+    (pacemaker.forget_probe). Raises Hung if HAProxy does not answer.
     """
     params = configuration.effective(context)
+    fast_monitor.forget(params.statedir)
     haproxy = runtime.Runtime(runtime.admin_socket(params.statedir))
     try:
         process.ask_twice(params)
@@ -118,7 +120,8 @@ def look_after(context: Context) -> int:
     except (AgentError, OSError) as error:
         log.warning(f"monitor: HAProxy serves on as it is: {error}")
     try:
-        pacemaker.forget_probe(context.instance, context.node)
+        if not pacemaker.forget_probe(context.instance, context.node):
+            fast_monitor.forget(params.statedir)  # the next monitor tries again
     except AgentError as error:
         log.warning(f"monitor: {error.reason}")
     return code

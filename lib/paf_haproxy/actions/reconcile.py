@@ -121,11 +121,11 @@ def vouch(
 
     One failed connection is no evidence. It takes Pacemaker's word, while it is idle, and a
     PostgreSQL that PAF must have found to be the primary since its last start: its monitor, or its
-    promotion. HAProxy ends this by itself with the first failed check, or when PostgreSQL there
-    ends.
+    promotion, of which it has been a standby before. HAProxy ends this by itself with the first
+    failed check, or when PostgreSQL there ends.
     """
     least = VOUCH_AFTER if promoted is None else min(VOUCH_AFTER, promoted + PROMOTION)
-    if view.primary != silent.node or silent.seconds < least:
+    if view.primary != silent.node or not (silent.standby or silent.seconds >= least):
         return
     path = f"{params.statedir}/vouched"
     try:

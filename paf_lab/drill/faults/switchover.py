@@ -21,7 +21,7 @@ class Switchover(Drill):
     moves: bool | None = True
     pooled = True
     with_ratio = True
-    """Whether the write outage is held to PostgreSQL's own absence."""
+    """Whether the write outage is held to what PAF itself takes."""
     summary = "planned switchover: no connection refused, no write misrouted, no row lost"
 
     def __init__(self, to: str | None = None) -> None:
