@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,15 @@ def _finding(figure: Figure) -> Finding:
     good = figure.ratio >= bar if figure.higher else figure.ratio <= bar
     detail = f"median {median(figure.old):.3g} -> {median(figure.new):.3g} {figure.unit}".strip()
     return Finding(f"{figure.name}, new / old", good, f"{figure.ratio:.2f}", f"{bar:.2f}", detail)
+
+
+def refuse_a_third_lab(running: Iterable[str]) -> None:
+    """Raises LabError if this lab runs: it would take CPU from the two that are measured. running:
+    the names of its nodes that run.
+    """
+    names = ", ".join(running)
+    if names:
+        raise LabError(f"{names} of this lab would disturb the measurement: lab down")
 
 
 @contextlib.contextmanager

@@ -142,6 +142,7 @@ def bench_beside(
     """
     checkout = checkout.resolve()
     commits = {beside.OLD: commit(checkout), beside.NEW: commit(REPO)}
+    beside.refuse_a_third_lab(node.name for node in NODES if node.running)
     wanted = parts or list(beside.PARTS)
     with beside.lab_of(checkout, beside.OLD) as old, beside.lab_of(REPO, beside.NEW) as new:
         found, versions = beside.measure(old, new, wanted, turns, console.print)

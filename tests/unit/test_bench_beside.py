@@ -62,6 +62,12 @@ def test_what_is_written() -> None:
     assert told["figures"][0]["ratio"] == pytest.approx(1.1)
 
 
+def test_a_third_lab_is_refused() -> None:
+    beside.refuse_a_third_lab([])
+    with pytest.raises(LabError, match="srv1, srv2 of this lab would disturb .*: lab down"):
+        beside.refuse_a_third_lab(["srv1", "srv2"])
+
+
 def test_a_checkout_without_a_lab(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="setup"), beside.lab_of(tmp_path, "old"):
         pass
