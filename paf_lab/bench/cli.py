@@ -138,7 +138,8 @@ def bench_beside(
 ) -> None:
     """Measures another commit beside this one: CHECKOUT, for example made with `git worktree add`.
 
-    Each commit gets a lab of its own. Both run at the same time, and are measured in turn.
+    Each commit gets a lab of its own. Both run at the same time, and are measured in turn. The lab
+    itself must be down.
     """
     checkout = checkout.resolve()
     commits = {beside.OLD: commit(checkout), beside.NEW: commit(REPO)}
