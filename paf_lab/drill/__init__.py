@@ -26,6 +26,7 @@ write outage  of one client: from the end of its last write acknowledged by the 
 absence       of PostgreSQL itself: from the last commit on the old primary, as it noted it
               (track_commit_timestamp; else the end of the last write that it acknowledged) to the
               first moment at which the new one, asked over its Unix socket, was not in recovery.
+PAF's         switchover: from Pacemaker's order to demote PostgreSQL to that first moment.
 route delay   of one node: from that first moment to the one at which the HAProxy of that node had
               the new primary ready and up in prod.
 excused       a client of a node that is down: from when the node leaves until the client's first
